@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# How a module is declared. A module sees only the public headers of what it links to, so an include that goes against
+# the layers does not build.
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+                    $<$<COMPILE_LANGUAGE:CXX>:-Wno-c99-designator>
+                    "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+
+if(RVM_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+# The ABI headers, for everyone.
+add_library(rvm_abi INTERFACE)
+target_include_directories(rvm_abi INTERFACE ${CMAKE_SOURCE_DIR}/include)
+
+# Code that runs in the kernel: no floating point, no exceptions, no run-time type information.
+add_library(rvm_core_options INTERFACE)
+target_compile_options(rvm_core_options INTERFACE -fno-exceptions -fno-rtti)
+if(RVM_TARGET STREQUAL "appliance")
+  target_compile_options(rvm_core_options INTERFACE -mgeneral-regs-only -fPIE -mstrict-align -O2 -mbranch-protection=none)
+endif()
+
+# rvm_module(NAME [SOURCES ...] [DEPENDS ...] [TESTS ...])
+#   src/NAME/include is its public face. DEPENDS are module names. Without SOURCES it is header-only.
+#   TESTS are doctest sources beside the code, built and registered on the host only.
+function(rvm_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;DEPENDS;TESTS" ${ARGN})
+  list(TRANSFORM M_DEPENDS PREPEND rvm_)
+  if(M_SOURCES)
+    add_library(rvm_${name} STATIC ${M_SOURCES})
+    target_include_directories(rvm_${name} PUBLIC include)
+    target_link_libraries(rvm_${name} PUBLIC rvm_abi ${M_DEPENDS} PRIVATE rvm_core_options)
+  else()
+    add_library(rvm_${name} INTERFACE)
+    target_include_directories(rvm_${name} INTERFACE include)
+    target_link_libraries(rvm_${name} INTERFACE rvm_abi ${M_DEPENDS})
+  endif()
+  if(M_TESTS AND RVM_TARGET STREQUAL "host")
+    rvm_unit_test(${name} SOURCES ${M_TESTS} LINK rvm_${name})
+  endif()
+endfunction()
+
+# rvm_unit_test(NAME SOURCES ... LINK ...): one doctest executable, registered as unit.NAME.
+function(rvm_unit_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name}_test ${T_SOURCES} ${CMAKE_SOURCE_DIR}/tests/doctest_main.cpp)
+  target_link_libraries(${name}_test PRIVATE ${T_LINK})
+  add_test(NAME unit.${name} COMMAND ${name}_test)
+  set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()

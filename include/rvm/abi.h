@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The RVM hypercall interface, version 1. C-compatible; shared by the kernel, the agent SDK and the host tools.
+ *
+ * Calling convention (AArch64): `HVC #0`, operation in x0, arguments in x1-x7. On return x0 holds an rvm_error and
+ * x1-x7 the results; registers that an operation does not name are preserved. The IPC operations that carry a message
+ * use x2-x9 for its 64 bytes.
+ *
+ * A *handle* names a slot of the caller's partition's capability table: slot index in bits 0-15, the slot's generation in
+ * bits 16-31. Generations skip 0, so 0 is never a valid handle. Pointers are guest-physical addresses.
+ */
+#ifndef RVM_ABI_H
+#define RVM_ABI_H
+
+#include <stdint.h>
+
+#define RVM_ABI_VERSION 1u
+
+#define RVM_PAGE_SIZE 4096u
+#define RVM_MESSAGE_REGISTERS 8u              /* x2..x9 of call, reply and reply_wait */
+#define RVM_MESSAGE_BYTES_MAX 4096u           /* largest message of send and receive */
+#define RVM_CONSOLE_BYTES_MAX 256u            /* largest console_write */
+#define RVM_NAME_BYTES 32u                    /* names are NUL-terminated inside this */
+#define RVM_INVALID_HANDLE 0u
+#define RVM_FOREVER UINT64_MAX                /* as a deadline: block without limit; 0: do not block */
+
+/* Object types a capability can name. */
+#define RVM_OBJECT_TABLE(X) \
+  X(NONE, 0, "no object: the operation concerns the calling agent itself") \
+  X(PARTITION, 1, "a partition; id 0 is the hypervisor, whose WRITE right permits partition_create") \
+  X(AGENT, 2, "an agent") \
+  X(REGION, 3, "a memory region") \
+  X(EDGE, 4, "a one-way channel between two agents") \
+  X(DEVICE, 5, "a device lease") \
+  X(WITNESS, 6, "the witness log") \
+  X(CONSOLE, 7, "the text console") \
+  X(ANY, 255, "only in the policy table: any type")
+
+enum rvm_object_type {
+#define RVM_X(name, value, doc) RVM_OBJECT_##name = value,
+  RVM_OBJECT_TABLE(RVM_X)
+#undef RVM_X
+};
+
+/* Rights of a capability, one bit each. */
+#define RVM_RIGHT_TABLE(X) \
+  X(READ, 0) X(WRITE, 1) X(GRANT, 2) X(REVOKE, 3) X(EXECUTE, 4) X(PROVE, 5) X(GRANT_ONCE, 6)
+
+enum rvm_right {
+#define RVM_X(name, bit) RVM_RIGHT_##name = 1 << (bit),
+  RVM_RIGHT_TABLE(RVM_X)
+#undef RVM_X
+  RVM_RIGHT_ALL = 0x7f
+};
+
+/* Errors: name, value, failure class (1-4, system specification DC-14; 0 = none), text for people. */
+#define RVM_ERROR_TABLE(X) \
+  X(OK, 0, 0, "success") \
+  X(BAD_OPERATION, 1, 1, "no such hypercall") \
+  X(BAD_CAPABILITY, 2, 1, "the handle names no live capability of this partition") \
+  X(WRONG_TYPE, 3, 1, "the capability is for another type of object") \
+  X(RIGHTS, 4, 1, "the capability lacks a right that the operation needs") \
+  X(BAD_ARGUMENT, 5, 1, "an argument is outside its range") \
+  X(BAD_ADDRESS, 6, 1, "an address is not mapped with the needed permission, or wraps") \
+  X(UNALIGNED, 7, 1, "an address or length is not aligned as required") \
+  X(BAD_STATE, 8, 1, "the object is not in a state that permits this") \
+  X(NO_MEMORY, 9, 1, "no free page within the machine or the partition's quota") \
+  X(RESOURCE_LIMIT, 10, 1, "a queue, table or quota is full") \
+  X(TIMED_OUT, 11, 1, "the deadline passed") \
+  X(WOULD_BLOCK, 12, 1, "nothing is ready and the caller asked not to block") \
+  X(PEER_GONE, 13, 1, "the other side was terminated or destroyed") \
+  X(OVERLAP, 14, 1, "the range overlaps memory that is already mapped") \
+  X(WRITE_EXECUTE, 15, 1, "write and execute permission together are never granted") \
+  X(TRUNCATED, 16, 1, "the buffer is too small; the message stays queued") \
+  X(WITNESS_LOG_FULL, 17, 1, "the witness log cannot take a record; retry later") \
+  X(DELEGATION_DEPTH, 18, 1, "the capability is at the greatest delegation depth") \
+  X(INTERNAL, 19, 4, "an invariant of the kernel failed")
+
+enum rvm_error {
+#define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
+  RVM_ERROR_TABLE(RVM_X)
+#undef RVM_X
+  RVM_ERROR_COUNT = 20
+};
+
+/* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, description.
+ * Rights 0 with a type other than NONE: the handle must resolve, any rights will do. */
+#define RVM_HYPERCALL_TABLE(X) \
+  X(NULL, 0x00, NONE, 0, "does nothing") \
+  X(TIME, 0x01, NONE, 0, "-> x1 nanoseconds since boot") \
+  X(YIELD, 0x02, NONE, 0, "lets agents of equal priority run") \
+  X(SLEEP_UNTIL, 0x03, NONE, 0, "x1 absolute nanoseconds; ends the job of an agent with a deadline") \
+  X(EXIT, 0x04, NONE, 0, "x1 exit code; never returns") \
+  X(CONSOLE_WRITE, 0x05, CONSOLE, RVM_RIGHT_WRITE, "x2 address, x3 length; a line per newline") \
+  X(WAIT, 0x06, NONE, 0, "x1 mask, x2 deadline -> x1 the notification bits taken") \
+  X(SELF, 0x07, NONE, 0, "-> x1 agent id, x2 partition id, x3 core, x4 CPU ns used") \
+  X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, "x1 the hypervisor, x2 page quota -> x1 partition handle, x2 id") \
+  X(PARTITION_DESTROY, 0x11, PARTITION, RVM_RIGHT_REVOKE, "ends its agents, frees all it owns") \
+  X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, "no agent of it runs until resumed") \
+  X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, "") \
+  X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota") \
+  X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
+  X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, "") \
+  X(AGENT_INFO, 0x1a, AGENT, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 partition id, x4 CPU ns, x5 exit code") \
+  X(AGENT_SUSPEND, 0x1b, AGENT, RVM_RIGHT_WRITE, "") \
+  X(AGENT_RESUME, 0x1c, AGENT, RVM_RIGHT_WRITE, "") \
+  X(CAP_DERIVE, 0x20, ANY, 0, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
+  X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, "the capability and everything derived from it") \
+  X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
+  X(CAP_INSPECT, 0x23, ANY, 0, "-> x1 type, x2 rights, x3 object id, x4 badge, x5 depth") \
+  X(REGION_CREATE, 0x28, PARTITION, RVM_RIGHT_WRITE, "x1 own partition, x2 pages -> x1 region handle") \
+  X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, "") \
+  X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, "x2 address in the caller's slot, x3 RVM_MAP_*") \
+  X(REGION_UNMAP, 0x2b, REGION, RVM_RIGHT_READ, "") \
+  X(REGION_SHARE, 0x2c, REGION, RVM_RIGHT_GRANT, "x2 edge (WRITE), x3 rights: receiver gets a derived handle in a message") \
+  X(REGION_UNSHARE, 0x2d, REGION, RVM_RIGHT_REVOKE, "revokes what was derived from the handle; the handle stays") \
+  X(REGION_TRANSFER, 0x2e, REGION, RVM_RIGHT_GRANT, "x2 edge (WRITE): the region moves to the receiver's partition") \
+  X(CALL, 0x30, EDGE, RVM_RIGHT_WRITE, "x2-x9 message -> x2-x9 reply") \
+  X(REPLY_WAIT, 0x31, NONE, 0, "x2-x9 reply to the current caller, if any, then waits -> x1 badge, x2-x9 message") \
+  X(REPLY, 0x32, NONE, 0, "x2-x9 reply to the current caller") \
+  X(SEND, 0x33, EDGE, RVM_RIGHT_WRITE, "x2 address, x3 length, x4 deadline for space") \
+  X(RECEIVE, 0x34, NONE, 0, "x1 edge (READ) or 0 for any, x2 address, x3 size, x4 deadline -> x1 badge, x2 length, x3 RVM_MESSAGE_* kind, x4 edge id") \
+  X(SIGNAL, 0x35, AGENT, RVM_RIGHT_WRITE, "x2 bits to set in the agent's notification word") \
+  X(EDGE_CREATE, 0x38, AGENT, RVM_RIGHT_WRITE, "x1 sender, x2 receiver (WRITE), x3 queue length, x4 badge -> x1 handle (caller, all rights), x2 sender's handle, x3 receiver's handle") \
+  X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, "queued messages are dropped and the receiver is told") \
+  X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, "-> x1 records, x2 sealed, x3 durable") \
+  X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, "x2 sequence, x3 address of 64 bytes")
+
+enum rvm_hypercall {
+#define RVM_X(name, number, object, rights, doc) RVM_HVC_##name = number,
+  RVM_HYPERCALL_TABLE(RVM_X)
+#undef RVM_X
+  RVM_HVC_LIMIT = 0x42 /* numbers at or above this do not exist */
+};
+
+/* REGION_MAP permissions. */
+enum { RVM_MAP_READ = 1, RVM_MAP_WRITE = 2, RVM_MAP_EXECUTE = 4 };
+
+/* What RECEIVE delivered. CAPABILITY and REGION messages are an rvm_capability_message. */
+enum { RVM_MESSAGE_BYTES = 0, RVM_MESSAGE_CAPABILITY = 1, RVM_MESSAGE_REGION = 2 };
+
+struct rvm_capability_message {
+  uint32_t handle; /* in the receiver's table */
+  uint32_t type;   /* rvm_object_type */
+  uint32_t rights;
+  uint32_t pages;  /* of a region, else 0 */
+};
+
+/* One entry of an agent's directory: a capability that the manifest gave it, under its manifest name. */
+struct rvm_directory_entry {
+  char name[24]; /* NUL-terminated */
+  uint32_t handle;
+  uint32_t type; /* rvm_object_type */
+};
+
+#define RVM_DIRECTORY_ENTRIES 72u
+#define RVM_ARGUMENT_BYTES 1024u
+
+/* The agent information page: the first page of every agent's slot, read-only. Its address is in x0 at entry. */
+struct rvm_agent_info {
+  char magic[8]; /* "RVMAGENT" */
+  uint32_t abi_version;
+  uint32_t agent_id;
+  uint32_t partition_id;
+  uint32_t directory_count;
+  uint64_t argument;     /* x4 of AGENT_SPAWN; 0 for agents of the manifest */
+  uint64_t slot_base;    /* guest-physical address of the slot */
+  uint64_t slot_size;    /* bytes; regions may be mapped in [map_base, slot_base + slot_size) */
+  uint64_t image_base;
+  uint64_t stack_top;
+  uint64_t heap_base;    /* zeroed, readable and writable */
+  uint64_t heap_size;
+  uint64_t map_base;
+  uint64_t boot_ns;
+  char name[RVM_NAME_BYTES];
+  char arguments[RVM_ARGUMENT_BYTES]; /* NUL-separated, ended by an empty string */
+  struct rvm_directory_entry directory[RVM_DIRECTORY_ENTRIES];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(rvm_agent_info) <= RVM_PAGE_SIZE);
+static_assert(sizeof(rvm_directory_entry) == 32);
+#endif
+
+/* Names under which every agent finds its standard capabilities in the directory. */
+#define RVM_DIRECTORY_CONSOLE "console"     /* CONSOLE, WRITE */
+#define RVM_DIRECTORY_PARTITION "partition" /* its own partition, READ | WRITE */
+#define RVM_DIRECTORY_SELF "self"           /* itself, READ | WRITE | GRANT */
+
+#endif

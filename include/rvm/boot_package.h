@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * The boot package, version 1: everything the hypervisor starts with. `rvm run` builds it from a manifest and passes it
+ * as the initial ramdisk. Little-endian; every offset counts from the start of the package; tables are arrays of the
+ * structures below; unused bytes and reserved fields are 0.
+ *
+ * Trust: `authenticator` = HMAC-SHA-256(package key, header with authenticator zeroed), and `payload_digest` = SHA-256
+ * of bytes [header_bytes, total_bytes), so the header vouches for the payload. The package key is
+ * HKDF-SHA-256(device key, salt empty, info "rvm boot package v1", 32 bytes).
+ */
+#ifndef RVM_BOOT_PACKAGE_H
+#define RVM_BOOT_PACKAGE_H
+
+#include "rvm/abi.h"
+
+#define RVM_PACKAGE_MAGIC "RVMBOOT1"
+#define RVM_PACKAGE_VERSION 1u
+#define RVM_PACKAGE_KEY_INFO "rvm boot package v1"
+
+enum rvm_package_flags {
+  RVM_PACKAGE_DEVELOPMENT = 1,      /* the device key may be a development key (fw_cfg) */
+  RVM_PACKAGE_CONSOLE_SHUTDOWN = 2, /* byte 0x03 on the serial console requests an orderly shutdown */
+  RVM_PACKAGE_IPC_EACH = 4,         /* witness every IPC operation instead of one summary per edge and epoch */
+  RVM_PACKAGE_FORCE_VMID8 = 8,      /* use 8-bit VMIDs even where the CPU has 16 */
+};
+
+struct rvm_table {
+  uint64_t offset; /* multiple of 8 */
+  uint32_t count;
+  uint32_t entry_bytes; /* sizeof the structure */
+};
+
+struct rvm_package_header {
+  char magic[8];
+  uint32_t version;
+  uint32_t header_bytes; /* sizeof(struct rvm_package_header) */
+  uint64_t total_bytes;
+  uint32_t flags;
+  uint32_t epoch_us;      /* 100..100000 */
+  uint64_t run_for_ns;    /* orderly shutdown at this time since boot; 0 = none */
+  uint64_t wall_clock_ns; /* Unix time at build, for boot records */
+  uint8_t payload_digest[32];
+  uint8_t authenticator[32];
+  struct rvm_table partitions; /* rvm_package_partition */
+  struct rvm_table images;     /* rvm_package_image */
+  struct rvm_table segments;   /* rvm_package_segment */
+  struct rvm_table agents;     /* rvm_package_agent */
+  struct rvm_table edges;      /* rvm_package_edge */
+  struct rvm_table grants;     /* rvm_package_grant */
+};
+
+enum rvm_partition_type { RVM_PARTITION_AGENT = 0, RVM_PARTITION_INFRASTRUCTURE = 1, RVM_PARTITION_ROOT = 2 };
+enum rvm_partition_mode { RVM_MODE_FLOW = 0, RVM_MODE_REFLEX = 1, RVM_MODE_RECOVERY = 2 };
+
+/* Entry 0 is always the control partition, type ROOT. */
+struct rvm_package_partition {
+  char name[RVM_NAME_BYTES];
+  uint32_t type; /* rvm_partition_type */
+  uint32_t mode; /* rvm_partition_mode */
+  uint32_t page_quota;    /* pages it may own, tables included; 0 = no limit but the machine's */
+  uint32_t witness_quota; /* records per epoch before its agents are throttled; 0 = default */
+};
+
+/* A linked, position-independent program. Its segments lie at `offset` from the image base in the agent's slot. */
+struct rvm_package_image {
+  char name[RVM_NAME_BYTES];
+  uint32_t first_segment;
+  uint32_t segment_count;
+  uint64_t entry; /* offset from the image base */
+  uint64_t bytes; /* extent from the image base, whole pages */
+  uint32_t stack_pages;
+  uint32_t heap_pages;
+};
+
+struct rvm_package_segment {
+  uint64_t offset;     /* from the image base, multiple of 4096; segments ascend and do not share pages */
+  uint64_t memory_bytes;
+  uint64_t file_bytes; /* <= memory_bytes; the rest is zero */
+  uint64_t payload;    /* package offset, multiple of 4096 */
+  uint32_t permissions; /* RVM_MAP_*; never WRITE with EXECUTE. Segments without WRITE are mapped in place, shared */
+  uint32_t reserved;
+};
+
+enum rvm_agent_flags {
+  RVM_AGENT_SERVICE = 1, /* does not keep the machine running: when all others have ended, it shuts down */
+};
+
+struct rvm_package_agent {
+  char name[RVM_NAME_BYTES];
+  uint32_t partition; /* index */
+  uint32_t image;     /* index */
+  uint32_t priority;  /* 0..10000 */
+  int32_t affinity;   /* core, or -1 */
+  uint32_t flags;     /* rvm_agent_flags */
+  uint32_t arguments_bytes; /* <= RVM_ARGUMENT_BYTES */
+  uint64_t arguments;   /* package offset, 0 if none */
+  uint64_t period_ns;   /* budget period and job period; 0 = none */
+  uint64_t budget_ns;   /* CPU time per period; 0 = no limit */
+  uint64_t deadline_ns; /* relative deadline of a job; 0 = none. A job runs from one SLEEP_UNTIL wake-up to the next SLEEP_UNTIL */
+};
+
+struct rvm_package_edge {
+  char name[24];      /* in the sender's directory (WRITE) and, prefixed by nothing, in the receiver's (READ) */
+  char peer_name[24]; /* name in the receiver's directory */
+  uint32_t sender;    /* agent index */
+  uint32_t receiver;  /* agent index */
+  uint32_t queue_length; /* power of two, 1..64 */
+  uint32_t notify_bit;   /* 0..63: SEND also sets this bit in the receiver's notification word; 64 = none */
+  uint64_t badge;        /* what the receiver sees; 0 = sender's agent id */
+};
+
+/* A capability given to an agent at boot, beside the standard ones. */
+struct rvm_package_grant {
+  char name[24];
+  uint32_t agent;  /* index of the agent who gets it */
+  uint32_t type;   /* rvm_object_type: PARTITION, AGENT, WITNESS */
+  uint32_t object; /* partition index or agent index; for PARTITION, UINT32_MAX = the hypervisor */
+  uint32_t rights;
+  uint64_t badge;
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(rvm_table) == 16);
+static_assert(sizeof(rvm_package_header) == 208);
+static_assert(sizeof(rvm_package_partition) == 48);
+static_assert(sizeof(rvm_package_image) == 64);
+static_assert(sizeof(rvm_package_segment) == 40);
+static_assert(sizeof(rvm_package_agent) == 88);
+static_assert(sizeof(rvm_package_edge) == 72);
+static_assert(sizeof(rvm_package_grant) == 48);
+#endif
+
+#endif
