@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The front door. Everything is built by CMake presets into build/; this file only names the ways in.
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build run test check format bench clean
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+STEP := tools/step
+BUILD := tools/build
+# Tests that share the machine's cores; those that measure time run alone whatever this says.
+JOBS ?= $(shell nproc)
+
+help:  ## show this list
+	@printf 'RVM: a bare-metal microhypervisor for AI agents\n\n'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@printf '\n  ./rvm --help      everything else\n'
+
+bootstrap:  ## install the Debian packages that are missing
+	@tools/bootstrap.sh
+
+build: bootstrap  ## build the rvm program and the appliance
+	@$(STEP) build-host $(BUILD) host rvm
+	@$(STEP) build-appliance $(BUILD) appliance
+
+run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
+	@RVM_NO_BUILD=1 ./rvm run examples/swarm/swarm.toml --cpus 2
+
+# Unit tests run under ASan and UBSan; the end-to-end tests use the program and the appliance as users get them.
+# CTest reads both trees through one file, so one summary covers everything.
+test: build  ## build everything and run all tests
+	@$(STEP) build-tests $(BUILD) host-sanitize
+	@$(STEP) build-seed $(BUILD) seed
+	@mkdir -p build/test
+	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests >build/test/CTestTestfile.cmake
+	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_ARGS)
+
+check: build  ## formatting, lint and layer rules
+	@tools/format.sh --check
+	@$(STEP) lint tools/tidy.py
+	@python3 tests/structure/check_layers.py
+	@echo 'check: clean'
+
+format:  ## rewrite every source file by .clang-format
+	@tools/format.sh
+
+bench: build  ## measure, and compare with tests/baseline/bench.json
+	@RVM_NO_BUILD=1 ./rvm bench
+
+clean:  ## remove build/
+	@rm -rf build
