@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "rvm/abi.h"
+#include "rvm/hal/port.hpp"
+#include "rvm/partition/edge.hpp"
+#include "rvm/partition/lifecycle.hpp"
+#include "rvm/partition/list.hpp"
+#include "rvm/sched/histogram.hpp"
+#include "rvm/sched/node.hpp"
+
+namespace rvm::partition {
+
+/// What an agent that is not runnable waits for.
+enum class Wait : std::uint8_t {
+  none,       ///< runnable: running or in a run queue
+  call,       ///< reply_wait: for somebody to call it
+  accept,     ///< call: queued at a callee that is busy
+  reply,      ///< call: the callee has its message
+  receive,    ///< receive: for a message on `wait_edge` or on any
+  space,      ///< send: for room in `wait_edge`
+  signal,     ///< wait: for a bit of `wait_mask`
+  sleep,      ///< sleep_until
+  throttled,  ///< its partition emitted more records or console text than its quota
+  budget,     ///< its CPU budget for this period is used up
+};
+
+/// A schedulable execution context: saved registers, an arena at a fixed guest-physical slot, and its place in the
+/// scheduler and in IPC. Lives in one partition at a time. The kernel lock protects every member.
+struct Agent {
+  AgentId id{};
+  std::uint16_t reuse = 0;
+  std::uint16_t next_free = 0;
+
+  AgentState state = AgentState::initializing;
+  Wait wait = Wait::none;
+  bool service = false;     ///< does not keep the machine running
+  bool executing = false;   ///< is the current agent of `core`
+  bool timed_job = false;   ///< woke from sleep_until at `job_release`; the job's end is not yet seen
+  std::uint16_t partition = 0;  ///< index of its partition
+  std::uint32_t core = 0;   ///< where it last ran or is queued
+  std::int32_t affinity = -1;
+
+  hal::Context* context = nullptr;
+  sched::Node node;
+  sched::Priority base{};       ///< from the manifest or the spawner
+  sched::Priority effective{};  ///< base, or inherited from a caller if that is higher
+
+  // CPU time and the budget of the current period (as in mixed-criticality scheduling contexts).
+  Nanoseconds cpu{0};
+  Nanoseconds resumed_at{0};
+  Nanoseconds queued_at{0};
+  Nanoseconds period{0};
+  Nanoseconds budget{0};       ///< 0: no limit
+  Nanoseconds budget_left{0};
+  Nanoseconds replenish_at{0};
+  Nanoseconds deadline{0};     ///< relative, 0: none
+  Nanoseconds job_release{0};
+  sched::Histogram* latency = nullptr;  ///< wake-up latencies of an agent with a deadline
+
+  // Synchronous IPC. `caller` is whom the agent owes a reply; `callee` whom it waits for as a caller.
+  Agent* caller = nullptr;
+  Agent* callee = nullptr;
+  std::uint64_t call_badge = 0;
+  std::uint32_t call_edge = 0;  ///< id of the edge of the call in flight
+  Link<Agent> caller_link;
+  List<Agent, &Agent::caller_link> callers;  ///< in Wait::accept, first come first served
+
+  // Asynchronous IPC.
+  List<Edge, &Edge::outbound_link> outbound;
+  List<Edge, &Edge::inbound_link> inbound;
+  List<Edge, &Edge::pending_link> pending;  ///< inbound edges with unread messages
+  Edge* wait_edge = nullptr;
+  std::uint64_t notification = 0;
+  std::uint64_t wait_mask = 0;
+
+  // Memory.
+  GuestAddress slot{};
+  GuestAddress map_base{};
+  std::uint32_t context_order = 0;
+
+  Link<Agent> partition_link;
+  std::uint32_t self_slot = 0;  ///< slot of its own capability
+
+  // Counters.
+  std::uint64_t messages = 0;
+  std::uint64_t refused = 0;
+  std::uint32_t faults = 0;
+  std::uint32_t deadlines_met = 0;
+  std::uint32_t deadlines_missed = 0;
+  std::uint64_t exit_code = 0;
+  AgentId previous_id{};            ///< of the slot's last occupant, for AGENT_INFO after its end
+  std::array<char, RVM_NAME_BYTES> name{};
+
+  [[nodiscard]] bool runnable() const { return state == AgentState::running && wait == Wait::none; }
+};
+
+}  // namespace rvm::partition

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "rvm/types/error.hpp"
+
+namespace rvm::partition {
+
+/// Fixed-capacity storage of one kind of kernel object. An id is the slot's index in bits 0-15 and its reuse count in bits
+/// 16-31, so an id never names the slot's next occupant and the first occupants have small ids. Slot 0 is never used.
+///
+/// `T` has members `Id id` (value 0 while the slot is free), `std::uint16_t reuse` and `std::uint16_t next_free`, which the
+/// pool owns; allocate hands out an object whose other members are as `T{}` makes them.
+template <typename T>
+class Pool {
+ public:
+  using Id = decltype(T::id);
+
+  /// `storage`: zeroed, at most 65 536 slots.
+  void use(std::span<T> storage) {
+    slots_ = storage;
+    first_free_ = 0;
+    live_ = 0;
+    for (std::size_t i = storage.size(); i-- > 1;) {
+      storage[i].next_free = first_free_;
+      first_free_ = static_cast<std::uint16_t>(i);
+    }
+  }
+
+  [[nodiscard]] Result<T*> allocate() {
+    if (first_free_ == 0) return fail(Error::resource_limit);
+    const std::uint16_t index = first_free_;
+    T& slot = slots_[index];
+    first_free_ = slot.next_free;
+    const std::uint16_t reuse = slot.reuse;
+    slot = T{};
+    slot.reuse = reuse;
+    slot.id = Id{index | std::uint32_t{reuse} << 16};
+    ++live_;
+    return &slot;
+  }
+
+  void release(T& slot) {
+    slot.id = Id{0};
+    ++slot.reuse;
+    slot.next_free = first_free_;
+    first_free_ = static_cast<std::uint16_t>(&slot - slots_.data());
+    --live_;
+  }
+
+  /// The live object with this id, or nullptr.
+  [[nodiscard]] T* find(Id id) {
+    const std::size_t index = id.value & 0xffffu;
+    if (index >= slots_.size()) return nullptr;
+    T& slot = slots_[index];
+    return slot.id == id && id.value != 0 ? &slot : nullptr;
+  }
+
+  [[nodiscard]] static std::uint16_t index_of(Id id) { return static_cast<std::uint16_t>(id.value); }
+  /// Precondition: index < capacity().
+  [[nodiscard]] T& at(std::uint16_t index) { return slots_[index]; }
+  [[nodiscard]] std::uint32_t live() const { return live_; }
+  [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
+
+  /// Calls `visit(T&)` for every live object.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (T& slot : slots_) {
+      if (slot.id.value != 0) visit(slot);
+    }
+  }
+
+ private:
+  std::span<T> slots_;
+  std::uint16_t first_free_ = 0;
+  std::uint32_t live_ = 0;
+};
+
+}  // namespace rvm::partition
