@@ -8,8 +8,13 @@ namespace rvm::hal {
 static_assert(Machine<Port, Context>);
 
 SimulatedMachine::SimulatedMachine(std::size_t ram_bytes, std::uint32_t core_count, std::size_t disk_bytes)
-    // RAM starts with a pattern: a page that is handed out unscrubbed shows.
-    : ram(ram_bytes, std::byte{0xa5}), cores(core_count), disk(disk_bytes) {}
+    : ram_storage(static_cast<std::byte*>(std::aligned_alloc(std::size_t{2} << 20, ram_bytes))),
+      ram(ram_storage.get(), ram_bytes),
+      cores(core_count),
+      disk(disk_bytes) {
+  // A pattern, so that a page which is handed out unscrubbed shows.
+  std::memset(ram.data(), 0xa5, ram.size());
+}
 
 void Port::wait_for_interrupt() {
   SimulatedMachine::Core& c = core();

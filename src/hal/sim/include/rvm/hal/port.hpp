@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +47,11 @@ struct SimulatedMachine {
     StageTwoRoot root{};
   };
 
-  std::vector<std::byte> ram;
+  struct Free {
+    void operator()(std::byte* p) const { std::free(p); }
+  };
+  std::unique_ptr<std::byte, Free> ram_storage;
+  std::span<std::byte> ram;  ///< aligned as on a machine, to the largest page block
   std::vector<Core> cores;
   std::uint32_t current_core = 0;
   Nanoseconds now{0};

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The AArch64 port: EL2 without VHE, agents at EL1/EL0 behind stage 2. See machine.hpp for the contract of each function.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "rvm/hal/layout.h"
+#include "rvm/hal/machine.hpp"
+
+namespace rvm::hal {
+
+/// EL1 registers that an agent can change without a trap, so that every switch moves them. Reset value: zero.
+struct ExecutionRegisters {
+  std::uint64_t sp_el0, sp_el1;
+  std::uint64_t elr_el1, spsr_el1;
+  std::uint64_t esr_el1, far_el1;
+  std::uint64_t vbar_el1, tpidr_el1;
+  std::uint64_t tpidr_el0, tpidrro_el0;
+  std::uint64_t par_el1, cntkctl_el1;
+  std::uint64_t csselr_el1, tpidr2_el0;
+};
+
+/// Registers whose writes trap (HCR_EL2.TVM) until the agent enables its own stage 1. Moved only for agents that wrote one.
+struct StageOneRegisters {
+  std::uint64_t sctlr, ttbr0, ttbr1, tcr, mair, amair, contextidr, afsr0, afsr1;
+  std::uint64_t reserved;
+};
+
+/// Floating-point and vector registers. Moved only for agents that used one.
+struct alignas(16) VectorRegisters {
+  std::array<std::byte, 32 * 16> q;
+  std::uint64_t fpcr, fpsr;
+};
+
+/// What of the above a context has; also what of it a core holds at the moment.
+enum class Extended : std::uint64_t {
+  none = 0,
+  vectors = 1,           ///< used a floating-point register: CPTR_EL2.TFP is clear while it runs
+  stage_one = 2,         ///< wrote a stage-1 register
+  stage_one_active = 4,  ///< turned its stage 1 on: HCR_EL2.DC and TVM are clear while it runs
+};
+[[nodiscard]] constexpr Extended operator|(Extended a, Extended b) {
+  return static_cast<Extended>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
+}
+[[nodiscard]] constexpr Extended operator&(Extended a, Extended b) {
+  return static_cast<Extended>(static_cast<std::uint64_t>(a) & static_cast<std::uint64_t>(b));
+}
+
+/// The saved state of an agent. The trap entry stores x0-x30, PC and PSTATE here; switch_context the rest.
+struct alignas(64) Context {
+  std::array<std::uint64_t, 31> x;
+  std::uint64_t pc;     ///< ELR_EL2
+  std::uint64_t state;  ///< SPSR_EL2
+  Extended extended;
+  ExecutionRegisters execution;
+  StageOneRegisters stage_one;
+  VectorRegisters vectors;
+
+  [[nodiscard]] std::uint64_t& reg(unsigned i) { return x[i]; }
+  [[nodiscard]] std::uint64_t program_counter() const { return pc; }
+
+  /// EL1 with its own stack pointer, exceptions masked (Arm ARM C5.2.19: M = EL1h, D A I F set).
+  static constexpr std::uint64_t initial_state = 0x3c5;
+
+  void initialise(GuestAddress entry, std::uint64_t argument) {
+    std::memset(static_cast<void*>(this), 0, sizeof(Context));
+    x[0] = argument;
+    pc = entry.value;
+    state = initial_state;
+  }
+  /// HVC reports the instruction after it, so one step back repeats the call.
+  void rewind_call() { pc -= 4; }
+  void skip_instruction() { pc += 4; }
+};
+static_assert(offsetof(Context, x) + 30 * 8 == RVM_CONTEXT_X30);
+static_assert(offsetof(Context, pc) == RVM_CONTEXT_PC);
+static_assert(offsetof(Context, state) == RVM_CONTEXT_STATE);
+static_assert(sizeof(ExecutionRegisters) == 14 * 8);
+static_assert(sizeof(Context) == 1024);
+
+/// One core's own data; TPIDR_EL2 points to it.
+struct alignas(RVM_CORE_BYTES) Core {
+  std::uint64_t stack;      ///< top of the kernel stack
+  std::uint64_t emergency;  ///< top of the stack for faults of the kernel itself
+  std::uint64_t boot_ticks;  ///< copies of Clock, for the time hypercall in assembly
+  std::uint64_t tick_scale;
+  CoreIndex index;
+  std::atomic<std::uint32_t> online;
+  Extended live;          ///< which optional registers of an agent the hardware holds and lets it reach
+  std::uint64_t affinity;  ///< MPIDR_EL1 affinity fields
+  std::uint64_t gic_interface;  ///< GICv3: address of the redistributor; GICv2: bit of this core in target lists
+};
+static_assert(offsetof(Core, stack) == RVM_CORE_STACK);
+static_assert(offsetof(Core, emergency) == RVM_CORE_EMERGENCY);
+static_assert(offsetof(Core, boot_ticks) == RVM_CORE_BOOT_TICKS);
+static_assert(offsetof(Core, tick_scale) == RVM_CORE_TICK_SCALE);
+static_assert(sizeof(Core) == RVM_CORE_BYTES);
+
+/// Counter ticks and nanoseconds as 64.53 fixed point, so that a conversion is one multiplication. The rounding is such that
+/// a timer set for time t never fires while now() < t.
+struct Clock {
+  std::uint64_t boot_ticks;
+  std::uint64_t scale;    ///< nanoseconds per tick, rounded up
+  std::uint64_t inverse;  ///< ticks per nanosecond, rounded down
+
+  static constexpr unsigned shift = RVM_CLOCK_SHIFT;
+  [[nodiscard]] static constexpr std::uint64_t scaled(std::uint64_t value, std::uint64_t factor) {
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>((Wide{value} * factor) >> shift);
+  }
+  /// Null for a frequency that does not fit (below 1 MHz or above 1 THz).
+  [[nodiscard]] static constexpr Clock from_frequency(std::uint64_t hertz, std::uint64_t boot) {
+    constexpr std::uint64_t second = 1'000'000'000;
+    if (hertz < 1'000'000 || hertz > 1'000 * second) return {};
+    __extension__ using Wide = unsigned __int128;
+    const Wide one = Wide{1} << shift;
+    return {boot, static_cast<std::uint64_t>((one * second + hertz - 1) / hertz), static_cast<std::uint64_t>(one * hertz / second)};
+  }
+};
+
+class Port {
+ public:
+  [[nodiscard]] static std::uint32_t core_count() { return online_cores_; }
+  [[nodiscard]] static CoreIndex current_core() { return this_core().index; }
+
+  [[nodiscard]] static Nanoseconds now() {
+    std::uint64_t ticks = 0;
+    // ISB: the counter must not be read before the instructions that came earlier (Arm ARM D12.1.2).
+    asm volatile("isb\n\tmrs %0, cntpct_el0" : "=r"(ticks) : : "memory");
+    return Nanoseconds{Clock::scaled(ticks - clock_.boot_ticks, clock_.scale)};
+  }
+  static void set_timer(Nanoseconds at);
+  static void send_reschedule(CoreIndex core);
+  static void wait_for_interrupt();
+  [[nodiscard]] static InterruptEvent acknowledge_interrupt();
+
+  [[nodiscard]] static const TranslationGeometry& geometry() { return geometry_; }
+  /// Physical memory is mapped at its own address.
+  [[nodiscard]] static std::byte* to_pointer(PhysicalAddress pa) { return reinterpret_cast<std::byte*>(pa.value); }
+  [[nodiscard]] static PhysicalAddress to_physical(const void* p) { return PhysicalAddress{reinterpret_cast<std::uint64_t>(p)}; }
+  static void zero_page(PhysicalAddress pa);
+  static void publish_tables() { asm volatile("dsb ishst" : : : "memory"); }
+  static void invalidate_page(StageTwoRoot root, GuestAddress ipa);
+  static void invalidate_vmid(StageTwoRoot root);
+  static void invalidate_all();
+  static void synchronise_instructions(PhysicalAddress pa, std::size_t bytes);
+
+  static void switch_context(Context* from, Context& to, StageTwoRoot root);
+  /// Saves `from` (nullptr: nothing worth saving) as switch_context does, then leaves the core without an agent. A context
+  /// that may resume on another core must be passed here or to switch_context first.
+  static void deactivate(Context* from = nullptr);
+
+  [[nodiscard]] static std::uint64_t block_sectors();
+  static void block_submit_read(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes);
+  static void block_submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes);
+  static void block_submit_flush();
+  [[nodiscard]] static BlockStatus block_poll();
+
+  static void start_secondary_cores();
+  [[noreturn]] static void power_off();
+
+  static void console_write(std::span<const char> text);
+  [[nodiscard]] static int console_read();
+  static void relax() { asm volatile("yield" : : : "memory"); }
+
+  /// Uses 8-bit VMIDs even where the CPU has 16. Before the first switch_context and before the other cores start.
+  static void force_vmid8();
+
+  /// Data of the calling core. Only the port uses this.
+  [[nodiscard]] static Core& this_core() {
+    Core* core = nullptr;
+    asm("mrs %0, tpidr_el2" : "=r"(core));
+    return *core;
+  }
+
+ private:
+  friend struct PortState;
+  static constinit std::uint32_t online_cores_;
+  static constinit TranslationGeometry geometry_;
+  static constinit Clock clock_;
+};
+static_assert(Machine<Port, Context>);
+
+}  // namespace rvm::hal
