@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// All capability tables and the derivation tree that runs through them. A capability's children may lie in any partition.
+//
+// Revocation is depth-first from the leaves and iterative. It can stop after a number of removals and be resumed: what it
+// has begun is dead at once for the root, and no capability can be derived anywhere below it meanwhile, so it ends after at
+// most as many removals as there were descendants when it began. A revocation that answered `more` must be resumed until it
+// answers `done`, whatever becomes of the agent that asked for it.
+//
+// Every member runs under the kernel lock.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "rvm/cap/capability.hpp"
+#include "rvm/cap/table.hpp"
+
+namespace rvm::cap {
+
+/// A capability's place and the handle under which its partition knows it.
+struct Placed {
+  CapabilityRef ref;
+  Handle handle;
+};
+
+enum class Progress : std::uint8_t { done, more };
+
+/// What a revocation works on, kept between its steps.
+struct Revocation {
+  CapabilityRef root;
+  Generation generation;  ///< of the root's slot: if it changed, somebody else finished the work
+  bool keep_root;
+};
+
+class CapabilityTree {
+ public:
+  /// Gives partition `index` an empty table in `block`, table_bytes of zeroed memory that the tree keeps until close().
+  /// Errors: bad_state (has one), bad_argument (index or block).
+  [[nodiscard]] Status open(PartitionIndex index, std::span<std::byte> block);
+  /// The table of a partition; nullptr if the index is out of range. It may not be open.
+  [[nodiscard]] CapabilityTable* table(PartitionIndex index) {
+    return index.value < tables_.size() ? &tables_[index.value] : nullptr;
+  }
+
+  /// A derivation root: depth 0, no parent. Kernel only. Errors: bad_argument, bad_state (no such table), resource_limit.
+  [[nodiscard]] Result<Placed> mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge);
+
+  /// A child of `source` in any partition's table. Needs GRANT, or GRANT_ONCE, which is consumed and strips GRANT and
+  /// GRANT_ONCE from the child. Errors, without effect: bad_capability (source dead or under revocation), rights (no right
+  /// to grant, or not a subset), delegation_depth, bad_state (no such table), resource_limit (table full).
+  [[nodiscard]] Result<Placed> derive(CapabilityRef source, PartitionIndex destination, Rights rights, std::uint64_t badge);
+
+  /// Moves a capability, which keeps its parent and children, to another partition; its old handle is dead. The badge and
+  /// all else stays. Cost grows with the number of its children. Errors, without effect: bad_capability, bad_state (mapped,
+  /// or no such table), resource_limit.
+  [[nodiscard]] Result<Placed> transfer(CapabilityRef source, PartitionIndex destination);
+
+  /// Begins revoking `root` and all its descendants (keep_root: only these). Error::bad_capability.
+  [[nodiscard]] Result<Revocation> begin_revoke(CapabilityRef root, bool keep_root);
+  /// Removes up to `budget` capabilities. `visitor(CapabilityRef, Capability&)` sees each before it goes (unmap there); it
+  /// must not change the tree.
+  template <typename Visitor>
+  [[nodiscard]] Progress continue_revoke(const Revocation& revocation, unsigned budget, Visitor&& visitor);
+  /// Both of the above without a limit.
+  template <typename Visitor>
+  [[nodiscard]] Status revoke(CapabilityRef root, Visitor&& visitor);
+  template <typename Visitor>
+  [[nodiscard]] Status revoke_children(CapabilityRef root, Visitor&& visitor);
+
+  /// Revokes every capability of a partition with all that was derived from them. After `done` the table is closed and its
+  /// block may be freed. From the first call nothing can be placed in the table. Resumed by calling again.
+  template <typename Visitor>
+  [[nodiscard]] Progress close(PartitionIndex index, unsigned budget, Visitor&& visitor);
+
+  /// nullptr if `ref` names no capability in use.
+  [[nodiscard]] Capability* find(CapabilityRef ref);
+  /// Where a capability lies that check() returned from the table of `index`.
+  [[nodiscard]] CapabilityRef ref_of(PartitionIndex index, const Capability& capability);
+
+ protected:
+  constexpr explicit CapabilityTree(std::span<CapabilityTable> tables) : tables_(tables) {}
+
+ private:
+  std::span<CapabilityTable> tables_;
+};
+
+template <std::size_t MaxPartitions>
+class CapabilitySpace : public CapabilityTree {
+ public:
+  static_assert(MaxPartitions <= 65536);
+  constexpr CapabilitySpace() : CapabilityTree(storage_) {}
+  CapabilitySpace(const CapabilitySpace&) = delete;
+  CapabilitySpace& operator=(const CapabilitySpace&) = delete;
+
+ private:
+  std::array<CapabilityTable, MaxPartitions> storage_{};
+};
+
+}  // namespace rvm::cap

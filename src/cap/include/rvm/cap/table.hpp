@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A partition's capability table and the P1 check that every hypercall passes.
+//
+// Hardening against speculation: the slot number is masked, so not even a mispredicted path reads outside the table; and
+// the verdict selects, by data flow rather than by branch, between the capability asked for and slot 0, which is always
+// empty. The CSDB after it (Arm ARM, "Consumption of Speculative Data Barrier") keeps a mispredicted path from using a
+// predicted outcome of that selection. Time does not depend on the rights nor on the capability's contents: there is one
+// verdict; which error to report is worked out only after a refusal.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "rvm/cap/capability.hpp"
+#include "rvm/types/error.hpp"
+#include "rvm/types/handle.hpp"
+#include "rvm/types/invariant.hpp"
+
+namespace rvm::cap {
+
+inline constexpr std::size_t table_bytes = table_slots * sizeof(Capability);
+inline constexpr std::size_t table_page_order = 2;
+static_assert(sizeof(Capability) == 64);
+static_assert(table_bytes == page_bytes << table_page_order);
+
+class CapabilityTable {
+ public:
+  constexpr CapabilityTable() = default;
+  CapabilityTable(const CapabilityTable&) = delete;
+  CapabilityTable& operator=(const CapabilityTable&) = delete;
+
+  [[nodiscard]] bool open() const { return slots_ != nullptr; }
+  [[nodiscard]] unsigned used() const { return used_; }
+
+  /// The capability that `handle` names. Error::bad_capability if there is none.
+  [[nodiscard]] Result<Capability*> resolve(Handle handle) const;
+  /// P1: the handle resolves, its object is of type `type` (ObjectType::any accepts all) and it has all of `needed`.
+  /// Errors: bad_capability, wrong_type, rights. The table must be open.
+  [[nodiscard]] Result<Capability*> check(Handle handle, ObjectType type, Rights needed) const;
+  /// Handle and slot of a capability of this table.
+  [[nodiscard]] std::uint16_t slot_of(const Capability& capability) const {
+    return static_cast<std::uint16_t>(&capability - slots_);
+  }
+  [[nodiscard]] Handle handle_of(const Capability& capability) const {
+    return {slot_of(capability), capability.generation()};
+  }
+
+ private:
+  friend class CapabilityTree;
+  [[nodiscard]] Error refusal(Handle handle, ObjectType type, Rights needed) const;
+
+  Capability* slots_ = nullptr;
+  std::uint16_t free_ = 0;   ///< head of the list of slots used before; 0 = none
+  std::uint16_t fresh_ = 1;  ///< slots from here on were never used
+  std::uint16_t used_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace rvm::cap
