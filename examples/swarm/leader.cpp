@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Starts the swarm with one signal per worker, collects what each found, and tells the story.
+#include "traffic.hpp"
+
+using namespace rvm::agent;
+
+extern "C" int agent_main(const rvm_agent_info*) {
+  std::uint64_t workers = 0;
+  for (const rvm_directory_entry& e : directory())
+    if (e.type == RVM_OBJECT_AGENT && std::string_view{e.name} != RVM_DIRECTORY_SELF) ++workers;
+  say("64 agents live in 16 partitions; ", workers, " of them wait for my signal");
+
+  const Nanoseconds start = now();
+  for (const rvm_directory_entry& e : directory()) {
+    if (e.type != RVM_OBJECT_AGENT || std::string_view{e.name} == RVM_DIRECTORY_SELF) continue;
+    const Status s = signal(AgentRef{e.handle}, swarm::go);
+    require(s.has_value(), "cannot signal ", e.name, ": ", error_of(s));
+  }
+  say("go: they call, send, share and move memory across partition boundaries");
+
+  swarm::Report total{};
+  for (std::uint64_t reports = 1; reports <= workers; ++reports) {
+    swarm::Report report{};
+    const Result<Received> r = receive(Edge{}, std::as_writable_bytes(std::span{&report, 1}));
+    require(r.has_value() && r->length == sizeof report, "cannot receive a report: ", error_of(r));
+    total.calls += report.calls;
+    total.messages += report.messages;
+    total.bytes += report.bytes;
+    total.shared += report.shared;
+    total.moved += report.moved;
+    total.errors += report.errors;
+    if (reports % 8 == 0 && reports < workers) say(reports, " of ", workers, " workers are done");
+  }
+
+  say("calls answered rightly:      ", total.calls);
+  say("messages with right content: ", total.messages, " (", total.bytes / 1024, " KiB)");
+  say("memory shared and read:      ", total.shared, " regions, moved to a new owner: ", total.moved);
+  say("errors:                      ", total.errors);
+  say("all of it took ", (now() - start).count / 1'000'000, " ms");
+  return total.errors == 0 ? 0 : 1;
+}
