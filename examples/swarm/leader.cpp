@@ -19,6 +19,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   }
   say("go: they call, send, share and move memory across partition boundaries");
 
+  const Edge clerk = find_edge("clerk");
   swarm::Report total{};
   for (std::uint64_t reports = 1; reports <= workers; ++reports) {
     swarm::Report report{};
@@ -30,6 +31,8 @@ extern "C" int agent_main(const rvm_agent_info*) {
     total.shared += report.shared;
     total.moved += report.moved;
     total.errors += report.errors;
+    const Result<Message> answer = call(clerk, Message{reports});
+    if (!answer || (*answer)[7] != ~reports) ++total.errors;
     if (reports % 8 == 0 && reports < workers) say(reports, " of ", workers, " workers are done");
   }
 
