@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The benchmark keeps its ceilings, repeats exactly, and stays within 5 % of the committed baseline.
+
+Usage: bench.py [--accept]   --accept writes the measured figures as the new baseline
+"""
+import json
+import sys
+
+import rvm_test
+
+BASELINE = rvm_test.ROOT / "tests" / "baseline" / "bench.json"
+CEILING = {
+    "hypercall_null": 80,
+    "hypercall_denied": 400,
+    "partition_switch": 400,
+    "ipc_call_reply": 600,
+    "timer_preempt": 1_500,
+    "boot_to_first_witness": 5_000_000,
+}
+FIGURES = (*CEILING, "ipc_signal", "region_map_page", "witness_emit")
+TEXT_CEILING = 96 << 10
+TOLERANCE = 0.05
+
+
+class Bench(rvm_test.RvmTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.measured = None
+
+    def measure(self):
+        result = self.rvm("bench", "--json", timeout=300)
+        self.assertEqual(result.returncode, 0, str(result))
+        return result.json()
+
+    def setUp(self):
+        super().setUp()
+        if Bench.measured is None:
+            Bench.measured = self.measure()
+
+    def test_shape(self):
+        for name in FIGURES:
+            self.assertIsInstance(self.measured["instructions"][name], int, name)
+            self.assertGreater(self.measured["instructions"][name], 0, name)
+        for name in ("text_bytes", "rodata_bytes", "bss_bytes"):
+            self.assertIsInstance(self.measured["image"][name], int, name)
+        self.assertTrue(self.measured["host_ns"])
+
+    def test_ceilings(self):
+        for name, most in CEILING.items():
+            with self.subTest(name):
+                self.assertLessEqual(self.measured["instructions"][name], most)
+        self.assertLessEqual(self.measured["image"]["text_bytes"], TEXT_CEILING)
+
+    def test_baseline(self):
+        baseline = json.loads(BASELINE.read_text())
+        for group in ("instructions", "image"):
+            for name, before in baseline[group].items():
+                with self.subTest(name):
+                    self.assertLessEqual(self.measured[group][name], before * (1 + TOLERANCE),
+                                         f"{name} was {before}; accept on purpose with tests/e2e/bench.py --accept")
+
+    def test_exactly_repeatable(self):
+        self.assertEqual(self.measure()["instructions"], self.measured["instructions"])
+
+
+def accept():
+    test = Bench("test_shape")
+    test.setUp()
+    test.test_shape()
+    test.doCleanups()
+    kept = {group: Bench.measured[group] for group in ("instructions", "image")}
+    BASELINE.parent.mkdir(exist_ok=True)
+    BASELINE.write_text(json.dumps(kept, indent=2) + "\n")
+    print(f"baseline: {BASELINE}")
+
+
+if __name__ == "__main__":
+    if "--accept" in sys.argv:
+        Bench.measured = None
+        accept()
+    else:
+        rvm_test.main()
