@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Writes sealed records to the volume and reads the volume at boot. Steady state is a loop of four device requests, of
+// which `step` starts the next when the last has completed:
+//
+//   segment -> flush -> superblock -> flush -> ring slots become reusable
+//
+// A segment goes to sectors that no durable record occupies, and a superblock replaces the older of two, so that a power
+// cut at any instant leaves the newer superblock and every record it counts intact.
+//
+// One core at a time. Hashing: see rvm/crypto/sha256.hpp about vector registers.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+
+#include "rvm/hal/machine.hpp"
+#include "rvm/types/time.hpp"
+#include "rvm/witness/keys.hpp"
+#include "rvm/witness/ring.hpp"
+#include "rvm/witness/sealer.hpp"
+#include "rvm/witness/volume.hpp"
+
+namespace rvm::witness {
+
+/// The part of hal::Machine that the drain uses.
+template <typename D>
+concept BlockDevice = requires(std::uint64_t sector, PhysicalAddress memory, std::size_t bytes) {
+  { D::block_sectors() } -> std::same_as<std::uint64_t>;
+  D::block_submit_read(sector, memory, bytes);
+  D::block_submit_write(sector, memory, bytes);
+  D::block_submit_flush();
+  { D::block_poll() } -> std::same_as<hal::BlockStatus>;
+  { D::to_physical(static_cast<const void*>(nullptr)) } -> std::same_as<PhysicalAddress>;
+  D::relax();
+};
+
+/// Memory for transfers: one segment and one superblock. Physically contiguous, page-aligned.
+inline constexpr std::size_t staging_bytes = segment_bytes_max + superblock_bytes;
+static_assert(staging_bytes == 64 * 1024);
+
+/// What load found.
+struct Resume {
+  std::uint64_t next_sequence;  ///< for Ring::init; the records already in the log
+  std::uint64_t recovered;      ///< of these, found beyond the superblock's count and accepted
+  bool formatted;               ///< the device was blank and now carries an empty volume
+  bool was_closed;              ///< the last shutdown was orderly
+  bool torn;                    ///< an incomplete segment was cut off; to be witnessed
+  bool superblock_repaired;     ///< one superblock was unreadable and has been rewritten from the other
+};
+
+enum class DrainState : std::uint8_t {
+  unloaded,
+  idle,                ///< nothing in flight
+  writing_segment,
+  flushing_segment,
+  writing_superblock,
+  flushing_superblock,
+  full,    ///< no room for another segment: records stay in the ring until it too is full
+  failed,  ///< the device kept failing
+  closed,
+};
+
+template <BlockDevice Device>
+class Drain {
+ public:
+  constexpr Drain() = default;
+  Drain(const Drain&) = delete;
+  Drain& operator=(const Drain&) = delete;
+
+  /// Reads the volume, repairs what a power cut left, marks it open. Synchronous; boot only. Sets up `sealer`. A device
+  /// whose superblocks are blank is formatted; `identity` then makes its id unlike others' (time, package digest).
+  /// `keys` and `staging` must outlive the drain.
+  std::expected<Resume, VolumeError> load(const Keys& keys, std::span<std::byte, staging_bytes> staging,
+                                          std::span<const std::byte> identity, Sealer& sealer);
+
+  /// Does what can be done now without waiting: takes note of a completed request and starts the next. Call often, and
+  /// on each device interrupt. A segment is started when `batch_records` are waiting, the ring is half full, or the
+  /// oldest has waited `age_max`.
+  DrainState step(Ring& ring, Sealer& sealer, Nanoseconds now);
+
+  /// Synchronous: seals and writes everything that is committed. Error as in step's states full and failed.
+  std::expected<void, VolumeError> flush(Ring& ring, Sealer& sealer);
+  /// Synchronous: flush, then marks the volume closed. The kernel emits the closing TreeHead between flush and close.
+  std::expected<void, VolumeError> close(Ring& ring, Sealer& sealer);
+
+  [[nodiscard]] DrainState state() const { return state_; }
+  /// Why the drain stopped, when state() is full or failed.
+  [[nodiscard]] VolumeError error() const { return state_ == DrainState::full ? VolumeError::full : VolumeError::device_failed; }
+  /// Bytes that still fit on the device.
+  [[nodiscard]] std::uint64_t bytes_left() const { return head_.capacity - head_.append; }
+
+  static constexpr std::uint64_t batch_records = 256;
+  static constexpr Nanoseconds age_max{10'000'000};
+  static constexpr unsigned retries_max = 3;
+
+ private:
+  [[nodiscard]] std::span<std::byte, segment_bytes_max> segment_area() const {
+    return staging_.template first<segment_bytes_max>();
+  }
+  [[nodiscard]] std::span<std::byte, superblock_bytes> superblock_area() const {
+    return staging_.template last<superblock_bytes>();
+  }
+
+  bool due(const Ring& ring, std::uint64_t waiting, Nanoseconds now);
+  bool begin_segment(const Ring& ring, const Sealer& sealer);
+  void begin_superblock(const Sealer& sealer, VolumeState state);
+  void submit();
+  void complete(Ring& ring, Sealer& sealer);
+  bool drain_all(Ring& ring, Sealer& sealer);
+
+  bool read_now(std::uint64_t position, std::span<std::byte> into);
+  bool write_now(std::uint64_t position, std::span<const std::byte> from);
+  bool flush_now();
+  bool wait();
+  std::expected<void, VolumeError> format(std::span<const std::byte> identity, Sealer& sealer);
+  std::expected<void, VolumeError> choose_superblock(Sealer& sealer, Resume& resume, bool& blank);
+  std::expected<void, VolumeError> recover_tail(Sealer& sealer, Resume& resume);
+  bool store_superblock(const Sealer& sealer, VolumeState state);
+
+  const Keys* keys_ = nullptr;
+  std::span<std::byte, staging_bytes> staging_ = std::span<std::byte, staging_bytes>{static_cast<std::byte*>(nullptr), staging_bytes};
+  VolumeHead head_{};       // as in the superblock that is valid on the device
+  VolumeHead next_{};       // as it will be when the segment in flight is durable
+  std::size_t in_flight_ = 0;  // bytes of the segment
+  DrainState state_ = DrainState::unloaded;
+  unsigned retries_ = 0;
+  Nanoseconds waiting_since_ = never;
+};
+
+}  // namespace rvm::witness
+
+#include "rvm/witness/drain_impl.hpp"

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The witness log on a block device, format version 1: what the kernel's drain writes and the host's verifier reads.
+// Described for readers in docs/log-volume.md.
+//
+//   0      superblock slot 0   4 KiB      a superblock of generation g lies in slot g % 2
+//   4096   superblock slot 1   4 KiB
+//   8192   segments, one after the other; each starts on a 512-byte boundary and is padded to one with zeros
+//
+// The device is assumed to write 512-byte sectors whole. Each sector of a superblock is authenticated by itself, so a
+// superblock whose write was interrupted (sectors of two generations) differs from a damaged one.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "rvm/crypto/sha256.hpp"
+#include "rvm/witness/keys.hpp"
+#include "rvm/witness/merkle.hpp"
+#include "rvm/witness/record.hpp"
+
+namespace rvm::witness {
+
+inline constexpr std::size_t sector_bytes = 512;
+inline constexpr std::size_t superblock_bytes = 4096;
+inline constexpr std::size_t superblock_sectors = superblock_bytes / sector_bytes;
+inline constexpr std::uint64_t data_start = 2 * superblock_bytes;
+inline constexpr std::size_t segment_header_bytes = 64;
+inline constexpr std::size_t segment_bytes_max = 60 * 1024;  ///< header, records and padding
+inline constexpr std::uint32_t segment_records_max = (segment_bytes_max - segment_header_bytes) / record_bytes;
+inline constexpr std::uint64_t volume_bytes_min = data_start + segment_bytes_max;
+inline constexpr std::uint32_t volume_version = 1;
+inline constexpr std::array<char, 8> superblock_magic{'R', 'V', 'M', 'L', 'O', 'G', '1', '\n'};
+inline constexpr std::array<char, 8> frontier_magic{'R', 'V', 'M', 'T', 'R', 'E', 'E', '\n'};
+inline constexpr std::array<char, 4> segment_magic{'R', 'V', 'M', 'S'};
+
+enum class VolumeState : std::uint32_t { open = 1, closed = 2 };
+
+/// What a superblock says. `frontier` has tree size `records`.
+struct VolumeHead {
+  std::array<std::byte, 16> volume_id{};
+  std::uint64_t key_id = 0;
+  std::uint64_t generation = 0;
+  std::uint64_t capacity = 0;  ///< bytes of the device when it was written
+  VolumeState state = VolumeState::open;
+  std::uint64_t records = 0;   ///< durable records: sequence numbers 0 .. records-1 are in segments before `append`
+  std::uint64_t append = 0;    ///< byte position of the next segment
+  std::uint64_t segments = 0;
+  crypto::Digest last_leaf{};  ///< leaf hash of record records-1
+  crypto::Digest chain{};      ///< digest of the last segment; before the first, chain_start(volume_id)
+};
+
+/// Sector 0 of a superblock.
+struct SuperblockSector {
+  std::array<char, 8> magic;
+  std::uint64_t generation;
+  std::uint32_t version;
+  std::uint32_t state;
+  std::array<std::byte, 16> volume_id;
+  std::uint64_t key_id;
+  std::uint64_t capacity;
+  std::uint64_t records;
+  std::uint64_t append;
+  std::uint64_t segments;
+  crypto::Digest last_leaf;
+  crypto::Digest chain;
+  crypto::Digest root;  ///< of the Merkle tree over the durable records
+  std::array<std::byte, 272> unused;  ///< zero
+  crypto::Digest digest;  ///< SHA-256 of bytes 0..447
+  crypto::Digest mac;     ///< HMAC(volume key, sector index || bytes 0..479)
+};
+
+inline constexpr std::size_t nodes_per_sector = 13;
+
+/// Sector 1 + i holds the nodes of levels 13 i .. 13 i + 12; it is all zero when the tree has no such level.
+struct FrontierSector {
+  std::array<char, 8> magic;
+  std::uint64_t generation;
+  std::array<crypto::Digest, nodes_per_sector> nodes;  ///< zero where the tree size has no bit
+  std::array<std::byte, 16> unused;                    ///< zero
+  crypto::Digest digest;  ///< as above
+  crypto::Digest mac;
+};
+
+/// Followed by `record_count` records, then zeros up to the next multiple of 512.
+struct SegmentHeader {
+  std::array<char, 4> magic;
+  std::uint32_t record_count;   ///< 1 .. segment_records_max
+  std::uint64_t first_sequence;
+  std::uint32_t payload_bytes;  ///< 64 * record_count
+  std::uint32_t flags;          ///< 0 in version 1
+  std::array<std::byte, 8> volume;  ///< first half of the volume id
+  crypto::Digest digest;  ///< SHA-256(bytes 0..31 || previous segment's digest || records)
+};
+
+static_assert(sizeof(SuperblockSector) == sector_bytes && sizeof(FrontierSector) == sector_bytes);
+static_assert(sizeof(SegmentHeader) == segment_header_bytes);
+static_assert(std::has_unique_object_representations_v<SuperblockSector> &&
+              std::has_unique_object_representations_v<FrontierSector> &&
+              std::has_unique_object_representations_v<SegmentHeader>);
+static_assert(nodes_per_sector * (superblock_sectors - 1) >= MerkleFrontier::levels);
+
+/// Sectors of the frontier that a tree of `size` leaves needs.
+[[nodiscard]] constexpr std::size_t frontier_sectors(std::uint64_t size) {
+  return (static_cast<std::size_t>(std::bit_width(size)) + nodes_per_sector - 1) / nodes_per_sector;
+}
+/// Bytes that a segment of `records` occupies, padding included.
+[[nodiscard]] constexpr std::size_t segment_extent(std::size_t records) {
+  return (segment_header_bytes + records * record_bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+}
+
+/// The `chain` value before the first segment: SHA-256("rvm log volume" || volume id).
+[[nodiscard]] crypto::Digest chain_start(const std::array<std::byte, 16>& volume_id);
+
+/// Fills one superblock image.
+void encode_superblock(const VolumeHead& head, const MerkleFrontier& tree, const Keys& keys,
+                       std::span<std::byte, superblock_bytes> image);
+
+enum class SuperblockCondition : std::uint8_t {
+  valid,
+  blank,        ///< all zero
+  torn,         ///< each sector is authentic or zero, but they are not of one generation: an interrupted write
+  damaged,      ///< some sector is neither authentic nor zero
+  wrong_key,    ///< undamaged, but written under another device key
+  unsupported,  ///< undamaged, but of another version
+  foreign,      ///< does not begin with the magic number
+};
+
+struct SuperblockReading {
+  SuperblockCondition condition;
+  std::uint32_t sector = 0;  ///< first one that is damaged
+};
+
+/// Checks an image found in `slot`; fills `head` and `tree` when valid. `keys` nullptr: digests but no MACs are checked
+/// (host only).
+SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes> image, unsigned slot, const Keys* keys,
+                                    VolumeHead& head, MerkleFrontier& tree);
+
+/// Fills the header of a segment whose `records` follow `head`, and returns the digest = the next `chain` value.
+crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const Record> records,
+                                     std::span<std::byte, segment_header_bytes> header);
+
+enum class SegmentProblem : std::uint8_t {
+  none, bad_magic, bad_length, bad_flags, other_volume, wrong_sequence, digest_mismatch, padding_not_zero
+};
+[[nodiscard]] std::string_view describe(SegmentProblem problem);
+
+struct SegmentReading {
+  SegmentProblem problem;
+  std::uint32_t records = 0;  ///< set unless the problem is bad_magic or bad_length
+  std::size_t extent = 0;
+  crypto::Digest digest{};
+};
+
+/// Checks the segment at the start of `bytes` (its records' own hashes excepted) as the one that follows `head`.
+SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead& head);
+
+/// Why a volume cannot be used. Nothing is ever reformatted because of one of these.
+enum class VolumeError : std::uint8_t {
+  no_device, too_small, foreign, wrong_key, unsupported_version, damaged, shrunk, device_failed, full
+};
+/// What happened and what to do about it, for people.
+[[nodiscard]] std::string_view describe(VolumeError error);
+
+}  // namespace rvm::witness
