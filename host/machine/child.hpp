@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "host/common/failure.hpp"
+#include "host/common/file.hpp"
+
+namespace rvm::host {
+
+/// A child process in a process group of its own, so that a Ctrl-C at the terminal reaches only us. It dies with us
+/// (PR_SET_PDEATHSIG), and the destructor kills and reaps it.
+class Child {
+ public:
+  [[nodiscard]] static Outcome<Child> start(const std::filesystem::path& program, std::span<const std::string> arguments);
+
+  Child(Child&& other) noexcept;
+  Child& operator=(Child&&) = delete;
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child();
+
+  /// Non-blocking ends of the child's standard streams.
+  [[nodiscard]] int output() const { return output_.get(); }
+  [[nodiscard]] int errors() const { return errors_.get(); }
+  /// Writes what fits; a child that does not read loses it.
+  void send(char byte) const;
+
+  void kill() const;
+  /// Waits for the end; the status is waitpid's.
+  int wait();
+  /// "exited with status 1", "was killed by signal 9 (Killed)".
+  [[nodiscard]] static std::string describe(int status);
+
+ private:
+  Child() = default;
+  pid_t pid_ = -1;
+  Descriptor input_;
+  Descriptor output_;
+  Descriptor errors_;
+};
+
+/// Turns SIGINT and SIGTERM into bytes to poll for, while it lives. SIGPIPE and SIGXFSZ become errors of the call.
+class Interrupts {
+ public:
+  Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+  ~Interrupts();
+
+  [[nodiscard]] int descriptor() const { return descriptor_.get(); }
+  /// Signals that arrived since the last call.
+  [[nodiscard]] unsigned take() const;
+
+ private:
+  Descriptor descriptor_;
+};
+
+}  // namespace rvm::host

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "host/machine/qemu.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "host/common/paths.hpp"
+
+namespace rvm::host {
+
+namespace {
+
+/// QEMU's option lists separate by commas; a doubled one stands for itself.
+std::string escaped(const std::string& value) {
+  std::string out;
+  for (const char c : value) {
+    out += c;
+    if (c == ',') {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Outcome<std::filesystem::path> find_qemu() {
+  const char* const chosen = std::getenv("RVM_QEMU");  // NOLINT(concurrency-mt-unsafe): the program has one thread here
+  const std::string name = chosen == nullptr ? "qemu-system-aarch64" : chosen;
+  if (auto found = find_program(name)) {
+    return *found;
+  }
+  return failure(ExitCode::environment, fmt::format("cannot find {}, which emulates the machine", name),
+                 chosen == nullptr ? "install it: apt-get install qemu-system-arm (or run `make bootstrap`)"
+                                   : "correct RVM_QEMU or unset it");
+}
+
+std::vector<std::string> qemu_arguments(const MachineParts& parts) {
+  const MachineSettings& s = parts.settings;
+  std::vector<std::string> out{
+      "-M", fmt::format("virt,virtualization=on,gic-version={}", s.gic),
+      "-cpu", s.cpu,
+      "-smp", fmt::format("{}", s.cpus),
+      "-m", fmt::format("{}K", s.memory >> 10),
+      "-kernel", parts.kernel.string(),
+      "-initrd", parts.package,
+      "-fw_cfg", "name=opt/rvm/device-key,file=" + escaped(parts.device_key),
+      "-global", "virtio-mmio.force-legacy=false",
+      // A failed write is reported to the guest, which stops taking records, instead of pausing the machine.
+      "-drive", "if=none,id=log,format=raw,werror=report,rerror=report,file=" + escaped(parts.disk),
+      "-device", "virtio-blk-device,drive=log",
+      "-nic", "none",
+      "-display", "none",
+      "-serial", "stdio",
+      "-monitor", "none",
+      "-no-reboot",
+  };
+  if (s.icount) {
+    out.insert(out.end(), {"-icount", "shift=0,sleep=off"});
+  }
+  if (parts.gdb) {
+    out.insert(out.end(), {"-S", "-s"});
+  }
+  return out;
+}
+
+}  // namespace rvm::host

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/common/failure.hpp"
+#include "host/manifest/manifest.hpp"
+
+namespace rvm::host {
+
+/// What the emulated machine is made of; paths are as QEMU is to open them.
+struct MachineParts {
+  MachineSettings settings;
+  std::filesystem::path kernel;
+  std::string package;
+  std::string device_key;
+  std::string disk;
+  bool gdb = false;  ///< wait for a debugger on port 1234
+};
+
+/// $RVM_QEMU, else qemu-system-aarch64 on the PATH.
+[[nodiscard]] Outcome<std::filesystem::path> find_qemu();
+/// Arguments for it, the program's name excluded.
+[[nodiscard]] std::vector<std::string> qemu_arguments(const MachineParts& parts);
+
+}  // namespace rvm::host

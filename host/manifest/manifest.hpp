@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A manifest as written: what swarm.toml says, checked value by value, before replicas and patterns are expanded
+// (swarm.hpp). Documented for people in docs/guide/manifest.md and for editors in schema/swarm.schema.json.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/common/failure.hpp"
+#include "rvm/boot_package.h"
+#include "rvm/types/time.hpp"
+
+namespace rvm::host {
+
+/// A place in the manifest, both counted from 1; 0 when there is no file behind it.
+struct Position {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+};
+
+struct Diagnostic {
+  Position at;
+  std::string message;
+};
+using Diagnostics = std::vector<Diagnostic>;
+
+template <typename T>
+struct Located {
+  T value{};
+  Position at;
+};
+
+/// What ends an agent the way its author meant.
+enum class Expectation : std::uint8_t {
+  ok,     ///< no fault, exit code 0 (or still running as a service), no deadline missed
+  fault,  ///< the kernel stops it with a fault
+  any,
+};
+
+/// What a contained attack must have left in the witness log.
+enum class Evidence : std::uint8_t {
+  automatic,  ///< `fault` if the kernel stopped the agent with a fault, `rejected` if the agent reported refusals
+  rejected,   ///< a ProofRejected record of the agent's partition
+  fault,      ///< a record that the kernel stopped the agent
+  none,       ///< nothing: the attack needs no refusal (an infinite loop)
+};
+
+enum class Pairing : std::uint8_t { automatic, zip, all, ring };
+
+struct MachineSettings {
+  std::uint32_t cpus = 2;
+  std::uint64_t memory = std::uint64_t{1} << 30;
+  std::string cpu = "cortex-a72";
+  std::uint32_t gic = 3;
+  std::uint64_t disk_size = std::uint64_t{64} << 20;
+  std::uint32_t epoch_us = 1000;
+  bool icount = false;
+  bool force_vmid8 = false;
+};
+
+struct PartitionEntry {
+  Located<std::string> name;
+  rvm_partition_type type = RVM_PARTITION_AGENT;
+  rvm_partition_mode mode = RVM_MODE_FLOW;
+  std::uint32_t page_quota = 0;     ///< 0 = the machine's limit
+  std::uint32_t witness_quota = 0;  ///< 0 = the kernel's default
+  std::optional<std::uint32_t> replicas;
+};
+
+struct AgentEntry {
+  Located<std::string> name;
+  std::vector<Located<std::string>> partitions;  ///< used in turn by the replicas
+  Located<std::string> module;
+  std::optional<std::uint32_t> replicas;
+  std::uint32_t priority = 5000;
+  std::int32_t affinity = -1;
+  bool service = false;
+  std::uint64_t stack = 64 << 10;
+  std::uint64_t heap = 64 << 10;
+  std::vector<std::string> arguments;
+  Nanoseconds period;
+  Nanoseconds budget;
+  Nanoseconds deadline;
+  Expectation expect = Expectation::ok;
+  std::string attack;  ///< what the agent tries; empty for a well-behaved one
+  Evidence evidence = Evidence::automatic;
+};
+
+struct EdgeEntry {
+  Located<std::string> from;
+  Located<std::string> to;
+  std::string name;
+  std::string peer_name;  ///< empty: the same as `name`
+  Pairing pair = Pairing::automatic;
+  std::uint32_t queue = 16;
+  std::uint32_t notify = 64;  ///< 64 = none
+  std::uint64_t badge = 0;
+  Position at;
+};
+
+struct GrantEntry {
+  Located<std::string> agent;
+  std::uint32_t type = RVM_OBJECT_NONE;
+  bool hypervisor = false;  ///< the hypervisor itself, as the partition with id 0
+  Located<std::string> object;
+  std::uint32_t rights = 0;
+  std::string name;
+  std::uint64_t badge = 0;
+  Pairing pair = Pairing::automatic;  ///< agents with objects; no ring
+  Position at;
+};
+
+struct Manifest {
+  std::filesystem::path folder;  ///< relative module paths start here
+  std::string title;             ///< for messages: the file name
+  bool development = false;
+  bool build_with_make = false;  ///< run `make` in `folder` first
+  bool witness_each = false;
+  Nanoseconds run_for;  ///< 0 = until the agents are done
+  MachineSettings machine;
+  std::vector<PartitionEntry> partitions;
+  std::vector<AgentEntry> agents;
+  std::vector<EdgeEntry> edges;
+  std::vector<GrantEntry> grants;
+};
+
+/// Everything that is wrong with the text, in the order of the file. Never empty in the error case.
+[[nodiscard]] std::expected<Manifest, Diagnostics> parse_manifest(std::string_view text);
+
+/// Reads and parses the file; the failure's cause has one `FILE:LINE:COLUMN: message` line per mistake.
+[[nodiscard]] Outcome<Manifest> load_manifest(const std::filesystem::path& file);
+/// The manifest of a program that runs alone: one partition, one agent.
+[[nodiscard]] Manifest manifest_for_program(const std::filesystem::path& program);
+
+[[nodiscard]] Failure to_failure(const std::string& title, const Diagnostics& diagnostics);
+
+/// Letters, digits, '-', '_' and '.', not starting with punctuation, at most `limit` bytes; an explanation if not.
+[[nodiscard]] std::optional<std::string> check_name(std::string_view name, std::size_t limit);
+
+/// Greatest stack and heap of an agent, in bytes: both leave most of the smallest slot (256 MiB) free for mappings.
+inline constexpr std::uint64_t stack_limit = std::uint64_t{16} << 20;
+inline constexpr std::uint64_t heap_limit = std::uint64_t{128} << 20;
+inline constexpr std::uint32_t replicas_limit = 4096;
+
+}  // namespace rvm::host
