@@ -78,8 +78,8 @@ class Drain {
                                           std::span<const std::byte> identity, Sealer& sealer);
 
   /// Does what can be done now without waiting: takes note of a completed request and starts the next. Call often, and
-  /// on each device interrupt. A segment is started when `batch_records` are waiting, the ring is half full, or the
-  /// oldest has waited `age_max`.
+  /// on each device interrupt. A segment is started when `batch_records` are sealed, the ring is half full, or the
+  /// oldest sealed record has waited `age_max`.
   DrainState step(Ring& ring, Sealer& sealer, Nanoseconds now);
 
   /// Synchronous: seals and writes everything that is committed. Error as in step's states full and failed.
@@ -99,36 +99,40 @@ class Drain {
 
  private:
   [[nodiscard]] std::span<std::byte, segment_bytes_max> segment_area() const {
-    return staging_.template first<segment_bytes_max>();
+    return std::span<std::byte, segment_bytes_max>{staging_, segment_bytes_max};
   }
   [[nodiscard]] std::span<std::byte, superblock_bytes> superblock_area() const {
-    return staging_.template last<superblock_bytes>();
+    return std::span<std::byte, superblock_bytes>{staging_ + segment_bytes_max, superblock_bytes};
   }
 
-  bool due(const Ring& ring, std::uint64_t waiting, Nanoseconds now);
-  bool begin_segment(const Ring& ring, const Sealer& sealer);
-  void begin_superblock(const Sealer& sealer, VolumeState state);
-  void submit();
-  void complete(Ring& ring, Sealer& sealer);
-  bool drain_all(Ring& ring, Sealer& sealer);
+  // Steady state.
+  DrainState advance(Ring& ring);
+  [[nodiscard]] bool due(const Ring& ring, Nanoseconds now);
+  void begin_segment(const Ring& ring, Sealer& sealer);
+  void allow_next_segment(const VolumeHead& end, Sealer& sealer) const;
+  void enter(DrainState state);
+  void retry();
 
+  // Synchronous access, for load and close.
+  bool wait_for_completion();
   bool read_now(std::uint64_t position, std::span<std::byte> into);
   bool write_now(std::uint64_t position, std::span<const std::byte> from);
   bool flush_now();
-  bool wait();
-  std::expected<void, VolumeError> format(std::span<const std::byte> identity, Sealer& sealer);
-  std::expected<void, VolumeError> choose_superblock(Sealer& sealer, Resume& resume, bool& blank);
+  bool store_superblock(const MerkleFrontier& tree, VolumeState state);
+
+  // Parts of load.
+  std::expected<bool, VolumeError> choose_superblock(MerkleFrontier& tree, Resume& resume);
+  std::expected<void, VolumeError> format(std::span<const std::byte> identity, MerkleFrontier& tree);
   std::expected<void, VolumeError> recover_tail(Sealer& sealer, Resume& resume);
-  bool store_superblock(const Sealer& sealer, VolumeState state);
+  void take_segment(const SegmentReading& segment, const crypto::Digest& last_leaf, VolumeHead& head) const;
 
   const Keys* keys_ = nullptr;
-  std::span<std::byte, staging_bytes> staging_ = std::span<std::byte, staging_bytes>{static_cast<std::byte*>(nullptr), staging_bytes};
-  VolumeHead head_{};       // as in the superblock that is valid on the device
-  VolumeHead next_{};       // as it will be when the segment in flight is durable
-  std::size_t in_flight_ = 0;  // bytes of the segment
+  std::byte* staging_ = nullptr;
+  VolumeHead head_{};  // what the device's newest superblock says
+  VolumeHead next_{};  // what it will say when the segment in flight is durable
   DrainState state_ = DrainState::unloaded;
-  unsigned retries_ = 0;
-  Nanoseconds waiting_since_ = never;
+  unsigned failures_ = 0;             // of the request in flight
+  Nanoseconds waiting_since_ = never;  // when a sealed record was first seen that is not on its way
 };
 
 }  // namespace rvm::witness

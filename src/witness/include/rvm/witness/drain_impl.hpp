@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Drain's functions; included by rvm/witness/drain.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "rvm/witness/drain.hpp"
+
+namespace rvm::witness {
+
+// --- synchronous access ---
+
+template <BlockDevice Device>
+bool Drain<Device>::wait_for_completion() {
+  hal::BlockStatus status = Device::block_poll();
+  for (; status == hal::BlockStatus::busy; status = Device::block_poll()) Device::relax();
+  return status == hal::BlockStatus::done;
+}
+
+template <BlockDevice Device>
+bool Drain<Device>::read_now(std::uint64_t position, std::span<std::byte> into) {
+  for (unsigned attempt = 0; attempt <= retries_max; ++attempt) {
+    Device::block_submit_read(position / sector_bytes, Device::to_physical(into.data()), into.size());
+    if (wait_for_completion()) return true;
+  }
+  return false;
+}
+
+template <BlockDevice Device>
+bool Drain<Device>::write_now(std::uint64_t position, std::span<const std::byte> from) {
+  for (unsigned attempt = 0; attempt <= retries_max; ++attempt) {
+    Device::block_submit_write(position / sector_bytes, Device::to_physical(from.data()), from.size());
+    if (wait_for_completion()) return true;
+  }
+  return false;
+}
+
+template <BlockDevice Device>
+bool Drain<Device>::flush_now() {
+  // Not repeated: after a failed flush the device may have dropped the data it was to keep.
+  Device::block_submit_flush();
+  return wait_for_completion();
+}
+
+template <BlockDevice Device>
+bool Drain<Device>::store_superblock(const MerkleFrontier& tree, VolumeState state) {
+  VolumeHead head = head_;
+  head.generation += 1;
+  head.state = state;
+  encode_superblock(head, tree, *keys_, superblock_area());
+  for (unsigned attempt = 0; attempt <= retries_max; ++attempt) {
+    if (write_now(head.generation % 2 * superblock_bytes, superblock_area()) && flush_now()) {
+      head_ = head;
+      return true;
+    }
+  }
+  return false;
+}
+
+// --- load ---
+
+template <BlockDevice Device>
+std::expected<Resume, VolumeError> Drain<Device>::load(const Keys& keys, std::span<std::byte, staging_bytes> staging,
+                                                       std::span<const std::byte> identity, Sealer& sealer) {
+  keys_ = &keys;
+  staging_ = staging.data();
+  state_ = DrainState::unloaded;
+  const std::uint64_t capacity = Device::block_sectors() * sector_bytes;
+  if (capacity == 0) return std::unexpected{VolumeError::no_device};
+  if (capacity < volume_bytes_min) return std::unexpected{VolumeError::too_small};
+
+  Resume resume{};
+  MerkleFrontier& tree = sealer.restore(keys, {});
+  const auto blank = choose_superblock(tree, resume);
+  if (!blank) return std::unexpected{blank.error()};
+  if (*blank) {
+    if (const auto formatted = format(identity, tree); !formatted) return std::unexpected{formatted.error()};
+    resume.formatted = true;
+  } else {
+    if (head_.capacity > capacity) return std::unexpected{VolumeError::shrunk};
+    sealer.restore(keys, head_.last_leaf);
+    resume.was_closed = head_.state == VolumeState::closed;
+    if (!resume.was_closed) {
+      if (const auto recovered = recover_tail(sealer, resume); !recovered) return std::unexpected{recovered.error()};
+    }
+  }
+  head_.capacity = capacity;
+  // Marks the volume open, counts what was recovered, and overwrites the older superblock, which may be unreadable.
+  if (!store_superblock(tree, VolumeState::open)) return std::unexpected{VolumeError::device_failed};
+  resume.next_sequence = head_.records;
+  waiting_since_ = never;
+  failures_ = 0;
+  state_ = DrainState::idle;
+  allow_next_segment(head_, sealer);
+  return resume;
+}
+
+// Fills head_ and `tree` from the newer valid superblock. True if both are blank instead.
+template <BlockDevice Device>
+std::expected<bool, VolumeError> Drain<Device>::choose_superblock(MerkleFrontier& tree, Resume& resume) {
+  using enum SuperblockCondition;
+  const auto both = segment_area().template first<2 * superblock_bytes>();
+  if (!read_now(0, both)) return std::unexpected{VolumeError::device_failed};
+  const auto image = [&both](unsigned slot) {
+    return std::span<const std::byte>{both}.subspan(slot * superblock_bytes).template first<superblock_bytes>();
+  };
+  const SuperblockCondition condition0 = decode_superblock(image(0), 0, keys_, head_, tree).condition;
+  const SuperblockCondition condition1 = decode_superblock(image(1), 1, keys_, next_, tree).condition;
+  const auto either = [&](SuperblockCondition c) { return condition0 == c || condition1 == c; };
+  if (!either(valid)) {
+    if (condition0 == blank && condition1 == blank) return true;
+    if (either(wrong_key)) return std::unexpected{VolumeError::wrong_key};
+    if (either(unsupported)) return std::unexpected{VolumeError::unsupported_version};
+    if (either(damaged) || either(torn)) return std::unexpected{VolumeError::damaged};
+    return std::unexpected{VolumeError::foreign};
+  }
+  resume.superblock_repaired = condition0 != valid || condition1 != valid;
+  const bool second = condition1 == valid && (condition0 != valid || next_.generation > head_.generation);
+  decode_superblock(image(second ? 1 : 0), second ? 1 : 0, keys_, head_, tree);  // again: the other one overwrote `tree`
+  return false;
+}
+
+// Only a device that is blank where a log would begin becomes a volume.
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::format(std::span<const std::byte> identity, MerkleFrontier& tree) {
+  if (!read_now(data_start, segment_area())) return std::unexpected{VolumeError::device_failed};
+  if (!all_zero(segment_area())) return std::unexpected{VolumeError::foreign};
+  head_ = VolumeHead{};
+  const crypto::Digest id = keys_->volume.mac(identity);
+  std::copy_n(id.begin(), head_.volume_id.size(), head_.volume_id.begin());
+  head_.key_id = keys_->key_id;
+  head_.capacity = Device::block_sectors() * sector_bytes;
+  head_.append = data_start;
+  head_.chain = chain_start(head_.volume_id);
+  tree.clear();
+  if (!store_superblock(tree, VolumeState::open)) return std::unexpected{VolumeError::device_failed};
+  return {};
+}
+
+template <BlockDevice Device>
+void Drain<Device>::take_segment(const SegmentReading& segment, const crypto::Digest& last_leaf, VolumeHead& head) const {
+  head.records += segment.records;
+  head.append += segment.extent;
+  head.segments += 1;
+  head.last_leaf = last_leaf;
+  head.chain = segment.digest;
+}
+
+// After a power cut: segments beyond the superblock's append point that continue the chain are kept, and what an
+// interrupted write left after them is zeroed. At most one segment was in flight, so one segment's extent is enough.
+// A cut during this function changes nothing that the next load depends on.
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Resume& resume) {
+  for (;;) {
+    const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max, head_.capacity - head_.append);
+    const auto window = segment_area().first(static_cast<std::size_t>(room) / sector_bytes * sector_bytes);
+    if (window.empty()) return {};
+    if (!read_now(head_.append, window)) return std::unexpected{VolumeError::device_failed};
+    const SegmentReading segment = decode_segment(window, head_);
+    if (segment.problem != SegmentProblem::none) {
+      if (all_zero(window)) return {};
+      resume.torn = true;
+      std::ranges::fill(window, std::byte{0});
+      for (unsigned attempt = 0; attempt <= retries_max; ++attempt) {
+        if (write_now(head_.append, window) && flush_now()) return {};
+      }
+      return std::unexpected{VolumeError::device_failed};
+    }
+    for (std::uint32_t i = 0; i < segment.records; ++i) {
+      Record record;
+      std::memcpy(&record, window.data() + segment_header_bytes + i * record_bytes, sizeof(record));
+      // The segment is whole, so a record that does not fit was not torn but put there.
+      if (!sealer.accept(record)) return std::unexpected{VolumeError::damaged};
+    }
+    take_segment(segment, sealer.head(), head_);
+    resume.recovered += segment.records;
+  }
+}
+
+// --- steady state ---
+
+// A segment holds what was sealed since the one before, so that the superblock that counts it can take the tree as it
+// is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end.
+template <BlockDevice Device>
+void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
+  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append) / sector_bytes * sector_bytes;
+  sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
+}
+
+template <BlockDevice Device>
+bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
+  const std::uint64_t sealed = ring.sealed() - head_.records;
+  if (sealed == 0) {
+    waiting_since_ = never;
+    return false;
+  }
+  if (waiting_since_ == never) waiting_since_ = now;
+  return sealed >= batch_records || (ring.reserved() - head_.records) * 2 >= ring.capacity() || waiting_since_ + age_max <= now;
+}
+
+// Builds segment and superblock in the staging memory, so that sealing may go on while they are written.
+template <BlockDevice Device>
+void Drain<Device>::begin_segment(const Ring& ring, Sealer& sealer) {
+  const auto records = static_cast<std::size_t>(sealer.size() - head_.records);
+  const std::size_t used = segment_header_bytes + records * record_bytes;
+  const std::size_t extent = segment_extent(records);
+  const auto segment = segment_area().first(extent);
+  for (std::size_t i = 0; i < records; ++i) {
+    std::memcpy(segment.data() + segment_header_bytes + i * record_bytes, &ring.slot(head_.records + i), record_bytes);
+  }
+  std::ranges::fill(segment.subspan(used), std::byte{0});
+  SegmentReading reading{SegmentProblem::none, static_cast<std::uint32_t>(records), extent};
+  reading.digest = encode_segment_header(head_, segment.first(used).subspan(segment_header_bytes),
+                                         segment.template first<segment_header_bytes>());
+  next_ = head_;
+  take_segment(reading, sealer.head(), next_);
+  next_.generation += 1;
+  next_.state = VolumeState::open;
+  encode_superblock(next_, sealer.tree(), *keys_, superblock_area());
+  allow_next_segment(next_, sealer);
+  waiting_since_ = never;
+  failures_ = 0;
+  enter(DrainState::writing_segment);
+}
+
+// Enters a state with a request in flight and submits the request.
+template <BlockDevice Device>
+void Drain<Device>::enter(DrainState state) {
+  state_ = state;
+  if (state == DrainState::writing_segment) {
+    Device::block_submit_write(head_.append / sector_bytes, Device::to_physical(staging_),
+                               static_cast<std::size_t>(next_.append - head_.append));
+  } else if (state == DrainState::writing_superblock) {
+    Device::block_submit_write(next_.generation % 2 * (superblock_bytes / sector_bytes),
+                               Device::to_physical(superblock_area().data()), superblock_bytes);
+  } else {
+    Device::block_submit_flush();
+  }
+}
+
+// A failed flush may have lost the write before it, so both are repeated.
+template <BlockDevice Device>
+void Drain<Device>::retry() {
+  if (++failures_ > retries_max) {
+    state_ = DrainState::failed;
+    return;
+  }
+  const bool segment = state_ == DrainState::writing_segment || state_ == DrainState::flushing_segment;
+  enter(segment ? DrainState::writing_segment : DrainState::writing_superblock);
+}
+
+// Follows the request in flight as far as it goes without waiting.
+template <BlockDevice Device>
+DrainState Drain<Device>::advance(Ring& ring) {
+  using enum DrainState;
+  while (state_ == writing_segment || state_ == flushing_segment || state_ == writing_superblock ||
+         state_ == flushing_superblock) {
+    const hal::BlockStatus status = Device::block_poll();
+    if (status == hal::BlockStatus::busy) return state_;
+    if (status != hal::BlockStatus::done) {
+      retry();
+      continue;
+    }
+    switch (state_) {
+      case writing_segment: enter(flushing_segment); break;
+      case flushing_segment: enter(writing_superblock); break;
+      case writing_superblock: enter(flushing_superblock); break;
+      default:
+        head_ = next_;
+        ring.mark_durable(head_.records);
+        state_ = idle;
+        break;
+    }
+  }
+  if (state_ == idle && bytes_left() < sector_bytes && ring.reserved() > head_.records) state_ = full;
+  return state_;
+}
+
+template <BlockDevice Device>
+DrainState Drain<Device>::step(Ring& ring, Sealer& sealer, Nanoseconds now) {
+  if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(ring, sealer);
+  return state_;
+}
+
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer) {
+  constexpr std::uint32_t batch = 64;
+  if (state_ == DrainState::unloaded) return std::unexpected{VolumeError::no_device};
+  for (;;) {
+    const std::uint32_t sealed = sealer.seal(ring, batch);
+    switch (advance(ring)) {
+      case DrainState::full: return std::unexpected{VolumeError::full};
+      case DrainState::failed: return std::unexpected{VolumeError::device_failed};
+      case DrainState::closed: return {};
+      case DrainState::idle:
+        if (sealed == batch) continue;
+        if (sealer.size() == head_.records) {
+          if (sealed == 0) return {};
+          continue;
+        }
+        begin_segment(ring, sealer);
+        break;
+      default: Device::relax();
+    }
+  }
+}
+
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::close(Ring& ring, Sealer& sealer) {
+  if (const auto flushed = flush(ring, sealer); !flushed) return flushed;
+  if (state_ == DrainState::closed) return {};
+  if (ring.reserved() != head_.records) return std::unexpected{VolumeError::uncommitted};
+  if (!store_superblock(sealer.tree(), VolumeState::closed)) {
+    state_ = DrainState::failed;
+    return std::unexpected{VolumeError::device_failed};
+  }
+  state_ = DrainState::closed;
+  return {};
+}
+
+}  // namespace rvm::witness

@@ -46,8 +46,8 @@ class Sealer {
   /// Adds a record that is already sealed (found on disk). False, and nothing is added, unless sequence, prev_hash and
   /// record_hash are right.
   [[nodiscard]] bool accept(const Record& record);
-  /// Replaces the state by a stored one; the caller then restores the nodes of the returned frontier.
-  MerkleFrontier& restore(const Keys& keys, std::uint64_t size, const crypto::Digest& head);
+  /// Replaces the state by a stored one; the caller fills the returned frontier.
+  MerkleFrontier& restore(const Keys& keys, const crypto::Digest& head);
 
  private:
   crypto::HmacKey record_key_;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -136,13 +137,17 @@ struct SuperblockReading {
   std::uint32_t sector = 0;  ///< first one that is damaged
 };
 
+/// Whether every byte is zero.
+[[nodiscard]] bool all_zero(std::span<const std::byte> bytes);
+
 /// Checks an image found in `slot`; fills `head` and `tree` when valid. `keys` nullptr: digests but no MACs are checked
 /// (host only).
 SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes> image, unsigned slot, const Keys* keys,
                                     VolumeHead& head, MerkleFrontier& tree);
 
-/// Fills the header of a segment whose `records` follow `head`, and returns the digest = the next `chain` value.
-crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const Record> records,
+/// Fills the header of a segment whose records (`payload`, 1 to segment_records_max of them) follow `head`, and returns
+/// its digest = the next `chain` value.
+crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std::byte> payload,
                                      std::span<std::byte, segment_header_bytes> header);
 
 enum class SegmentProblem : std::uint8_t {
@@ -162,7 +167,7 @@ SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead
 
 /// Why a volume cannot be used. Nothing is ever reformatted because of one of these.
 enum class VolumeError : std::uint8_t {
-  no_device, too_small, foreign, wrong_key, unsupported_version, damaged, shrunk, device_failed, full
+  no_device, too_small, foreign, wrong_key, unsupported_version, damaged, shrunk, device_failed, full, uncommitted
 };
 /// What happened and what to do about it, for people.
 [[nodiscard]] std::string_view describe(VolumeError error);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "rvm/witness/record.hpp"
+
+#include "rvm/witness/keys.hpp"
+
+namespace rvm::witness {
+
+namespace {
+
+std::span<const std::byte> text(std::string_view s) { return std::as_bytes(std::span{s}); }
+
+}  // namespace
+
+crypto::Digest leaf_hash(const Record& record) {
+  constexpr std::byte leaf_prefix{0x00};
+  crypto::Sha256 hash;
+  hash.update(crypto::bytes_of(leaf_prefix));
+  hash.update(crypto::bytes_of(record));
+  return hash.finish();
+}
+
+std::uint64_t record_mac(const crypto::HmacKey& record_key, const Record& record) {
+  const auto bytes = crypto::bytes_of(record);
+  crypto::Hmac hmac{record_key};
+  hmac.update(bytes.first(offsetof(Record, record_hash)));
+  hmac.update(bytes.last(sizeof(record.aux)));
+  return first_eight(hmac.finish());
+}
+
+Keys derive_keys(std::span<const std::byte, device_key_bytes> device_key) {
+  Keys keys;
+  keys.record = crypto::HmacKey{device_key};
+  keys.key_id = first_eight(keys.record.mac(text("rvm key id")));
+  crypto::Digest volume_key;
+  // 32 bytes are within what HKDF can give, so this cannot fail.
+  if (!crypto::hkdf_sha256(device_key, {}, text("rvm log volume v1"), volume_key)) __builtin_trap();
+  keys.volume = crypto::HmacKey{volume_key};
+  crypto::wipe(volume_key);
+  return keys;
+}
+
+}  // namespace rvm::witness
