@@ -9,4 +9,4 @@ set(common "--target=aarch64-none-elf -march=armv8-a -mno-outline-atomics -ffree
 set(CMAKE_C_FLAGS_INIT "${common} -isystem /usr/lib/picolibc/aarch64-linux-gnu/include")
 set(CMAKE_CXX_FLAGS_INIT "${common} -fno-rtti -fno-threadsafe-statics -nostdinc++ -isystem ${freestanding_dir} -isystem /usr/lib/llvm-19/include/c++/v1 -isystem /usr/lib/picolibc/aarch64-linux-gnu/include")
 set(CMAKE_ASM_FLAGS_INIT "--target=aarch64-none-elf -march=armv8-a")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "--target=aarch64-none-elf -fuse-ld=lld-19 -nostdlib -nostartfiles")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "--target=aarch64-none-elf -fuse-ld=lld-19 -nostdlib")
