@@ -14,8 +14,8 @@ namespace rvm::cap {
 /// Dense position of a partition in the kernel's tables, unlike its id.
 using PartitionIndex = Strong<struct PartitionIndexTag, std::uint16_t>;
 
-inline constexpr unsigned table_slots = 256;   ///< slot 0 stays empty: it is what a refused lookup may touch
-inline constexpr std::uint8_t max_depth = 8;   ///< greatest distance from a derivation root
+inline constexpr unsigned table_slots = 256;  ///< slot 0 stays empty: it is what a refused lookup may touch
+inline constexpr std::uint8_t max_depth = 8;  ///< greatest distance from a derivation root
 
 /// Where a capability lies. Slot 0 is never used, so the zero reference names none.
 struct CapabilityRef {
@@ -45,7 +45,8 @@ class Capability {
   [[nodiscard]] std::uint64_t badge() const { return badge_; }
   [[nodiscard]] std::uint8_t depth() const { return depth_; }
   [[nodiscard]] Generation generation() const { return generation_; }
-  /// First four bytes, big-endian, of the SHA-256 of the canonical encoding (capability.cpp), for witness records.
+  /// First four bytes, big-endian, of the SHA-256 of the canonical encoding (capability.cpp), for witness records. Brought
+  /// up to date whenever one of the encoded fields changes.
   [[nodiscard]] std::uint32_t hash() const { return hash_; }
   /// Usable: neither free nor being revoked.
   [[nodiscard]] bool live() const { return state_ == state_live; }
@@ -63,6 +64,7 @@ class Capability {
  private:
   friend class CapabilityTable;
   friend class CapabilityTree;
+  friend struct CapabilityTestAccess;
 
   static constexpr std::uint8_t state_free = 0;
   static constexpr std::uint8_t state_live = 1;
@@ -85,9 +87,9 @@ class Capability {
   CapabilityRef previous_sibling_;
   std::uint32_t mapped_at_;
   Access mapped_access_;
-  bool revoking_children_;     ///< children are being revoked: none may be added anywhere below
-  std::uint16_t next_free_;    ///< of a free slot
-  std::uint64_t reserved_[1];
+  bool revoking_children_;   ///< children are being revoked: none may be added anywhere below
+  std::uint16_t next_free_;  ///< of a free slot; 0 ends the queue
+  std::uint64_t reserved_[2];
 };
 
 }  // namespace rvm::cap

@@ -7,7 +7,8 @@
 // most as many removals as there were descendants when it began. A revocation that answered `more` must be resumed until it
 // answers `done`, whatever becomes of the agent that asked for it.
 //
-// Every member runs under the kernel lock.
+// Every member runs under the kernel lock. mint, derive and transfer hash (crypto::sha256): where that uses vector registers,
+// the caller has saved an agent's (hal::VectorScope).
 #pragma once
 
 #include <array>
@@ -51,7 +52,8 @@ class CapabilityTree {
   /// A child of `source` in any partition's table. Needs GRANT, or GRANT_ONCE, which is consumed and strips GRANT and
   /// GRANT_ONCE from the child. Errors, without effect: bad_capability (source dead or under revocation), rights (no right
   /// to grant, or not a subset), delegation_depth, bad_state (no such table), resource_limit (table full).
-  [[nodiscard]] Result<Placed> derive(CapabilityRef source, PartitionIndex destination, Rights rights, std::uint64_t badge);
+  [[nodiscard]] Result<Placed> derive(CapabilityRef source, PartitionIndex destination, Rights rights,
+                                      std::uint64_t badge);
 
   /// Moves a capability, which keeps its parent and children, to another partition; its old handle is dead. The badge and
   /// all else stays. Cost grows with the number of its children. Errors, without effect: bad_capability, bad_state (mapped,
@@ -75,28 +77,127 @@ class CapabilityTree {
   template <typename Visitor>
   [[nodiscard]] Progress close(PartitionIndex index, unsigned budget, Visitor&& visitor);
 
-  /// nullptr if `ref` names no capability in use.
+  /// The capability at `ref`, even one under revocation; nullptr if the slot is free. A reference carries no generation:
+  /// one that was kept may lead to a capability that came later, unless the generation is given too.
   [[nodiscard]] Capability* find(CapabilityRef ref);
+  [[nodiscard]] Capability* find(CapabilityRef ref, Generation generation);
   /// Where a capability lies that check() returned from the table of `index`.
-  [[nodiscard]] CapabilityRef ref_of(PartitionIndex index, const Capability& capability);
+  [[nodiscard]] CapabilityRef ref_of(PartitionIndex index, const Capability& capability) const {
+    return {index, tables_[index.value].slot_of(capability)};
+  }
+
+  CapabilityTree(const CapabilityTree&) = delete;
+  CapabilityTree& operator=(const CapabilityTree&) = delete;
 
  protected:
   constexpr explicit CapabilityTree(std::span<CapabilityTable> tables) : tables_(tables) {}
+  ~CapabilityTree() = default;
 
  private:
+  [[nodiscard]] Capability& at(CapabilityRef ref) { return tables_[ref.partition.value].at(ref.slot); }
+  [[nodiscard]] CapabilityTable* receiving_table(PartitionIndex index);
+  [[nodiscard]] bool growing(CapabilityRef ref);
+  [[nodiscard]] Result<CapabilityRef> take_slot(PartitionIndex destination);
+  void free_slot(CapabilityRef ref);
+  void link(CapabilityRef parent, CapabilityRef child);
+  void unlink(CapabilityRef ref);
+  /// Follows first children from `from` to a leaf, killing what it passes.
+  [[nodiscard]] CapabilityRef descend(CapabilityRef from);
+  /// The first slot in use of a closing table at or after `from`, killed; empty when there is none.
+  [[nodiscard]] CapabilityRef first_in(PartitionIndex index, std::uint16_t from);
+  void finish_close(PartitionIndex index);
+  template <typename Visitor>
+  [[nodiscard]] Progress remove_subtree(CapabilityRef root, bool keep_root, unsigned& budget, Visitor& visitor);
+
   std::span<CapabilityTable> tables_;
 };
 
+/// Storage for the tables, as a base so that it is there before CapabilityTree refers to it.
 template <std::size_t MaxPartitions>
-class CapabilitySpace : public CapabilityTree {
+struct CapabilityTables {
+  std::array<CapabilityTable, MaxPartitions> storage{};
+};
+
+template <std::size_t MaxPartitions>
+class CapabilitySpace : private CapabilityTables<MaxPartitions>, public CapabilityTree {
  public:
   static_assert(MaxPartitions <= 65536);
-  constexpr CapabilitySpace() : CapabilityTree(storage_) {}
-  CapabilitySpace(const CapabilitySpace&) = delete;
-  CapabilitySpace& operator=(const CapabilitySpace&) = delete;
-
- private:
-  std::array<CapabilityTable, MaxPartitions> storage_{};
+  constexpr CapabilitySpace() : CapabilityTree(this->storage) {}
 };
+
+template <typename Visitor>
+Progress CapabilityTree::remove_subtree(CapabilityRef root, bool keep_root, unsigned& budget, Visitor& visitor) {
+  CapabilityRef current = root;
+  while (true) {
+    current = descend(current);
+    const bool at_root = current == root;
+    if (at_root && keep_root) {
+      return Progress::done;
+    }
+    if (budget == 0) {
+      return Progress::more;
+    }
+    --budget;
+    Capability& leaf = at(current);
+    visitor(current, leaf);
+    const CapabilityRef parent = leaf.parent_;
+    unlink(current);
+    free_slot(current);
+    if (at_root) {
+      return Progress::done;
+    }
+    current = parent;
+  }
+}
+
+template <typename Visitor>
+Progress CapabilityTree::continue_revoke(const Revocation& revocation, unsigned budget, Visitor&& visitor) {
+  Capability* const root = find(revocation.root, revocation.generation);
+  if (root == nullptr) {
+    return Progress::done;
+  }
+  const Progress progress = remove_subtree(revocation.root, revocation.keep_root, budget, visitor);
+  if (progress == Progress::done && revocation.keep_root) {
+    root->revoking_children_ = false;
+  }
+  return progress;
+}
+
+template <typename Visitor>
+Status CapabilityTree::revoke(CapabilityRef root, Visitor&& visitor) {
+  const Result<Revocation> revocation = begin_revoke(root, false);
+  if (!revocation) {
+    return fail(revocation.error());
+  }
+  ensure(continue_revoke(*revocation, UINT32_MAX, visitor) == Progress::done);
+  return {};
+}
+
+template <typename Visitor>
+Status CapabilityTree::revoke_children(CapabilityRef root, Visitor&& visitor) {
+  const Result<Revocation> revocation = begin_revoke(root, true);
+  if (!revocation) {
+    return fail(revocation.error());
+  }
+  ensure(continue_revoke(*revocation, UINT32_MAX, visitor) == Progress::done);
+  return {};
+}
+
+template <typename Visitor>
+Progress CapabilityTree::close(PartitionIndex index, unsigned budget, Visitor&& visitor) {
+  CapabilityTable* const closing = table(index);
+  if (closing == nullptr || !closing->open()) {
+    return Progress::done;
+  }
+  closing->closing_ = true;
+  // Nothing is placed in a closing table, so slots behind the last one emptied stay free.
+  for (CapabilityRef root = first_in(index, 1); !root.empty(); root = first_in(index, root.slot)) {
+    if (remove_subtree(root, false, budget, visitor) == Progress::more) {
+      return Progress::more;
+    }
+  }
+  finish_close(index);
+  return Progress::done;
+}
 
 }  // namespace rvm::cap

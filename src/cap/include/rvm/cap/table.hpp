@@ -49,13 +49,46 @@ class CapabilityTable {
 
  private:
   friend class CapabilityTree;
+  friend struct CapabilityTestAccess;
   [[nodiscard]] Error refusal(Handle handle, ObjectType type, Rights needed) const;
+  [[nodiscard]] Capability& at(std::uint16_t slot) const { return slots_[slot & (table_slots - 1)]; }
 
   Capability* slots_ = nullptr;
-  std::uint16_t free_ = 0;   ///< head of the list of slots used before; 0 = none
+  std::uint16_t free_head_ = 0;  ///< queue of slots used before, oldest first, so that generations wrap late; 0 = empty
+  std::uint16_t free_tail_ = 0;
   std::uint16_t fresh_ = 1;  ///< slots from here on were never used
   std::uint16_t used_ = 0;
   bool closing_ = false;
 };
+
+inline Result<Capability*> CapabilityTable::check(Handle handle, ObjectType type, Rights needed) const {
+  const std::uint32_t slot = handle.slot & (table_slots - 1);
+  const Capability& claimed = slots_[slot];
+  const std::uint32_t type_bits = type == ObjectType::any ? 0u : 0xffu;
+  // Each term is zero exactly when it is in order; none can set bit 31.
+  const std::uint32_t wrong =
+      (handle.slot ^ slot) | std::uint32_t(claimed.generation_.value ^ handle.generation.value) |
+      std::uint32_t(claimed.state_ ^ Capability::state_live) |
+      ((static_cast<std::uint32_t>(claimed.type_) ^ static_cast<std::uint32_t>(type)) & type_bits) |
+      (needed.bits() & ~std::uint32_t{claimed.rights_.bits()});
+  // All ones when `wrong` is zero, else zero.
+  std::uint32_t mask = static_cast<std::uint32_t>(static_cast<std::int32_t>(wrong - 1) >> 31);
+#if defined(__aarch64__)
+  // Sound: changes no register but hides from the compiler that `mask` follows from `wrong`, so that it cannot turn the
+  // selection into a branch. HINT #20 is CSDB, a no-operation on older cores.
+  asm volatile("hint #20" : "+r"(mask));
+#elif defined(__GNUC__)
+  asm volatile("" : "+r"(mask));  // sound: emits nothing; hides the origin of `mask` as above
+#endif
+  Capability* const selected = slots_ + (slot & mask);
+  if (wrong != 0) [[unlikely]] {
+    return fail(refusal(handle, type, needed));
+  }
+  return selected;
+}
+
+inline Result<Capability*> CapabilityTable::resolve(Handle handle) const {
+  return check(handle, ObjectType::any, rights::none);
+}
 
 }  // namespace rvm::cap

@@ -1,15 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A partition's second-stage translation: guest-physical pages to physical pages. Tables of VMSAv8-64 with the 4 KiB granule,
+// in both shapes of hal::TranslationGeometry; 2 MiB and 1 GiB blocks wherever both addresses allow.
+//
+// All or nothing: what an operation needs (tables, quota) is counted before anything is written, so it cannot fail halfway
+// and there is no roll-back whose half-made entries a walker could have cached.
+//
+// TLB maintenance is the caller's, but for the splitting of a block:
+//  - map: new entries only, so nothing to invalidate; Machine::publish_tables() before the guest may rely on them.
+//  - unmap: publish and invalidate before the operation that asked for it returns and before the pages are used for anything
+//    else: the single pages, or the whole VMID if `tables_retired`. Then release_retired().
+//  - an unmap that splits a block breaks it, invalidates everything itself, and only then writes the replacement
+//    (break-before-make, Arm ARM D8.16). Meanwhile another core may fault on a page that stays mapped: a fault on an address
+//    that translate() finds mapped with the needed access is to be retried.
+//
+// Every member runs under the kernel lock; a StageTwo refers to the allocator and account given at creation.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "rvm/hal/machine.hpp"
+#include "rvm/memory/descriptor.hpp"
 #include "rvm/memory/page_account.hpp"
 #include "rvm/memory/page_allocator.hpp"
 
 namespace rvm::memory {
 
-enum class MemoryType : std::uint8_t { normal, device };
+template <typename M>
+concept TableMachine = PageMachine<M> && requires {
+  M::publish_tables();
+  M::invalidate_all();
+};
 
 struct Translation {
   PhysicalAddress address;  ///< of the byte asked for
@@ -17,27 +41,119 @@ struct Translation {
   MemoryType type;
 };
 
-/// What StageTwo::unmap leaves to do: always invalidate, then release_retired() if tables_retired.
+/// What an unmap leaves to do, see above.
 struct Unmapped {
-  bool tables_retired;  ///< invalidate the whole VMID; else single pages suffice
+  bool tables_retired;  ///< invalidate by VMID, then release_retired(); else invalidating the single pages suffices
 };
 
-template <PageMachine Machine>
-class StageTwo {
+template <TableMachine Machine>
+class [[nodiscard]] StageTwo {
  public:
   StageTwo() = default;
-  [[nodiscard]] static Result<StageTwo> create(PageAllocator<Machine>& allocator, const hal::TranslationGeometry& geometry,
-                                               PartitionId owner, PageAccount& account);
+  StageTwo(const StageTwo&) = delete;
+  StageTwo& operator=(const StageTwo&) = delete;
+  StageTwo(StageTwo&& other) noexcept { *this = std::move(other); }
+  StageTwo& operator=(StageTwo&& other) noexcept;
+  ~StageTwo() { ensure(empty()); }
+
+  /// Root tables only; nothing is mapped. Error::no_memory (also when over quota).
+  [[nodiscard]] static Result<StageTwo> create(PageAllocator<Machine>& allocator,
+                                               const hal::TranslationGeometry& geometry, PartitionId owner,
+                                               PageAccount& account);
+
+  /// Maps `pages` pages. Permissions must include read. Errors, without effect: unaligned, bad_address (outside of the
+  /// guest-physical space, or physical address beyond 48 bits), bad_argument (no pages, no read permission), write_execute,
+  /// overlap (with anything mapped), no_memory (tables: quota or free pages).
   [[nodiscard]] Status map(GuestAddress guest, PhysicalAddress physical, std::uint64_t pages, Access access,
                            MemoryType type);
-  /// visitor(GuestAddress, PhysicalAddress, std::uint64_t pages) for each run removed.
+
+  /// Unmaps `pages` pages, all of which must be mapped. `visitor(GuestAddress, PhysicalAddress, std::uint64_t pages)` sees
+  /// each contiguous piece. Errors, without effect: unaligned, bad_argument, bad_address (a page is not mapped), no_memory
+  /// (a block would have to be split).
   template <typename Visitor>
   [[nodiscard]] Result<Unmapped> unmap(GuestAddress guest, std::uint64_t pages, Visitor&& visitor);
+
+  /// Frees the tables that unmap found empty. Only after the TLBs were invalidated: until then a walker may still hold
+  /// pointers to them, which is why they wait, all entries invalid.
   void release_retired();
+
+  /// What the hardware would find. Error::bad_address if not mapped. Cost on AArch64: about 40 instructions.
   [[nodiscard]] Result<Translation> translate(GuestAddress guest) const;
+
+  /// Frees all tables; the mapped pages are not touched. Only when no core uses them and the VMID was invalidated.
   void destroy();
-  [[nodiscard]] PhysicalAddress root() const;
-  [[nodiscard]] bool empty() const;
+
+  [[nodiscard]] PhysicalAddress root() const { return root_; }
+  [[nodiscard]] bool empty() const { return allocator_ == nullptr; }
+
+ private:
+  using Table = Descriptor*;
+
+  /// The entries that a walk passes, one per level from the root's to the deepest, `level`.
+  struct Walk {
+    std::array<Table, page_level + 1> entries;
+    unsigned level;
+
+    [[nodiscard]] Table deepest() const { return entries[level]; }
+  };
+
+  [[nodiscard]] static Table table_at(PhysicalAddress address) {
+    // Sound: table pages belong to this class; Descriptor is an implicit-lifetime type.
+    return reinterpret_cast<Table>(Machine::to_pointer(address));
+  }
+  /// One store, which the walkers see whole (64-bit stores are single-copy atomic, Arm ARM B2.2.1).
+  static void store(Table entry, Descriptor value) { *reinterpret_cast<volatile std::uint64_t*>(entry) = value.raw(); }
+
+  [[nodiscard]] unsigned index_of(std::uint64_t address, unsigned level) const {
+    const auto index = static_cast<unsigned>(address >> level_shift(level));
+    return level == start_level_ ? index : index & (entries_per_table - 1);  // the root may be several tables
+  }
+  /// The entry that points to the table which holds walk.entries[level]; nullptr if that is the root.
+  [[nodiscard]] Table parent_of(const Walk& walk, unsigned level) const {
+    return level == start_level_ ? nullptr : walk.entries[level - 1];
+  }
+  static void add_live(Table parent, int change) {
+    if (parent != nullptr) {
+      store(parent, parent->with_live(static_cast<unsigned>(static_cast<int>(parent->live()) + change)));
+    }
+  }
+  [[nodiscard]] static bool block_fits(unsigned level, std::uint64_t guest, std::uint64_t physical,
+                                       std::uint64_t bytes) {
+    return level >= 1 && ((guest | physical) & (level_bytes(level) - 1)) == 0 && bytes >= level_bytes(level);
+  }
+  /// Pages from `at` to the end of its last-level table or to `end`.
+  [[nodiscard]] static unsigned run_in_table(std::uint64_t at, std::uint64_t end) {
+    const std::uint64_t left = (end - at) >> page_shift;
+    const std::uint64_t room = entries_per_table - ((at >> page_shift) & (entries_per_table - 1));
+    return static_cast<unsigned>(left < room ? left : room);
+  }
+  [[nodiscard]] static bool any_valid(Table entry, unsigned count);
+  [[nodiscard]] static bool all_valid(Table entry, unsigned count);
+
+  [[nodiscard]] Status check_range(GuestAddress guest, std::uint64_t pages) const;
+  [[nodiscard]] Walk walk(std::uint64_t address) const;
+  [[nodiscard]] Result<std::uint32_t> tables_for_map(std::uint64_t at, std::uint64_t physical, std::uint64_t end) const;
+  [[nodiscard]] Result<std::uint32_t> tables_for_unmap(std::uint64_t at, std::uint64_t end) const;
+  [[nodiscard]] Status reserve(std::uint32_t tables);
+  [[nodiscard]] PhysicalAddress take_table();
+  void map_reserved(std::uint64_t at, PhysicalAddress output, std::uint64_t end, Access access, MemoryType type);
+  void fill(const Walk& walk, unsigned count, PhysicalAddress output, Access access, MemoryType type);
+  void split(const Walk& walk);
+  [[nodiscard]] bool clear(const Walk& walk, unsigned count);
+  void free_table(PhysicalAddress table, unsigned order);
+
+  PageAllocator<Machine>* allocator_ = nullptr;
+  PageAccount* account_ = nullptr;
+  PhysicalAddress root_{};
+  PhysicalAddress
+      retired_{};  ///< chain of empty tables through their first entry: an aligned address is an invalid entry
+  PartitionId owner_{};
+  std::uint8_t start_level_ = 0;
+  std::uint8_t address_bits_ = 0;
+  std::uint8_t root_order_ = 0;
 };
 
 }  // namespace rvm::memory
+
+#include "rvm/memory/stage_two_map.hpp"    // IWYU pragma: export
+#include "rvm/memory/stage_two_unmap.hpp"  // IWYU pragma: export

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "rvm/types/ids.hpp"
@@ -49,7 +50,7 @@ class VmidAllocator {
 
   /// Call on every switch to a partition: `core` now runs under `tag`, which must be current. One store.
   void activate(VmidTag tag, CoreIndex core) { active_[core.value] = tag; }
-  /// `core` runs no partition (hal::Machine::deactivate). Not calling it only keeps one VMID from being reclaimed.
+  /// `core` runs no partition; after Port::deactivate(). Not calling it only keeps one VMID from being reclaimed.
   void deactivate(CoreIndex core) { active_[core.value] = VmidTag{}; }
 
   /// A current tag for the partition that holds `tag`, and activates it on `core`. Cost: a few tens of instructions;
@@ -76,6 +77,64 @@ inline void VmidAllocator::init(unsigned bits, std::uint32_t cores) {
   count_ = std::uint32_t{1} << bits;
   cores_ = cores;
   used_[0] = 1;
+}
+
+/// A free VMID of this generation, now used; 0 if there is none.
+inline std::uint32_t VmidAllocator::take_free() {
+  for (; cursor_ < count_ / word_bits; ++cursor_) {
+    std::uint64_t& word = used_[cursor_];
+    if (word != UINT64_MAX) {
+      const auto bit = static_cast<unsigned>(std::countr_one(word));
+      word |= std::uint64_t{1} << bit;
+      return cursor_ * word_bits + bit;
+    }
+  }
+  return 0;
+}
+
+inline void VmidAllocator::begin_generation() {
+  generation_ += std::uint64_t{1} << 16;  // 48 bits of generations: never wraps in practice
+  for (std::uint32_t i = 0; i < count_ / word_bits; ++i) {
+    used_[i] = 0;
+  }
+  used_[0] = 1;
+  cursor_ = 0;
+  // A core goes on filling its TLB under the VMID loaded in it, so nobody else may get that. It holds for the core that
+  // asks, too: the old translation stays loaded, and open to speculative walks, until the switch that follows.
+  for (std::uint32_t core = 0; core < cores_; ++core) {
+    const std::uint16_t vmid = active_[core].vmid();
+    used_[vmid / word_bits] |= std::uint64_t{1} << vmid % word_bits;
+  }
+}
+
+inline VmidAllocator::Assignment VmidAllocator::assign(VmidTag tag, CoreIndex core) {
+  Assignment assignment{tag, false};
+  if (!is_current(tag)) {
+    bool running = false;
+    for (std::uint32_t i = 0; i < cores_; ++i) {
+      running |= tag.vmid() != 0 && active_[i] == tag;
+    }
+    if (running) {
+      // Runs on another core since before this generation began: the VMID was kept for it, under a new tag everywhere.
+      assignment.tag = VmidTag{generation_ | tag.vmid()};
+      for (std::uint32_t i = 0; i < cores_; ++i) {
+        if (active_[i] == tag) {
+          active_[i] = assignment.tag;
+        }
+      }
+    } else {
+      std::uint32_t vmid = take_free();
+      if (vmid == 0) {
+        begin_generation();
+        assignment.reclaimed = true;
+        vmid = take_free();
+        ensure(vmid != 0);
+      }
+      assignment.tag = VmidTag{generation_ | vmid};
+    }
+  }
+  activate(assignment.tag, core);
+  return assignment;
 }
 
 }  // namespace rvm::memory

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "rvm/cap/space.hpp"
+
+namespace rvm::cap {
+
+Status CapabilityTree::open(PartitionIndex index, std::span<std::byte> block) {
+  CapabilityTable* const opened = table(index);
+  if (opened == nullptr || block.size() != table_bytes ||
+      reinterpret_cast<std::uintptr_t>(block.data()) % alignof(Capability) != 0) {
+    return fail(Error::bad_argument);
+  }
+  if (opened->open()) {
+    return fail(Error::bad_state);
+  }
+  // Sound: Capability is an implicit-lifetime type, the block is aligned and large enough for table_slots of them, and all
+  // bytes zero is a free slot of generation 0.
+  opened->slots_ = reinterpret_cast<Capability*>(block.data());
+  return {};
+}
+
+Capability* CapabilityTree::find(CapabilityRef ref) {
+  CapabilityTable* const holder = table(ref.partition);
+  if (ref.empty() || ref.slot >= table_slots || holder == nullptr || !holder->open()) {
+    return nullptr;
+  }
+  Capability& found = holder->at(ref.slot);
+  return found.state_ == Capability::state_free ? nullptr : &found;
+}
+
+Capability* CapabilityTree::find(CapabilityRef ref, Generation generation) {
+  Capability* const found = find(ref);
+  return found != nullptr && found->generation_ == generation ? found : nullptr;
+}
+
+/// A table into which capabilities may be placed, or nullptr.
+CapabilityTable* CapabilityTree::receiving_table(PartitionIndex index) {
+  CapabilityTable* const receiver = table(index);
+  return receiver != nullptr && receiver->open() && !receiver->closing_ ? receiver : nullptr;
+}
+
+/// Whether children may be added under `ref`: neither it nor an ancestor (at most max_depth) is under revocation. Without
+/// this a revocation done in steps could be outrun by somebody who keeps deriving below it.
+bool CapabilityTree::growing(CapabilityRef ref) {
+  for (; !ref.empty(); ref = at(ref).parent_) {
+    if (!at(ref).live() || at(ref).revoking_children_ || tables_[ref.partition.value].closing_) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// A slot of the destination with its next generation, all else zero. Never-used slots go first, then those free longest.
+Result<CapabilityRef> CapabilityTree::take_slot(PartitionIndex destination) {
+  CapabilityTable* const receiver = receiving_table(destination);
+  if (receiver == nullptr) {
+    return fail(Error::bad_state);
+  }
+  std::uint16_t slot = 0;
+  if (receiver->fresh_ < table_slots) {
+    slot = receiver->fresh_++;
+  } else if (receiver->free_head_ != 0) {
+    slot = receiver->free_head_;
+    receiver->free_head_ = receiver->at(slot).next_free_;
+    if (receiver->free_head_ == 0) {
+      receiver->free_tail_ = 0;
+    }
+  } else {
+    return fail(Error::resource_limit);
+  }
+  ++receiver->used_;
+  Capability& taken = receiver->at(slot);
+  taken.next_free_ = 0;
+  taken.generation_ = next(taken.generation_);
+  return CapabilityRef{destination, slot};
+}
+
+/// Clears the slot but for its generation.
+void CapabilityTree::free_slot(CapabilityRef ref) {
+  CapabilityTable& holder = tables_[ref.partition.value];
+  Capability& freed = at(ref);
+  const Generation generation = freed.generation_;
+  freed = Capability{};
+  freed.generation_ = generation;
+  if (holder.free_tail_ == 0) {
+    holder.free_head_ = ref.slot;
+  } else {
+    holder.at(holder.free_tail_).next_free_ = ref.slot;
+  }
+  holder.free_tail_ = ref.slot;
+  --holder.used_;
+}
+
+void CapabilityTree::link(CapabilityRef parent, CapabilityRef child) {
+  Capability& above = at(parent);
+  Capability& linked = at(child);
+  linked.parent_ = parent;
+  linked.previous_sibling_ = {};
+  linked.next_sibling_ = above.first_child_;
+  if (!linked.next_sibling_.empty()) {
+    at(linked.next_sibling_).previous_sibling_ = child;
+  }
+  above.first_child_ = child;
+}
+
+void CapabilityTree::unlink(CapabilityRef ref) {
+  const Capability& leaving = at(ref);
+  if (!leaving.previous_sibling_.empty()) {
+    at(leaving.previous_sibling_).next_sibling_ = leaving.next_sibling_;
+  } else if (!leaving.parent_.empty()) {
+    at(leaving.parent_).first_child_ = leaving.next_sibling_;
+  }
+  if (!leaving.next_sibling_.empty()) {
+    at(leaving.next_sibling_).previous_sibling_ = leaving.previous_sibling_;
+  }
+}
+
+Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge) {
+  if (object.type == ObjectType::none || object.type == ObjectType::any) {
+    return fail(Error::bad_argument);
+  }
+  const Result<CapabilityRef> ref = take_slot(destination);
+  if (!ref) {
+    return fail(ref.error());
+  }
+  Capability& minted = at(*ref);
+  minted.object_id_ = object.id;
+  minted.object_generation_ = object.generation;
+  minted.type_ = object.type;
+  minted.rights_ = rights;
+  minted.badge_ = badge;
+  minted.state_ = Capability::state_live;
+  minted.update_hash();
+  return Placed{*ref, {ref->slot, minted.generation_}};
+}
+
+Result<Placed> CapabilityTree::derive(CapabilityRef source, PartitionIndex destination, Rights rights,
+                                      std::uint64_t badge) {
+  Capability* const parent = find(source);
+  if (parent == nullptr || !growing(source)) {
+    return fail(Error::bad_capability);
+  }
+  const bool grant = parent->rights_.contains(rights::grant);
+  if ((!grant && !parent->rights_.contains(rights::grant_once)) || !parent->rights_.contains(rights)) {
+    return fail(Error::rights);
+  }
+  if (parent->depth_ >= max_depth) {
+    return fail(Error::delegation_depth);
+  }
+  const Result<CapabilityRef> ref = take_slot(destination);
+  if (!ref) {
+    return fail(ref.error());
+  }
+  Capability& child = at(*ref);
+  child.object_id_ = parent->object_id_;
+  child.object_generation_ = parent->object_generation_;
+  child.type_ = parent->type_;
+  child.rights_ = grant ? rights : rights.without(rights::grant).without(rights::grant_once);
+  child.badge_ = badge;
+  child.depth_ = static_cast<std::uint8_t>(parent->depth_ + 1);
+  child.state_ = Capability::state_live;
+  child.update_hash();
+  link(source, *ref);
+  if (!grant) {
+    parent->rights_ = parent->rights_.without(rights::grant_once);
+    parent->update_hash();
+  }
+  return Placed{*ref, {ref->slot, child.generation_}};
+}
+
+Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex destination) {
+  Capability* const from = find(source);
+  if (from == nullptr || !from->live() || tables_[source.partition.value].closing_) {
+    return fail(Error::bad_capability);
+  }
+  if (from->mapped_at_ != 0 || from->revoking_children_) {
+    return fail(Error::bad_state);
+  }
+  const Result<CapabilityRef> ref = take_slot(destination);
+  if (!ref) {
+    return fail(ref.error());
+  }
+  Capability& to = at(*ref);
+  const Generation generation = to.generation_;
+  to = *from;
+  to.generation_ = generation;
+  to.update_hash();
+  // Whoever pointed at the old place now points at the new one.
+  if (!to.previous_sibling_.empty()) {
+    at(to.previous_sibling_).next_sibling_ = *ref;
+  } else if (!to.parent_.empty()) {
+    at(to.parent_).first_child_ = *ref;
+  }
+  if (!to.next_sibling_.empty()) {
+    at(to.next_sibling_).previous_sibling_ = *ref;
+  }
+  for (CapabilityRef child = to.first_child_; !child.empty(); child = at(child).next_sibling_) {
+    at(child).parent_ = *ref;
+  }
+  free_slot(source);
+  return Placed{*ref, {ref->slot, generation}};
+}
+
+Result<Revocation> CapabilityTree::begin_revoke(CapabilityRef root, bool keep_root) {
+  Capability* const found = find(root);
+  if (found == nullptr || !found->live()) {
+    return fail(Error::bad_capability);
+  }
+  if (keep_root) {
+    found->revoking_children_ = true;
+  } else {
+    found->state_ = Capability::state_revoking;
+  }
+  return Revocation{root, found->generation_, keep_root};
+}
+
+CapabilityRef CapabilityTree::descend(CapabilityRef from) {
+  CapabilityRef current = from;
+  while (!at(current).first_child_.empty()) {
+    current = at(current).first_child_;
+    at(current).state_ = Capability::state_revoking;
+  }
+  return current;
+}
+
+CapabilityRef CapabilityTree::first_in(PartitionIndex index, std::uint16_t from) {
+  const CapabilityTable& closing = tables_[index.value];
+  if (closing.used_ == 0) {
+    return {};
+  }
+  for (std::uint16_t slot = from; slot < closing.fresh_; ++slot) {
+    Capability& found = closing.at(slot);
+    if (found.state_ != Capability::state_free) {
+      found.state_ = Capability::state_revoking;
+      return {index, slot};
+    }
+  }
+  return {};
+}
+
+void CapabilityTree::finish_close(PartitionIndex index) {
+  CapabilityTable& closed = tables_[index.value];
+  ensure(closed.used_ == 0);
+  closed.slots_ = nullptr;
+  closed.free_head_ = closed.free_tail_ = 0;
+  closed.fresh_ = 1;
+  closed.closing_ = false;
+}
+
+}  // namespace rvm::cap

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// StageTwo: creation, translation, mapping. Included by stage_two.hpp.
+#pragma once
+
+#include "rvm/memory/stage_two.hpp"
+
+namespace rvm::memory {
+
+template <TableMachine Machine>
+StageTwo<Machine>& StageTwo<Machine>::operator=(StageTwo&& other) noexcept {
+  ensure(empty());
+  allocator_ = std::exchange(other.allocator_, nullptr);
+  account_ = std::exchange(other.account_, nullptr);
+  root_ = std::exchange(other.root_, PhysicalAddress{});
+  retired_ = std::exchange(other.retired_, PhysicalAddress{});
+  owner_ = other.owner_;
+  start_level_ = other.start_level_;
+  address_bits_ = other.address_bits_;
+  root_order_ = other.root_order_;
+  return *this;
+}
+
+template <TableMachine Machine>
+Result<StageTwo<Machine>> StageTwo<Machine>::create(PageAllocator<Machine>& allocator,
+                                                    const hal::TranslationGeometry& geometry, PartitionId owner,
+                                                    PageAccount& account) {
+  ensure((geometry.address_bits == 40 && geometry.start_level == 1 && geometry.root_pages == 2) ||
+         (geometry.address_bits == 44 && geometry.start_level == 0 && geometry.root_pages == 1));
+  const unsigned order = geometry.root_pages - 1;
+  if (const Status charged = account.charge(geometry.root_pages); !charged) {
+    return fail(charged.error());
+  }
+  Result<PageBlock> root = allocator.allocate(order, owner);
+  if (!root) {
+    account.credit(geometry.root_pages);
+    return fail(root.error());
+  }
+  StageTwo created;
+  created.allocator_ = &allocator;
+  created.account_ = &account;
+  created.root_ = root->release();
+  created.owner_ = owner;
+  created.start_level_ = static_cast<std::uint8_t>(geometry.start_level);
+  created.address_bits_ = static_cast<std::uint8_t>(geometry.address_bits);
+  created.root_order_ = static_cast<std::uint8_t>(order);
+  return created;
+}
+
+template <TableMachine Machine>
+Result<Translation> StageTwo<Machine>::translate(GuestAddress guest) const {
+  if (empty() || guest.value >> address_bits_ != 0) {
+    return fail(Error::bad_address);
+  }
+  Table table = table_at(root_);
+  for (unsigned level = start_level_;; ++level) {
+    const Descriptor entry = table[index_of(guest.value, level)];
+    if (entry.is_table(level)) {
+      table = table_at(entry.address());
+      continue;
+    }
+    if (!entry.valid()) {
+      return fail(Error::bad_address);
+    }
+    const std::uint64_t within = guest.value & (level_bytes(level) - 1);
+    return Translation{offset(entry.address(), within), entry.access(), entry.memory_type()};
+  }
+}
+
+template <TableMachine Machine>
+auto StageTwo<Machine>::walk(std::uint64_t address) const -> Walk {
+  Walk walk;
+  Table table = table_at(root_);
+  for (unsigned level = start_level_;; ++level) {
+    const Table entry = table + index_of(address, level);
+    walk.entries[level] = entry;
+    if (!entry->is_table(level)) {
+      walk.level = level;
+      return walk;
+    }
+    table = table_at(entry->address());
+  }
+}
+
+template <TableMachine Machine>
+Status StageTwo<Machine>::check_range(GuestAddress guest, std::uint64_t pages) const {
+  if (!page_aligned(guest)) {
+    return fail(Error::unaligned);
+  }
+  if (pages == 0) {
+    return fail(Error::bad_argument);
+  }
+  const std::uint64_t limit = std::uint64_t{1} << address_bits_;
+  if (empty() || guest.value >= limit || pages > (limit - guest.value) >> page_shift) {
+    return fail(Error::bad_address);
+  }
+  return {};
+}
+
+template <TableMachine Machine>
+bool StageTwo<Machine>::any_valid(Table entry, unsigned count) {
+  for (unsigned i = 0; i < count; ++i) {
+    if (entry[i].valid()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+template <TableMachine Machine>
+Status StageTwo<Machine>::map(GuestAddress guest, PhysicalAddress physical, std::uint64_t pages, Access access,
+                              MemoryType type) {
+  if (const Status range = check_range(guest, pages); !range) {
+    return range;
+  }
+  if (!page_aligned(physical)) {
+    return fail(Error::unaligned);
+  }
+  constexpr std::uint64_t physical_limit = std::uint64_t{1} << 48;
+  if (physical.value >= physical_limit || pages > (physical_limit - physical.value) >> page_shift) {
+    return fail(Error::bad_address);
+  }
+  if (!write_xor_execute(access)) {
+    return fail(Error::write_execute);
+  }
+  if (!allows(access, Access::read)) {
+    return fail(Error::bad_argument);
+  }
+  const std::uint64_t end = guest.value + (pages << page_shift);
+  // The usual case: all in one last-level table that is there.
+  const Walk here = walk(guest.value);
+  if (here.level == page_level && run_in_table(guest.value, end) == pages) {
+    const auto count = static_cast<unsigned>(pages);
+    if (any_valid(here.deepest(), count)) {
+      return fail(Error::overlap);
+    }
+    fill(here, count, physical, access, type);
+    return {};
+  }
+  const Result<std::uint32_t> tables = tables_for_map(guest.value, physical.value, end);
+  if (!tables) {
+    return fail(tables.error());
+  }
+  if (const Status reserved = reserve(*tables); !reserved) {
+    return reserved;
+  }
+  map_reserved(guest.value, physical, end, access, type);
+  return {};
+}
+
+/// Tables that mapping [at, end) needs beyond those there are. Error::overlap if any of it is mapped.
+template <TableMachine Machine>
+Result<std::uint32_t> StageTwo<Machine>::tables_for_map(std::uint64_t at, std::uint64_t physical,
+                                                        std::uint64_t end) const {
+  std::uint32_t tables = 0;
+  std::array<std::uint64_t, page_level + 1> counted{};  // per level: addresses below have their new table counted
+  while (at < end) {
+    const Walk here = walk(at);
+    if (here.deepest()->valid()) {
+      return fail(Error::overlap);
+    }
+    std::uint64_t step = 0;
+    if (here.level == page_level) {
+      const unsigned run = run_in_table(at, end);
+      if (any_valid(here.deepest(), run)) {
+        return fail(Error::overlap);
+      }
+      step = std::uint64_t{run} << page_shift;
+    } else {
+      unsigned leaf = here.level;
+      while (leaf < page_level && !block_fits(leaf, at, physical, end - at)) {
+        ++leaf;
+      }
+      for (unsigned level = here.level + 1; level <= leaf; ++level) {
+        if (at >= counted[level]) {
+          ++tables;
+          counted[level] = (at | (level_bytes(level - 1) - 1)) + 1;
+        }
+      }
+      step = leaf < page_level ? level_bytes(leaf) : std::uint64_t{run_in_table(at, end)} << page_shift;
+    }
+    at += step;
+    physical += step;
+  }
+  return tables;
+}
+
+/// Charges `tables` and makes sure that so many take_table() succeed.
+template <TableMachine Machine>
+Status StageTwo<Machine>::reserve(std::uint32_t tables) {
+  if (allocator_->free_pages() < tables) {
+    return fail(Error::no_memory);
+  }
+  return account_->charge(tables);
+}
+
+template <TableMachine Machine>
+PhysicalAddress StageTwo<Machine>::take_table() {
+  Result<PageBlock> table = allocator_->allocate(0, owner_);
+  ensure(table.has_value());
+  return table->release();
+}
+
+template <TableMachine Machine>
+void StageTwo<Machine>::fill(const Walk& walk, unsigned count, PhysicalAddress output, Access access, MemoryType type) {
+  const Table entry = walk.deepest();
+  for (unsigned i = 0; i < count; ++i) {
+    store(entry + i, Descriptor::leaf(walk.level, output, access, type));
+    output = offset(output, level_bytes(walk.level));
+  }
+  add_live(parent_of(walk, walk.level), static_cast<int>(count));
+}
+
+template <TableMachine Machine>
+void StageTwo<Machine>::map_reserved(std::uint64_t at, PhysicalAddress output, std::uint64_t end, Access access,
+                                     MemoryType type) {
+  while (at < end) {
+    Walk here = walk(at);
+    while (here.level < page_level && !block_fits(here.level, at, output.value, end - at)) {
+      const PhysicalAddress table = take_table();
+      Machine::
+          publish_tables();  // the table's zeroes before the pointer to it, or a walker reads what the page held before
+      store(here.deepest(), Descriptor::table(table, 0));
+      add_live(parent_of(here, here.level), 1);
+      ++here.level;
+      here.entries[here.level] = table_at(table) + index_of(at, here.level);
+    }
+    const unsigned count = here.level == page_level ? run_in_table(at, end) : 1;
+    fill(here, count, output, access, type);
+    const std::uint64_t step = count * level_bytes(here.level);
+    at += step;
+    output = offset(output, step);
+  }
+}
+
+}  // namespace rvm::memory
