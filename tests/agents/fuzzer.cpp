@@ -131,6 +131,7 @@ class Fuzzer {
         return false;
       case RVM_HVC_PARTITION_SUSPEND:
       case RVM_HVC_AGENT_SUSPEND:
+        return !is_live(r.x[1]);  // a call to someone whom nobody resumes would wait for ever
       case RVM_HVC_AGENT_TERMINATE:
       case RVM_HVC_PARTITION_DESTROY:
         return !names_itself(r.x[1]);
@@ -167,6 +168,10 @@ class Fuzzer {
     }
   }
 
+  static bool is_live(std::uint64_t raw) {
+    rvm_capability c{};
+    return rvm_cap_inspect(static_cast<rvm_handle>(raw), &c) == RVM_ERROR_OK;
+  }
   bool names_itself(std::uint64_t raw) const {
     rvm_capability c{};
     if (rvm_cap_inspect(static_cast<rvm_handle>(raw), &c) != RVM_ERROR_OK) return false;
