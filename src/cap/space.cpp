@@ -56,8 +56,8 @@ Result<CapabilityRef> CapabilityTree::take_slot(PartitionIndex destination) {
     return fail(Error::bad_state);
   }
   std::uint16_t slot = 0;
-  if (receiver->fresh_ < table_slots) {
-    slot = receiver->fresh_++;
+  if (receiver->touched_ < table_slots - 1) {
+    slot = ++receiver->touched_;
   } else if (receiver->free_head_ != 0) {
     slot = receiver->free_head_;
     receiver->free_head_ = receiver->at(slot).next_free_;
@@ -227,7 +227,7 @@ CapabilityRef CapabilityTree::first_in(PartitionIndex index, std::uint16_t from)
   if (closing.used_ == 0) {
     return {};
   }
-  for (std::uint16_t slot = from; slot < closing.fresh_; ++slot) {
+  for (std::uint16_t slot = from; slot <= closing.touched_; ++slot) {
     Capability& found = closing.at(slot);
     if (found.state_ != Capability::state_free) {
       found.state_ = Capability::state_revoking;
@@ -242,7 +242,7 @@ void CapabilityTree::finish_close(PartitionIndex index) {
   ensure(closed.used_ == 0);
   closed.slots_ = nullptr;
   closed.free_head_ = closed.free_tail_ = 0;
-  closed.fresh_ = 1;
+  closed.touched_ = 0;
   closed.closing_ = false;
 }
 

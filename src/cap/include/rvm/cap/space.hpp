@@ -90,8 +90,10 @@ class CapabilityTree {
   CapabilityTree& operator=(const CapabilityTree&) = delete;
 
  protected:
-  constexpr explicit CapabilityTree(std::span<CapabilityTable> tables) : tables_(tables) {}
+  constexpr CapabilityTree() = default;
   ~CapabilityTree() = default;
+
+  std::span<CapabilityTable> tables_;
 
  private:
   [[nodiscard]] Capability& at(CapabilityRef ref) { return tables_[ref.partition.value].at(ref.slot); }
@@ -108,21 +110,22 @@ class CapabilityTree {
   void finish_close(PartitionIndex index);
   template <typename Visitor>
   [[nodiscard]] Progress remove_subtree(CapabilityRef root, bool keep_root, unsigned& budget, Visitor& visitor);
-
-  std::span<CapabilityTable> tables_;
 };
 
-/// Storage for the tables, as a base so that it is there before CapabilityTree refers to it.
+/// The tree with its tables. All zero until the first open(), so that it takes no space in the kernel image.
 template <std::size_t MaxPartitions>
-struct CapabilityTables {
-  std::array<CapabilityTable, MaxPartitions> storage{};
-};
-
-template <std::size_t MaxPartitions>
-class CapabilitySpace : private CapabilityTables<MaxPartitions>, public CapabilityTree {
+class CapabilitySpace : public CapabilityTree {
  public:
   static_assert(MaxPartitions <= 65536);
-  constexpr CapabilitySpace() : CapabilityTree(this->storage) {}
+  constexpr CapabilitySpace() = default;
+
+  [[nodiscard]] Status open(PartitionIndex index, std::span<std::byte> block) {
+    tables_ = storage_;
+    return CapabilityTree::open(index, block);
+  }
+
+ private:
+  std::array<CapabilityTable, MaxPartitions> storage_{};
 };
 
 template <typename Visitor>

@@ -56,7 +56,7 @@ class CapabilityTable {
   Capability* slots_ = nullptr;
   std::uint16_t free_head_ = 0;  ///< queue of slots used before, oldest first, so that generations wrap late; 0 = empty
   std::uint16_t free_tail_ = 0;
-  std::uint16_t fresh_ = 1;  ///< slots from here on were never used
+  std::uint16_t touched_ = 0;  ///< slots 1..touched_ were used before, those above never
   std::uint16_t used_ = 0;
   bool closing_ = false;
 };

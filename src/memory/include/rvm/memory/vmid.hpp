@@ -64,9 +64,9 @@ class VmidAllocator {
   void begin_generation();
 
   static constexpr unsigned word_bits = 64;
-  std::uint64_t generation_ = std::uint64_t{1} << 16;
-  std::uint32_t count_ = 0;   ///< number of VMIDs, the reserved one included
-  std::uint32_t cursor_ = 0;  ///< bitmap word below which none is free
+  std::uint64_t generation_ = 0;  ///< in VmidTag's bits; the first is 1, so that a zero tag is never current
+  std::uint32_t count_ = 0;       ///< number of VMIDs, the reserved one included
+  std::uint32_t cursor_ = 0;      ///< bitmap word below which none is free
   std::uint32_t cores_ = 0;
   std::array<VmidTag, max_cores> active_{};
   std::array<std::uint64_t, 65536 / word_bits> used_{};
@@ -76,6 +76,7 @@ inline void VmidAllocator::init(unsigned bits, std::uint32_t cores) {
   ensure((bits == 8 || bits == 16) && cores >= 1 && cores <= max_cores && count_ == 0);
   count_ = std::uint32_t{1} << bits;
   cores_ = cores;
+  generation_ = std::uint64_t{1} << 16;
   used_[0] = 1;
 }
 
@@ -108,6 +109,7 @@ inline void VmidAllocator::begin_generation() {
 }
 
 inline VmidAllocator::Assignment VmidAllocator::assign(VmidTag tag, CoreIndex core) {
+  ensure(count_ != 0);
   Assignment assignment{tag, false};
   if (!is_current(tag)) {
     bool running = false;
