@@ -14,22 +14,12 @@ import pathlib
 import struct
 import sys
 
+import log_volume
+
 RECORD = struct.Struct("<QQBBHIIIQQQQ")
 FIELDS = ("sequence", "timestamp_ns", "kind", "tier", "flags", "actor", "target", "capability", "payload", "prev_hash",
           "record_hash", "aux")
 TREE_HEAD = 0xB3
-
-
-class Broken(Exception):
-    """The log is not what it should be."""
-
-
-def leaf_hash(record):
-    return hashlib.sha256(b"\0" + record).digest()
-
-
-def node_hash(left, right):
-    return hashlib.sha256(b"\1" + left + right).digest()
 
 
 def tree_root(leaves):
@@ -38,7 +28,7 @@ def tree_root(leaves):
         return hashlib.sha256(b"").digest()
     level = leaves
     while len(level) > 1:
-        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        paired = [log_volume.node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         level = paired + level[len(paired) * 2:]
     return level[0]
 
@@ -46,24 +36,24 @@ def tree_root(leaves):
 def check_records(data, key):
     """Raises Broken at the first record that does not fit; returns the leaf hashes and the last record's fields."""
     if not data:
-        raise Broken("there is no record")
+        raise log_volume.Broken("there is no record")
     if len(data) % RECORD.size:
-        raise Broken(f"record {len(data) // RECORD.size}: cut short")
+        raise log_volume.Broken(f"record {len(data) // RECORD.size}: cut short")
     leaves, fields = [], None
     for place in range(0, len(data), RECORD.size):
         record = data[place:place + RECORD.size]
         number = place // RECORD.size
         fields = dict(zip(FIELDS, RECORD.unpack(record)))
         if fields["sequence"] != number:
-            raise Broken(f"record {number}: its sequence is {fields['sequence']}")
+            raise log_volume.Broken(f"record {number}: its sequence is {fields['sequence']}")
         expected = int.from_bytes(leaves[-1][:8], "little") if leaves else 0
         if fields["prev_hash"] != expected:
-            raise Broken(f"record {number}: not linked to the record before it")
+            raise log_volume.Broken(f"record {number}: not linked to the record before it")
         if key is not None:
             mac = hmac.new(key, record[:48] + record[56:], hashlib.sha256).digest()[:8]
             if record[48:56] != mac:
-                raise Broken(f"record {number}: its MAC is wrong")
-        leaves.append(leaf_hash(record))
+                raise log_volume.Broken(f"record {number}: its MAC is wrong")
+        leaves.append(log_volume.leaf_hash(record))
     return leaves, fields
 
 
@@ -83,21 +73,21 @@ def main():
     options = parser.parse_args()
 
     try:
+        key = read_key(options.key) if options.key else None
         if options.raw:
             data = pathlib.Path(options.raw).read_bytes()
         else:
-            import log_volume
-            data = log_volume.records(pathlib.Path(options.volume).read_bytes())
-        leaves, last = check_records(data, read_key(options.key) if options.key else None)
+            data = log_volume.records(pathlib.Path(options.volume).read_bytes(), key)
+        leaves, last = check_records(data, key)
         size = len(leaves) if options.size is None else options.size
         if size > len(leaves):
-            raise Broken(f"{size} records expected, there are {len(leaves)}")
+            raise log_volume.Broken(f"{size} records expected, there are {len(leaves)}")
         if last["kind"] != TREE_HEAD and options.raw:
-            raise Broken(f"record {len(leaves) - 1}: the last record is not a tree head; the tail is missing")
+            raise log_volume.Broken(f"record {len(leaves) - 1}: the last record is not a tree head; the tail is missing")
         root = tree_root(leaves[:size]).hex()
         if options.root and options.root.lower() != root:
-            raise Broken(f"the root over {size} records is {root}, not {options.root}")
-    except Broken as problem:
+            raise log_volume.Broken(f"the root over {size} records is {root}, not {options.root}")
+    except log_volume.Broken as problem:
         print(f"broken: {problem}")
         return 1
     print(f"whole: {len(leaves)} records, root over {size}: {root}")
