@@ -71,7 +71,7 @@ class Superblock:
                 raise Broken(f"sector {index} is damaged")
             if device_key is not None:
                 key = hkdf(device_key, b"rvm log volume v1")
-                mac = hmac.new(key, struct.pack("<I", index) + sector[:480], hashlib.sha256).digest()
+                mac = hmac.new(key, struct.pack("<Q", index) + sector[:480], hashlib.sha256).digest()
                 if mac != sector[480:]:
                     raise Broken(f"the MAC of sector {index} is wrong")
         (magic, self.generation, version, self.state, self.volume_id, _, self.capacity, self.records, self.append,
