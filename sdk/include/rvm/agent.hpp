@@ -191,6 +191,7 @@ struct Hex {
 /// One line for the console, put together piece by piece without allocation.
 class Line {
  public:
+  Line() { line_.length = 0; }  // the text needs no clearing
   Line& operator<<(std::string_view text) {
     for (const char c : text) rvm_line_character(&line_, c);
     return *this;
@@ -220,7 +221,7 @@ class Line {
   Status write() { return status(rvm_line_write(&line_)); }
 
  private:
-  rvm_line line_{};
+  rvm_line line_;
 };
 
 /// Prints one line made of all arguments: text, numbers, hex(n), errors, times.
