@@ -7,7 +7,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
                     "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 
 if(RVM_SANITIZE)
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # fuzzer-no-link: coverage counters, so that fuzz targets are guided; other programs ignore them.
+  add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
@@ -49,4 +50,21 @@ function(rvm_unit_test name)
   target_link_libraries(${name}_test PRIVATE ${T_LINK})
   add_test(NAME unit.${name} COMMAND ${name}_test)
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
+
+# rvm_fuzz_test(NAME SOURCES ... LINK ... [RUNS n]): a libFuzzer target in the sanitised host tree, registered as
+# fuzz.NAME with a fixed seed and a bounded number of inputs. `NAME_fuzz CORPUS_FOLDER` goes on for as long as one likes.
+function(rvm_fuzz_test name)
+  cmake_parse_arguments(T "" "RUNS" "SOURCES;LINK" ${ARGN})
+  if(NOT RVM_TARGET STREQUAL "host" OR NOT RVM_SANITIZE)
+    return()
+  endif()
+  if(NOT T_RUNS)
+    set(T_RUNS 100000)
+  endif()
+  add_executable(${name}_fuzz ${T_SOURCES})
+  target_link_libraries(${name}_fuzz PRIVATE ${T_LINK})
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -seed=1 -runs=${T_RUNS} -max_total_time=30 -max_len=16384 -verbosity=0)
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()
