@@ -56,6 +56,7 @@ Implementation select_implementation() {
 Implementation implementation_in_use() { return in_use; }
 
 void Sha256::update(std::span<const std::byte> data) {
+  if (data.empty()) return;
   const std::size_t held = absorbed_ % block_bytes;
   absorbed_ += data.size();
   if (held != 0) {

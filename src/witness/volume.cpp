@@ -59,6 +59,11 @@ crypto::Digest segment_digest(std::span<const std::byte> header, const crypto::D
 }  // namespace
 
 bool all_zero(std::span<const std::byte> bytes) {
+  for (; bytes.size() >= sizeof(std::uint64_t); bytes = bytes.subspan(sizeof(std::uint64_t))) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), sizeof(word));
+    if (word != 0) return false;
+  }
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
