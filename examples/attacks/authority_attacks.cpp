@@ -104,13 +104,12 @@ Verdict share_without_grant() {
   Tries tries;
   rvm_handle region = 0;
   rvm_handle weak = 0;
-  rvm_new_edge edge{};
+  const rvm_handle edge = rvm_find("bystander", RVM_OBJECT_EDGE);
   tries.check("region", rvm_region_create(partition_handle(), 1, &region) == RVM_ERROR_OK);
   tries.check("derive", rvm_cap_derive(region, RVM_RIGHT_READ | RVM_RIGHT_WRITE, 0, &weak) == RVM_ERROR_OK);
-  tries.check("edge", rvm_edge_create(self_handle(), self_handle(), 4, 0, &edge) == RVM_ERROR_OK);
-  tries.refused("share", rvm_region_share(weak, edge.sender, RVM_RIGHT_READ), {RVM_ERROR_RIGHTS});
-  tries.refused("transfer", rvm_region_transfer(weak, edge.sender), {RVM_ERROR_RIGHTS});
-  tries.refused("cap_transfer", rvm_cap_transfer(weak, edge.sender), {RVM_ERROR_RIGHTS});
+  tries.refused("share", rvm_region_share(weak, edge, RVM_RIGHT_READ), {RVM_ERROR_RIGHTS});
+  tries.refused("transfer", rvm_region_transfer(weak, edge), {RVM_ERROR_RIGHTS});
+  tries.refused("cap_transfer", rvm_cap_transfer(weak, edge), {RVM_ERROR_RIGHTS});
   return tries.verdict();
 }
 /// The log belongs to those who were given it; numbers do not open it.
@@ -125,12 +124,11 @@ Verdict read_log_without_capability() {
 Verdict use_after_transfer() {
   Tries tries;
   rvm_handle region = 0;
-  rvm_new_edge edge{};
+  const rvm_handle edge = rvm_find("bystander", RVM_OBJECT_EDGE);
   tries.check("region", rvm_region_create(partition_handle(), 1, &region) == RVM_ERROR_OK);
-  tries.check("edge", rvm_edge_create(self_handle(), self_handle(), 4, 0, &edge) == RVM_ERROR_OK);
-  tries.check("transfer", rvm_cap_transfer(region, edge.sender) == RVM_ERROR_OK);
+  tries.check("transfer", rvm_cap_transfer(region, edge) == RVM_ERROR_OK);
   tries.refused("map", rvm_region_map(region, info().map_base, RVM_MAP_READ), {RVM_ERROR_BAD_CAPABILITY});
-  tries.refused("transfer again", rvm_cap_transfer(region, edge.sender), {RVM_ERROR_BAD_CAPABILITY});
+  tries.refused("transfer again", rvm_cap_transfer(region, edge), {RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }
 

@@ -6,6 +6,8 @@
 using namespace rvm::agent;
 
 extern "C" int agent_main(const rvm_agent_info*) {
+  const Edge reader = find_edge("reader");
+  require(send_value(reader, Message{}).has_value(), "cannot send");
   if (const Edge silent = find_edge("silent")) (void)call(silent, Message{});
   for (;;) sleep_for(milliseconds(100));
 }
