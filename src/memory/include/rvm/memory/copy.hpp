@@ -61,8 +61,10 @@ template <TableMachine Machine>
     return fail(source.error());
   }
   for (const std::span<std::byte> piece : source->pieces) {
-    std::memcpy(to.data(), piece.data(), piece.size());
-    to = to.subspan(piece.size());
+    if (!piece.empty()) {
+      std::memcpy(to.data(), piece.data(), piece.size());
+      to = to.subspan(piece.size());
+    }
   }
   return {};
 }
@@ -75,8 +77,10 @@ template <TableMachine Machine>
     return fail(destination.error());
   }
   for (const std::span<std::byte> piece : destination->pieces) {
-    std::memcpy(piece.data(), from.data(), piece.size());
-    from = from.subspan(piece.size());
+    if (!piece.empty()) {
+      std::memcpy(piece.data(), from.data(), piece.size());
+      from = from.subspan(piece.size());
+    }
   }
   return {};
 }
