@@ -49,8 +49,9 @@ void Port::switch_context(Context* from, Context& to, StageTwoRoot root) {
   c.root = root;
 }
 
-void Port::deactivate() {
+void Port::deactivate(Context* from) {
   SimulatedMachine::Core& c = core();
+  if (from != nullptr) from->system_registers = c.registers;
   c.loaded = nullptr;
   c.root = {};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "rvm/abi.h"
+#include "rvm/cap/capability.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/partition/edge.hpp"
 #include "rvm/partition/lifecycle.hpp"
@@ -39,7 +40,11 @@ struct Agent {
   Wait wait = Wait::none;
   bool service = false;     ///< does not keep the machine running
   bool executing = false;   ///< is the current agent of `core`
-  bool timed_job = false;   ///< woke from sleep_until at `job_release`; the job's end is not yet seen
+  bool held = false;        ///< suspended, itself or with its partition: runnable but not to be run
+  bool yielded = false;     ///< gave up the rest of its turn
+  bool doomed = false;      ///< to be ended by the core that executes it, as soon as that enters the kernel
+  bool timed_job = false;   ///< in a job that was released at `job_release`
+  bool job_starting = false;  ///< released, has not run since
   std::uint16_t partition = 0;  ///< index of its partition
   std::uint32_t core = 0;   ///< where it last ran or is queued
   std::int32_t affinity = -1;
@@ -74,16 +79,17 @@ struct Agent {
   List<Edge, &Edge::inbound_link> inbound;
   List<Edge, &Edge::pending_link> pending;  ///< inbound edges with unread messages
   Edge* wait_edge = nullptr;
+  std::uint32_t lost_edge = 0;  ///< id of an inbound edge that ended; the next receive that finds nothing reports it
   std::uint64_t notification = 0;
   std::uint64_t wait_mask = 0;
 
   // Memory.
   GuestAddress slot{};
   GuestAddress map_base{};
-  std::uint32_t context_order = 0;
+  rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
 
   Link<Agent> partition_link;
-  std::uint32_t self_slot = 0;  ///< slot of its own capability
+  cap::CapabilityRef self_capability;
 
   // Counters.
   std::uint64_t messages = 0;
@@ -91,7 +97,8 @@ struct Agent {
   std::uint32_t faults = 0;
   std::uint32_t deadlines_met = 0;
   std::uint32_t deadlines_missed = 0;
-  std::uint64_t exit_code = 0;
+  std::uint64_t exit_code = 0;       ///< or fault address
+  std::uint8_t ending = 0;
   AgentId previous_id{};            ///< of the slot's last occupant, for AGENT_INFO after its end
   std::array<char, RVM_NAME_BYTES> name{};
 

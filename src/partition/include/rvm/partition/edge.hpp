@@ -23,6 +23,11 @@ struct MessageSlot {
 };
 static_assert(sizeof(MessageSlot) == 256);
 
+/// Pages of a queue of this many messages.
+[[nodiscard]] constexpr std::uint32_t queue_pages(std::uint32_t capacity) {
+  return static_cast<std::uint32_t>(pages_for(capacity * sizeof(MessageSlot)));
+}
+
 /// A one-way channel: exactly one sending and one receiving agent, both fixed by the kernel. Messages are delivered once
 /// and in order within the edge's life.
 struct Edge {
@@ -37,6 +42,7 @@ struct Edge {
 
   // Bounded FIFO; its pages are allocated at the first send and charged to the sender's partition.
   std::uint32_t capacity = 0;  ///< power of two
+  std::uint16_t payer = 0;     ///< index of the partition charged
   std::uint32_t head = 0;
   std::uint32_t count = 0;
   MessageSlot* slots = nullptr;

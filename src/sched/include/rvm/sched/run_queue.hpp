@@ -64,6 +64,9 @@ class RunQueue {
     --size_;
   }
 
+  /// First agent of an occupied level.
+  [[nodiscard]] NodeIndex first(Priority level) const { return head_[level.value]; }
+
   /// First agent of the next occupied level strictly below `cursor`, wrapping to the highest; used for ageing.
   /// Precondition: !empty(). O(levels / 64) in the worst case.
   [[nodiscard]] NodeIndex first_below(Priority cursor) const {

@@ -62,6 +62,8 @@ namespace rvm::witness {
     "CPU ns")                                                                                                           \
   X(structural_split, 0x64, StructuralSplit, "partition", "-", "new id:new id", "cut value")                            \
   X(structural_merge, 0x65, StructuralMerge, "surviving partition", "-", "absorbed id", "-")                            \
+  X(task_suspend, 0x66, TaskSuspend, "agent", "-", "-", "-")                                                            \
+  X(task_resume, 0x67, TaskResume, "agent", "-", "-", "-")                                                              \
   X(recovery_enter, 0x70, RecoveryEnter, "agent, 0 for the log", "failure class | fault kind << 8",                     \
     "fault address; log: records found beyond the superblock", "syndrome; log: 1 if a torn tail was cut")               \
   X(recovery_exit, 0x71, RecoveryExit, "agent, 0 for the log", "failure class", "-", "duration ns")                     \

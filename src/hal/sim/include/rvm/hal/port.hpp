@@ -95,7 +95,7 @@ class Port {
   static void invalidate_all() { ++machine_->full_invalidations; }
   static void synchronise_instructions(PhysicalAddress, std::size_t) {}
   static void switch_context(Context* from, Context& to, StageTwoRoot root);
-  static void deactivate();
+  static void deactivate(Context* from = nullptr);
 
   [[nodiscard]] static std::uint64_t block_sectors() { return machine_->disk.size() / 512; }
   static void block_submit_read(std::uint64_t sector, PhysicalAddress to, std::size_t bytes);

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "agents.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "evidence.hpp"
+#include "objects.hpp"
+#include "scheduler.hpp"
+#include "shutdown.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+constexpr std::uint64_t image_offset = 0x10000;  // from the slot base; documented in the agent guide
+constexpr std::uint64_t map_alignment = std::uint64_t{2} << 20;
+
+/// Addresses of the parts of a slot (include/rvm/abi.h, rvm_agent_info).
+struct SlotLayout {
+  GuestAddress base, image, stack, stack_top, heap, map;
+
+  SlotLayout(GuestAddress slot, const rvm_package_image& i)
+      : base(slot),
+        image(offset(slot, image_offset)),
+        stack(offset(image, i.bytes + page_bytes)),
+        stack_top(offset(stack, std::uint64_t{i.stack_pages} * page_bytes)),
+        heap(offset(stack_top, page_bytes)),
+        map(GuestAddress{(heap.value + (std::uint64_t{i.heap_pages} + 1) * page_bytes + map_alignment - 1) & ~(map_alignment - 1)}) {}
+};
+
+Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_package_segment& segment) {
+  const std::byte* content = s.package->bytes().data() + segment.payload;
+  const GuestAddress at = offset(image, segment.offset);
+  const auto access = static_cast<Access>(segment.permissions);
+  const std::uint64_t pages = pages_for(segment.memory_bytes);
+  if (!allows(access, Access::write)) {
+    // Nobody can change it, so all agents share the pages of the package itself.
+    const PhysicalAddress physical = hal::Port::to_physical(content);
+    if (auto mapped = p.space.map(at, physical, pages, access, memory::MemoryType::normal); !mapped) return mapped;
+    if (allows(access, Access::execute)) hal::Port::synchronise_instructions(physical, pages * page_bytes);
+    return {};
+  }
+  if (auto mapped = map_fresh(s, p, at, pages, access); !mapped) return mapped;
+  for (std::uint64_t done = 0; done < segment.file_bytes; done += page_bytes) {
+    const auto page = p.space.translate(offset(at, done));
+    if (!page) return fail(Error::internal);
+    std::memcpy(hal::Port::to_pointer(page->address), content + done, std::min<std::uint64_t>(page_bytes, segment.file_bytes - done));
+  }
+  return {};
+}
+
+Status load_image(State& s, Partition& p, const rvm_package_image& image, const SlotLayout& layout) {
+  for (const rvm_package_segment& segment : s.package->segments().subspan(image.first_segment, image.segment_count)) {
+    if (auto loaded = load_segment(s, p, layout.image, segment); !loaded) return loaded;
+  }
+  if (auto mapped = map_fresh(s, p, layout.stack, image.stack_pages, Access::read_write); !mapped) return mapped;
+  if (image.heap_pages != 0) {
+    if (auto mapped = map_fresh(s, p, layout.heap, image.heap_pages, Access::read_write); !mapped) return mapped;
+  }
+  return map_fresh(s, p, layout.base, 1, Access::read);
+}
+
+Result<std::byte*> kernel_page(State& s, Partition& p) {
+  if (auto charged = p.account.charge(1); !charged) return fail(charged.error());
+  const auto page = s.pages.allocate_run(1, page_owner(p));
+  if (!page) {
+    p.account.credit(1);
+    return fail(page.error());
+  }
+  return hal::Port::to_pointer(*page);
+}
+
+void free_kernel_page(State& s, Partition& p, const void* page) {
+  ensure(s.pages.free_run(hal::Port::to_physical(page), 1).has_value());
+  p.account.credit(1);
+}
+
+void fill_information(State& s, Agent& agent, const SpawnRequest& request, const rvm_package_image& image, const SlotLayout& layout) {
+  rvm_agent_info& info = *agent.information;
+  std::memcpy(info.magic, "RVMAGENT", sizeof info.magic);
+  info.abi_version = RVM_ABI_VERSION;
+  info.agent_id = agent.id.value;
+  info.partition_id = request.partition.id.value;
+  info.argument = request.argument;
+  info.slot_base = layout.base.value;
+  info.slot_size = hal::Port::geometry().slot_bytes;
+  info.image_base = layout.image.value;
+  info.stack_top = layout.stack_top.value;
+  info.heap_base = layout.heap.value;
+  info.heap_size = std::uint64_t{image.heap_pages} * page_bytes;
+  info.map_base = layout.map.value;
+  info.boot_ns = s.package->header().wall_clock_ns;
+  std::memcpy(info.name, agent.name.data(), agent.name.size());
+  std::memcpy(info.arguments, request.arguments.data(), request.arguments.size());
+}
+
+Status give_standard_capabilities(State& s, const security::Authority& by, Agent& agent, Partition& p) {
+  if (p.console_handle == 0) {
+    const auto console = mint(s, by, p, ObjectType::console, 1, rights::write);
+    if (!console) return fail(console.error());
+    p.console_handle = console->handle.to_abi();
+    const auto own = mint(s, by, p, ObjectType::partition, p.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE});
+    if (!own) return fail(own.error());
+    p.own_handle = own->handle.to_abi();
+  }
+  const auto self = mint(s, by, p, ObjectType::agent, agent.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT});
+  if (!self) return fail(self.error());
+  agent.self_capability = self->ref;
+  add_to_directory(agent, RVM_DIRECTORY_CONSOLE, p.console_handle, ObjectType::console);
+  add_to_directory(agent, RVM_DIRECTORY_PARTITION, p.own_handle, ObjectType::partition);
+  add_to_directory(agent, RVM_DIRECTORY_SELF, self->handle.to_abi(), ObjectType::agent);
+  return {};
+}
+
+/// Gives back everything an agent holds, whole or half built, and its slot.
+void dismantle(State& s, Agent& agent) {
+  Partition& p = s.partition_of(agent);
+  for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
+    const cap::CapabilityRef ref{index_of(p), slot};
+    cap::Capability* c = s.capabilities.find(ref);
+    if (c == nullptr || c->mapped_at() == 0) continue;
+    const std::uint64_t at = std::uint64_t{c->mapped_at()} << page_shift;
+    if (at >= agent.slot.value && at < agent.slot.value + hal::Port::geometry().slot_bytes) unmap_region(s, p, *c);
+  }
+  if (agent.map_base.value > agent.slot.value) {
+    release_range(s, p, agent.slot, (agent.map_base.value - agent.slot.value) >> page_shift);
+  }
+  // It may have given its own capability away; what remains elsewhere names an id that is never used again.
+  const cap::Capability* const self = s.capabilities.find(agent.self_capability);
+  if (self != nullptr && self->type() == ObjectType::agent && self->object_id() == agent.id.value) {
+    (void)s.capabilities.revoke(agent.self_capability, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); });
+  }
+  if (agent.context != nullptr) free_kernel_page(s, p, agent.context);
+  if (agent.latency != nullptr) free_kernel_page(s, p, agent.latency);
+  p.agents.remove(agent);
+  --p.agent_count;
+  const AgentId id = agent.id;
+  const std::uint64_t exit_code = agent.exit_code;
+  s.agents.release(agent);
+  agent.previous_id = id;
+  agent.exit_code = exit_code;
+}
+
+/// Everybody who waits for the agent learns that it is gone.
+void tell_peers(State& s, Agent& agent) {
+  if (agent.caller != nullptr) {
+    agent.caller->callee = nullptr;
+    wake(s, *agent.caller, Error::peer_gone);
+    agent.caller = nullptr;
+  }
+  while (!agent.callers.empty()) {
+    Agent& waiting = *agent.callers.front();
+    agent.callers.remove(waiting);
+    waiting.callee = nullptr;
+    wake(s, waiting, Error::peer_gone);
+  }
+  if (agent.callee != nullptr) {
+    if (agent.wait == Wait::accept) {
+      agent.callee->callers.remove(agent);
+    } else if (agent.callee->caller == &agent) {
+      agent.callee->caller = nullptr;
+    }
+    agent.callee = nullptr;
+  }
+  while (!agent.outbound.empty()) detach_sender(s, *agent.outbound.front());
+  while (!agent.inbound.empty()) detach_receiver(s, *agent.inbound.front());
+}
+
+void take_apart(State& s, Agent& agent, std::string_view state) {
+  if (!agent.service) --s.working_agents;
+  tell_peers(s, agent);
+  report_agent(s, agent, state);
+  dismantle(s, agent);
+}
+
+std::string_view ending_name(Ending ending) {
+  switch (ending) {
+    case Ending::exited: return "exited";
+    case Ending::faulted: return "faulted";
+    default: return "terminated";
+  }
+}
+
+}  // namespace
+
+void add_to_directory(Agent& agent, std::string_view name, std::uint32_t handle, ObjectType type) {
+  rvm_agent_info& info = *agent.information;
+  if (info.directory_count == RVM_DIRECTORY_ENTRIES) return;
+  rvm_directory_entry& entry = info.directory[info.directory_count++];
+  name.copy(entry.name, sizeof entry.name - 1);
+  entry.handle = handle;
+  entry.type = static_cast<std::uint32_t>(type);
+}
+
+Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnRequest& request) {
+  Partition& p = request.partition;
+  if (!s.package || request.image >= s.package->images().size()) return fail(Error::bad_argument);
+  if (p.state != PartitionState::running && p.state != PartitionState::created) return fail(Error::bad_state);
+  if (p.agent_count == maximum_agents_per_partition) return fail(Error::resource_limit);
+  const rvm_package_image& image = s.package->images()[request.image];
+
+  const auto slot = s.agents.allocate();
+  if (!slot) return fail(slot.error());
+  Agent& agent = **slot;
+  agent.partition = index_of(p).value;
+  p.agents.push_back(agent);
+  ++p.agent_count;
+  const SlotLayout layout{GuestAddress{partition::Pool<Agent>::index_of(agent.id) * hal::Port::geometry().slot_bytes}, image};
+  agent.slot = layout.base;
+  agent.map_base = layout.map;
+
+  auto build = [&]() -> Status {
+    if (auto loaded = load_image(s, p, image, layout); !loaded) return loaded;
+    const auto context = kernel_page(s, p);
+    if (!context) return fail(context.error());
+    agent.context = new (*context) hal::Context{};
+    agent.context->initialise(offset(layout.image, image.entry), layout.base.value);
+    if (request.deadline.value != 0) {
+      const auto page = kernel_page(s, p);
+      if (!page) return fail(page.error());
+      static_assert(sizeof(sched::Histogram) <= page_bytes);
+      agent.latency = new (*page) sched::Histogram{};
+    }
+    const auto information = p.space.translate(layout.base);
+    if (!information) return fail(Error::internal);
+    agent.information = reinterpret_cast<rvm_agent_info*>(hal::Port::to_pointer(information->address));
+    copy_name(agent.name, request.name);
+    fill_information(s, agent, request, image, layout);
+    return give_standard_capabilities(s, permit.authority(), agent, p);
+  };
+  if (const Status built = build(); !built) {
+    dismantle(s, agent);
+    return fail(built.error());
+  }
+  hal::Port::publish_tables();
+  const std::uint16_t urgency = static_cast<std::uint16_t>(request.priority);
+  agent.base = p.mode == RVM_MODE_REFLEX ? sched::Priority{static_cast<std::uint16_t>(sched::reflex_base.value + urgency)} : sched::Priority{urgency};
+  agent.effective = agent.base;
+  agent.affinity = request.affinity;
+  agent.service = request.service;
+  agent.period = request.period;
+  agent.budget = agent.budget_left = request.budget;
+  agent.deadline = request.deadline;
+  if (!agent.service) ++s.working_agents;
+  ++s.agents_ever;
+  return &agent;
+}
+
+void start(State& s, Agent& agent) {
+  ensure(partition::permitted(agent.state, AgentState::running));
+  agent.state = AgentState::running;
+  agent.core = agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
+  Partition& p = s.partition_of(agent);
+  if (p.state == PartitionState::created) p.state = PartitionState::running;
+  make_ready(s, agent);
+}
+
+bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, std::uint64_t detail) {
+  ensure(partition::permitted(agent.state, AgentState::terminated));
+  bool executing_elsewhere = false;
+  const Status done = perform(
+      s, by, witness::Kind::task_terminate,
+      [&](const security::Permit&) -> Result<security::Effect> {
+        agent.exit_code = detail;
+        agent.ending = static_cast<std::uint8_t>(ending);
+        executing_elsewhere = !detach(s, agent);
+        agent.state = AgentState::terminated;
+        return security::Effect{agent.id.value, detail, agent.cpu.value, static_cast<std::uint16_t>(ending)};
+      },
+      witness::Lane::reserved);
+  if (!done) return false;
+  if (executing_elsewhere) {
+    agent.doomed = true;
+    return true;
+  }
+  if (agent.executing) {
+    Core& core = s.cores[agent.core];
+    charge(core, hal::Port::now());
+    core.current = nullptr;
+    core.loaded = nullptr;  // its registers are worth nothing any more
+  }
+  take_apart(s, agent, ending_name(ending));
+  return true;
+}
+
+void finish_doomed(State& s, Agent& agent) { take_apart(s, agent, ending_name(static_cast<Ending>(agent.ending))); }
+
+void hold(State& s, Agent& agent) {
+  if (agent.held) return;
+  agent.held = true;
+  if (agent.executing) {
+    (void)detach(s, agent);  // its core puts it aside
+  } else if (agent.node.queued()) {
+    s.cores[agent.core].ready->remove(s, index_of(agent));
+  }
+}
+
+void unhold(State& s, Agent& agent) {
+  if (!agent.held) return;
+  agent.held = false;
+  if (agent.runnable() && !agent.executing) make_ready(s, agent);
+}
+
+}  // namespace rvm::kernel

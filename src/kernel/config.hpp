@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rvm/types/time.hpp"
+
+namespace rvm::kernel {
+
+/// Capacities of the appliance. Tables are carved from RAM at boot; on small machines they shrink in proportion
+/// (see Capacity::for_memory).
+inline constexpr std::uint32_t maximum_partitions = 4096;
+inline constexpr std::uint32_t maximum_agents = 4096;
+inline constexpr std::uint32_t maximum_edges = 8192;
+inline constexpr std::uint32_t maximum_regions = 8192;
+inline constexpr std::uint32_t maximum_cores = 8;
+inline constexpr std::uint32_t maximum_agents_per_partition = 64;
+inline constexpr std::uint32_t maximum_edges_per_partition = 64;
+inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long one hypercall may scrub
+inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
+
+inline constexpr std::uint32_t default_record_quota = 4;   ///< witness records per epoch and partition
+inline constexpr std::uint32_t record_burst = 256;
+inline constexpr std::uint32_t text_unit = 16;             ///< bytes
+inline constexpr std::uint32_t text_quota = 8;             ///< units per epoch and partition
+inline constexpr std::uint32_t text_burst = 1024;
+inline constexpr std::uint32_t seal_batch = 16;            ///< records sealed in one go by a core that has work
+inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
+inline constexpr std::uint32_t ageing_epochs = 64;         ///< how often a core lets a waiting lower priority run
+inline constexpr Nanoseconds durable_report_interval{50'000'000};
+
+/// What fits a machine with this much RAM.
+struct Capacity {
+  std::uint32_t partitions, agents, edges, regions;
+  std::size_t ring_bytes;
+
+  [[nodiscard]] static constexpr Capacity for_memory(std::uint64_t bytes) {
+    const std::uint64_t quarter_gib = std::uint64_t{256} << 20;
+    const std::uint32_t divisor = bytes >= quarter_gib ? 1 : bytes >= quarter_gib / 2 ? 2 : 4;
+    std::size_t ring = maximum_ring_bytes;
+    while (ring > bytes / 16) ring /= 2;
+    return {maximum_partitions / divisor, maximum_agents / divisor, maximum_edges / divisor, maximum_regions / divisor, ring};
+  }
+};
+
+}  // namespace rvm::kernel

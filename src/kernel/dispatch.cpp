@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// From trap to record. Every hypercall comes through on_hypercall: the operation is looked up in the policy table (made from
+// RVM_HYPERCALL_TABLE), P1 is checked, the handler runs, a refusal is witnessed, and the scheduler decides who goes on.
+#include <array>
+
+#include "evidence.hpp"
+#include "hypercalls.hpp"
+#include "rvm/hal/entry.hpp"
+#include "scheduler.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+/// What P1 demands of x1, by operation.
+struct Policy {
+  bool exists = false;
+  ObjectType type = ObjectType::none;
+  Rights needed{};
+};
+
+consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
+  std::array<Policy, RVM_HVC_LIMIT> table{};
+#define RVM_X(name, number, object, rights, doc) table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+  RVM_HYPERCALL_TABLE(RVM_X)
+#undef RVM_X
+  return table;
+}
+constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
+
+/// Refusals that say nothing about authority: the caller asked for something that is not ready, or too late.
+constexpr bool ordinary(Error e) {
+  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone || e == Error::truncated ||
+         e == Error::witness_log_full;
+}
+
+Nanoseconds time_argument(const Request& r, unsigned i) { return Nanoseconds{r.argument(i)}; }
+
+Outcome run_call(const Request& r) {
+  Edge* const edge = r.object_edge();
+  return edge != nullptr ? call(r.s, r.core, *edge) : Outcome{Error::peer_gone};
+}
+
+Outcome run_send(const Request& r) {
+  Edge* const edge = r.object_edge();
+  if (edge == nullptr) return Error::peer_gone;
+  return send(r.s, r.core, *edge, GuestAddress{r.argument(2)}, r.argument(3), time_argument(r, 4));
+}
+
+Outcome run_receive(const Request& r) {
+  Edge* edge = nullptr;
+  if (r.argument(1) != RVM_INVALID_HANDLE) {
+    const auto capability = r.second(1, ObjectType::edge, rights::read);
+    if (!capability) return capability.error();
+    edge = r.s.edges.find(EdgeId{(*capability)->object_id()});
+    if (edge == nullptr) return Error::peer_gone;
+  }
+  return receive(r.s, r.core, edge, GuestAddress{r.argument(2)}, r.argument(3), time_argument(r, 4));
+}
+
+Outcome run_signal(const Request& r) {
+  Agent* const target = r.object_agent();
+  if (target == nullptr || target->state == AgentState::terminated) return Error::peer_gone;
+  return signal(r.s, *target, r.argument(2));
+}
+
+Outcome run(std::uint64_t operation, const Request& r) {
+  switch (operation) {
+    case RVM_HVC_CALL: return run_call(r);
+    case RVM_HVC_REPLY_WAIT: return reply_wait(r.s, r.core);
+    case RVM_HVC_NULL: return Error::ok;
+    case RVM_HVC_TIME: r.result(1, hal::Port::now().value); return Error::ok;
+    case RVM_HVC_YIELD: return yield(r);
+    case RVM_HVC_SLEEP_UNTIL: return sleep_until(r);
+    case RVM_HVC_EXIT: return exit(r);
+    case RVM_HVC_CONSOLE_WRITE: return console_write(r);
+    case RVM_HVC_WAIT: return wait_for_signal(r.s, r.core, r.argument(1), time_argument(r, 2));
+    case RVM_HVC_SELF: return self_info(r);
+    case RVM_HVC_PARTITION_CREATE: return partition_create(r);
+    case RVM_HVC_PARTITION_DESTROY: return partition_destroy(r);
+    case RVM_HVC_PARTITION_SUSPEND: return partition_suspend(r);
+    case RVM_HVC_PARTITION_RESUME: return partition_resume(r);
+    case RVM_HVC_PARTITION_INFO: return partition_info(r);
+    case RVM_HVC_AGENT_SPAWN: return agent_spawn(r);
+    case RVM_HVC_AGENT_TERMINATE: return agent_terminate(r);
+    case RVM_HVC_AGENT_INFO: return agent_info(r);
+    case RVM_HVC_AGENT_SUSPEND: return agent_suspend(r);
+    case RVM_HVC_AGENT_RESUME: return agent_resume(r);
+    case RVM_HVC_CAP_DERIVE: return cap_derive(r);
+    case RVM_HVC_CAP_REVOKE: return cap_revoke(r);
+    case RVM_HVC_CAP_TRANSFER: return cap_transfer(r);
+    case RVM_HVC_CAP_INSPECT: return cap_inspect(r);
+    case RVM_HVC_REGION_CREATE: return region_create(r);
+    case RVM_HVC_REGION_DESTROY: return region_destroy(r);
+    case RVM_HVC_REGION_MAP: return region_map(r);
+    case RVM_HVC_REGION_UNMAP: return region_unmap(r);
+    case RVM_HVC_REGION_SHARE: return region_share(r);
+    case RVM_HVC_REGION_UNSHARE: return region_unshare(r);
+    case RVM_HVC_REGION_TRANSFER: return region_transfer(r);
+    case RVM_HVC_REPLY: return reply(r.s, r.core);
+    case RVM_HVC_SEND: return run_send(r);
+    case RVM_HVC_RECEIVE: return run_receive(r);
+    case RVM_HVC_SIGNAL: return run_signal(r);
+    case RVM_HVC_EDGE_CREATE: return edge_create(r);
+    case RVM_HVC_EDGE_DESTROY: return edge_destroy(r);
+    case RVM_HVC_WITNESS_HEAD: return witness_head(r);
+    case RVM_HVC_WITNESS_READ: return witness_read(r);
+    default: return Error::bad_operation;
+  }
+}
+
+Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operation) {
+  if (operation >= policy.size()) return Error::bad_operation;
+  const Policy& rule = policy[operation];
+  if (!rule.exists) return Error::bad_operation;
+  Partition& partition = s.partition_of(caller);
+  hal::Context& registers = *caller.context;
+  if (rule.type == ObjectType::none) {
+    const auto authority = security::Authority::self(partition.id);
+    return run(operation, Request{s, core, caller, partition, registers, authority, nullptr});
+  }
+  const auto proof = security::Authority::prove(partition.id, *s.capabilities.table(index_of(partition)),
+                                                Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
+  if (!proof) return proof.error();
+  return run(operation, Request{s, core, caller, partition, registers, proof->first, proof->second});
+}
+
+/// The end of a hypercall that did not wait: result register, refusal record, quota.
+void conclude(State& s, Core& core, Agent& caller, std::uint64_t operation, const Outcome& outcome, std::uint64_t first,
+              std::uint64_t second) {
+  Partition& partition = s.partition_of(caller);
+  if (!ordinary(outcome.error()) && !outcome.flow_control()) {
+    if (!record_refusal(s, caller, operation, outcome.error(), first, second)) {
+      // No refusal goes unrecorded: the agent waits for room in the log and asks again.
+      caller.context->rewind_call();
+      block(s, core, Wait::throttled, hal::Port::now() + s.epoch_length);
+      return;
+    }
+  }
+  caller.context->reg(0) = static_cast<std::uint64_t>(outcome.error());
+  if (partition.flooding) [[unlikely]] {
+    ++s.throttled;
+    block(s, core, Wait::throttled, partition.throttled_until);
+  }
+}
+
+}  // namespace
+
+hal::Context& on_hypercall(hal::Context& context) {
+  Guard guard = kernel_state().acquire();
+  State& s = *guard;
+  Core& core = s.core(hal::Port::current_core());
+  Agent& caller = *core.current;
+  if (caller.state == AgentState::running) [[likely]] {
+    const std::uint64_t operation = context.reg(0);
+    const std::uint64_t first = context.reg(1);
+    const std::uint64_t second = context.reg(2);
+    const Outcome outcome = check_and_run(s, core, caller, operation);
+    if (outcome.done()) conclude(s, core, caller, operation, outcome, first, second);
+  }
+  return resume(guard, core);
+}
+
+}  // namespace rvm::kernel

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "evidence.hpp"
+#include "hypercalls.hpp"
+#include "objects.hpp"
+#include "scheduler.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+constexpr bool valid_rights(std::uint64_t bits) { return bits != 0 && (bits & ~std::uint64_t{RVM_RIGHT_ALL}) == 0; }
+
+}  // namespace
+
+Outcome cap_derive(const Request& r) {
+  if (!valid_rights(r.argument(2))) return Error::bad_argument;
+  const Rights wanted{r.argument(2)};
+  const std::uint64_t badge = r.argument(3) != 0 ? r.argument(3) : r.object->badge();
+  const cap::CapabilityRef source = r.object_ref();
+  // Refused before anything is reserved: a refusal is ProofRejected, not a failed derivation.
+  const Rights have = r.object->rights();
+  if (!have.contains(rights::grant) && !have.contains(rights::grant_once)) return Error::rights;
+  if (!have.contains(wanted)) return Error::rights;
+  if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
+  return perform(r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
+    const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
+    if (!placed) return fail(placed.error());
+    const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+    r.result(1, placed->handle.to_abi());
+    return security::Effect{c.object_id(), authority_word(c, r.partition.id), c.badge(), placed->ref.slot};
+  });
+}
+
+Outcome cap_revoke(const Request& r) {
+  const cap::CapabilityRef root = r.object_ref();
+  // An agent's own standard capabilities are shared by its partition; they end with it.
+  return perform(r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
+    const cap::Capability& c = *r.s.capabilities.find(root);
+    security::Effect effect{c.object_id(), authority_word(c, r.partition.id), 0, root.slot};
+    const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& removed) {
+      before_removal(r.s, ref, removed);
+      ++effect.aux;
+    });
+    if (!revoked) return fail(revoked.error());
+    return effect;
+  });
+}
+
+Outcome cap_transfer(const Request& r) {
+  const auto channel = r.second(2, ObjectType::edge, rights::write);
+  if (!channel) return channel.error();
+  Edge* const edge = r.s.edges.find(EdgeId{(*channel)->object_id()});
+  if (edge == nullptr || edge->receiver == nullptr) return Error::peer_gone;
+  if (edge->sender != &r.caller) return Error::rights;
+  if (!has_room(*edge)) return Outcome::queue_full();
+  if (r.object->mapped_at() != 0) return Error::bad_state;
+  Partition& destination = r.s.partition_of(*edge->receiver);
+  const cap::CapabilityRef source = r.object_ref();
+  return perform(r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
+    const auto placed = r.s.capabilities.transfer(source, index_of(destination));
+    if (!placed) return fail(placed.error());
+    const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+    const RegionObject* region = c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
+    const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()), c.rights().bits(),
+                                         region != nullptr ? region->region.pages() : 0};
+    if (auto queued = enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message); !queued) {
+      ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());  // the slot it left is still free
+      return fail(queued.error());
+    }
+    return security::Effect{c.object_id(), authority_word(c, destination.id), pair_word(r.partition.id.value, source.slot), placed->ref.slot};
+  });
+}
+
+Outcome cap_inspect(const Request& r) {
+  r.result(1, static_cast<std::uint64_t>(r.object->type()));
+  r.result(2, r.object->rights().bits());
+  r.result(3, r.object->object_id());
+  r.result(4, r.object->badge());
+  r.result(5, r.object->depth());
+  return Error::ok;
+}
+
+Outcome edge_create(const Request& r) {
+  const auto receiving = r.second(2, ObjectType::agent, rights::write);
+  if (!receiving) return receiving.error();
+  const std::uint64_t length = r.argument(3);
+  if (length == 0 || length > 64 || (length & (length - 1)) != 0) return Error::bad_argument;
+  Agent* const sender = r.object_agent();
+  Agent* const receiver = r.s.agents.find(AgentId{(*receiving)->object_id()});
+  if (sender == nullptr || receiver == nullptr) return Error::peer_gone;
+  if (sender == receiver) return Error::bad_argument;
+  if (sender->state == AgentState::terminated || receiver->state == AgentState::terminated) return Error::peer_gone;
+  Edge* edge = nullptr;
+  const Status made = perform(r.s, r.authority, witness::Kind::comm_edge_create, [&](const security::Permit& permit) -> Result<security::Effect> {
+    auto e = create_edge(r.s, permit, {*sender, *receiver, static_cast<std::uint32_t>(length), r.argument(4)});
+    if (!e) return fail(e.error());
+    edge = *e;
+    return security::Effect{edge->id.value, pair_word(sender->id.value, receiver->id.value), edge->badge, static_cast<std::uint16_t>(length)};
+  });
+  if (!made) return made;
+  const std::uint32_t id = edge->id.value;
+  Partition& sending_partition = r.s.partition_of(*sender);
+  Partition& receiving_partition = r.s.partition_of(*receiver);
+  const auto own = mint(r.s, r.authority, r.partition, ObjectType::edge, id, rights::all);
+  const auto write = own ? mint(r.s, r.authority, sending_partition, ObjectType::edge, id, rights::write) : own;
+  const auto read = write ? mint(r.s, r.authority, receiving_partition, ObjectType::edge, id, rights::read) : write;
+  if (!read) {
+    const auto remove = [&](const Result<cap::Placed>& placed) {
+      if (placed) (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
+    };
+    remove(write);
+    remove(own);
+    (void)perform(r.s, r.authority, witness::Kind::comm_edge_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+      return security::Effect{id, 0, destroy_edge(r.s, *edge)};
+    }, witness::Lane::reserved);
+    return read.error();
+  }
+  r.result(1, own->handle.to_abi());
+  r.result(2, write->handle.to_abi());
+  r.result(3, read->handle.to_abi());
+  return Error::ok;
+}
+
+Outcome edge_destroy(const Request& r) {
+  Edge* const edge = r.object_edge();
+  if (edge == nullptr) return Error::peer_gone;
+  return perform(r.s, r.authority, witness::Kind::comm_edge_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+    const std::uint32_t id = edge->id.value;
+    const std::uint64_t ends = pair_word(edge->sender != nullptr ? edge->sender->id.value : 0, edge->receiver != nullptr ? edge->receiver->id.value : 0);
+    return security::Effect{id, ends, destroy_edge(r.s, *edge)};
+  });
+}
+
+}  // namespace rvm::kernel

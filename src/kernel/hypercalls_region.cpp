@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "evidence.hpp"
+#include "hypercalls.hpp"
+#include "objects.hpp"
+#include "scheduler.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+/// Rights a capability must have to map with these permissions.
+constexpr Rights rights_for(std::uint64_t permissions) {
+  return Rights{(permissions & RVM_MAP_READ ? RVM_RIGHT_READ : 0u) | (permissions & RVM_MAP_WRITE ? RVM_RIGHT_WRITE : 0u) |
+                (permissions & RVM_MAP_EXECUTE ? RVM_RIGHT_EXECUTE : 0u)};
+}
+
+/// The edge in x2, which must be the caller's own to send on and have room for one message.
+struct Channel {
+  Edge* edge = nullptr;
+  Outcome refusal{Error::ok};
+};
+Channel channel_of(const Request& r) {
+  const auto capability = r.second(2, ObjectType::edge, rights::write);
+  if (!capability) return {nullptr, capability.error()};
+  Edge* const edge = r.s.edges.find(EdgeId{(*capability)->object_id()});
+  if (edge == nullptr || edge->receiver == nullptr) return {nullptr, Error::peer_gone};
+  if (edge->sender != &r.caller) return {nullptr, Error::rights};
+  if (!has_room(*edge)) return {nullptr, Outcome::queue_full()};
+  return {edge, Error::ok};
+}
+
+}  // namespace
+
+Outcome region_create(const Request& r) {
+  if (r.object_partition() != &r.partition) return Error::wrong_type;
+  const std::uint64_t pages = r.argument(2);
+  if (pages == 0 || pages > maximum_region_pages) return Error::bad_argument;
+  RegionObject* region = nullptr;
+  const Status done = perform(r.s, r.authority, witness::Kind::region_create, [&](const security::Permit& permit) -> Result<security::Effect> {
+    auto made = create_region(r.s, permit, r.partition, static_cast<std::uint32_t>(pages));
+    if (!made) return fail(made.error());
+    region = *made;
+    return security::Effect{region->id.value, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
+  });
+  if (!done) return done;
+  const auto placed = mint(r.s, r.authority, r.partition, ObjectType::region, region->id.value, rights::all);
+  if (!placed) {
+    (void)perform(r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+      const std::uint32_t id = region->id.value;
+      destroy_region(r.s, *region);
+      return security::Effect{id, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
+    }, witness::Lane::reserved);
+    return placed.error();
+  }
+  r.result(1, placed->handle.to_abi());
+  return Error::ok;
+}
+
+Outcome region_destroy(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  // Only from the root of its derivations, so that no capability to it is left over.
+  if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
+  const cap::CapabilityRef root = r.object_ref();
+  return perform(r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+    const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
+    const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); });
+    if (!revoked) return fail(revoked.error());
+    destroy_region(r.s, *region);
+    return effect;
+  });
+}
+
+Outcome region_map(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  const GuestAddress at{r.argument(2)};
+  const std::uint64_t permissions = r.argument(3);
+  if (permissions == 0 || permissions > 7 || (permissions & RVM_MAP_READ) == 0) return Error::bad_argument;
+  const auto access = static_cast<Access>(permissions);
+  if (!write_xor_execute(access)) return Error::write_execute;
+  if (!r.object->rights().contains(rights_for(permissions))) return Error::rights;
+  if (!page_aligned(at)) return Error::unaligned;
+  const std::uint64_t bytes = std::uint64_t{region->region.pages()} * page_bytes;
+  const std::uint64_t slot_end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
+  if (at.value < r.caller.map_base.value || at.value >= slot_end || bytes > slot_end - at.value) return Error::bad_address;
+  if (r.object->mapped_at() != 0) return Error::bad_state;
+  return perform(r.s, r.authority, witness::Kind::region_map, [&](const security::Permit&) -> Result<security::Effect> {
+    std::uint64_t mapped = 0;
+    for (const memory::Extent& extent : region->region.extents()) {
+      const Status status = r.partition.space.map(offset(at, mapped * page_bytes), extent.base(), extent.pages(), access, memory::MemoryType::normal);
+      if (!status) {
+        if (mapped != 0) {
+          r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
+          unmap_region(r.s, r.partition, *r.object);
+        }
+        return fail(status.error());
+      }
+      if (allows(access, Access::execute)) hal::Port::synchronise_instructions(extent.base(), extent.pages() * page_bytes);
+      mapped += extent.pages();
+    }
+    hal::Port::publish_tables();
+    r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
+    return security::Effect{region->id.value, at.value, mapped, static_cast<std::uint16_t>(permissions)};
+  });
+}
+
+Outcome region_unmap(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  if (r.object->mapped_at() == 0) return Error::bad_state;
+  return perform(r.s, r.authority, witness::Kind::region_unmap, [&](const security::Permit&) -> Result<security::Effect> {
+    const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
+    unmap_region(r.s, r.partition, *r.object);
+    return security::Effect{region->id.value, at, region->region.pages()};
+  });
+}
+
+Outcome region_share(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  const std::uint64_t bits = r.argument(3);
+  if (bits == 0 || (bits & ~std::uint64_t{RVM_RIGHT_ALL}) != 0) return Error::bad_argument;
+  const Rights wanted{bits};
+  if (!r.object->rights().contains(wanted)) return Error::rights;
+  if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
+  const Channel channel = channel_of(r);
+  if (channel.edge == nullptr) return channel.refusal;
+  Partition& destination = r.s.partition_of(*channel.edge->receiver);
+  const cap::CapabilityRef source = r.object_ref();
+  return perform(r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
+    const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
+    if (!placed) return fail(placed.error());
+    const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(), region->region.pages()};
+    if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
+      (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
+      return fail(queued.error());
+    }
+    return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value), channel.edge->id.value, wanted.bits()};
+  });
+}
+
+Outcome region_unshare(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  const cap::CapabilityRef root = r.object_ref();
+  return perform(r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
+    security::Effect effect{region->id.value};
+    const Status revoked = r.s.capabilities.revoke_children(root, [&](cap::CapabilityRef ref, cap::Capability& c) {
+      ++effect.payload;
+      if (c.mapped_at() != 0) ++effect.aux;
+      before_removal(r.s, ref, c);
+    });
+    if (!revoked) return fail(revoked.error());
+    return effect;
+  });
+}
+
+Outcome region_transfer(const Request& r) {
+  RegionObject* const region = r.object_region();
+  if (region == nullptr) return Error::peer_gone;
+  if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
+  const Channel channel = channel_of(r);
+  if (channel.edge == nullptr) return channel.refusal;
+  Partition& destination = r.s.partition_of(*channel.edge->receiver);
+  const cap::CapabilityRef root = r.object_ref();
+  return perform(r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
+    // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
+    const auto clear = [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); };
+    if (auto revoked = r.s.capabilities.revoke_children(root, clear); !revoked) return fail(revoked.error());
+    if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
+    if (&destination != &r.partition) {
+      if (auto moved = region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account); !moved) {
+        return fail(moved.error());
+      }
+    }
+    const auto undo = [&] {
+      if (&destination != &r.partition) {
+        ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account).has_value());
+      }
+    };
+    const auto placed = r.s.capabilities.transfer(root, index_of(destination));
+    if (!placed) {
+      undo();
+      return fail(placed.error());
+    }
+    const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, r.s.capabilities.find(placed->ref)->rights().bits(),
+                                         region->region.pages()};
+    if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
+      ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());
+      undo();
+      return fail(queued.error());
+    }
+    r.partition.regions.remove(*region);
+    destination.regions.push_back(*region);
+    region->owner = index_of(destination).value;
+    return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value), channel.edge->id.value};
+  });
+}
+
+}  // namespace rvm::kernel

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Communication between agents. Each function is one hypercall's work, run for `core.current` under the kernel lock; the
+// capability was checked already.
+#pragma once
+
+#include "state.hpp"
+
+namespace rvm::kernel {
+
+/// How a hypercall leaves its caller.
+class Outcome {
+ public:
+  /// x0 becomes `error`.
+  constexpr Outcome(Error error) : error_(error), done_(true) {}  // NOLINT(google-explicit-constructor): handlers return errors
+  Outcome(const Status& status) : Outcome(status ? Error::ok : status.error()) {}  // NOLINT(google-explicit-constructor)
+  /// The caller waits, or its registers are set already.
+  [[nodiscard]] static constexpr Outcome waiting() {
+    Outcome o{Error::ok};
+    o.done_ = false;
+    return o;
+  }
+  [[nodiscard]] constexpr bool done() const { return done_; }
+  [[nodiscard]] constexpr Error error() const { return error_; }
+  /// A refusal that is ordinary flow control, visible in the edge's summary record rather than in one of its own.
+  [[nodiscard]] static constexpr Outcome queue_full() {
+    Outcome o{Error::resource_limit};
+    o.flow_control_ = true;
+    return o;
+  }
+  [[nodiscard]] constexpr bool flow_control() const { return flow_control_; }
+
+ private:
+  Error error_;
+  bool done_;
+  bool flow_control_ = false;
+};
+
+Outcome call(State& s, Core& core, Edge& edge);
+Outcome reply(State& s, Core& core);
+Outcome reply_wait(State& s, Core& core);
+Outcome send(State& s, Core& core, Edge& edge, GuestAddress from, std::uint64_t length, Nanoseconds deadline);
+/// `edge` nullptr: any inbound edge.
+Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t size, Nanoseconds deadline);
+Outcome signal(State& s, Agent& target, std::uint64_t bits);
+Outcome wait_for_signal(State& s, Core& core, std::uint64_t mask, Nanoseconds deadline);
+
+/// Queues a message the kernel makes itself (a capability or region that moves along the edge). The caller checked that
+/// there is room (has_room).
+Status enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message);
+[[nodiscard]] inline bool has_room(const Edge& edge) { return edge.count < edge.capacity; }
+
+}  // namespace rvm::kernel

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "log.hpp"
+
+#include "rvm/hal/vector_scope.hpp"
+#include "text.hpp"
+
+namespace rvm::kernel {
+
+std::expected<Log::Start, std::string_view> Log::start(std::span<const std::byte, 32> device_key,
+                                                       std::span<witness::Record> slots, std::span<std::byte> staging,
+                                                       std::span<const std::byte> identity) {
+  const hal::VectorScope vectors;
+  keys_ = witness::derive_keys(device_key);
+  Start start{};
+  if (hal::Port::block_sectors() != 0) {
+    const auto resume = drain_.load(keys_, staging.first<witness::staging_bytes>(), identity, sealer_);
+    if (!resume) return std::unexpected(witness::describe(resume.error()));
+    start = {true, *resume};
+  } else {
+    sealer_.start(keys_);
+  }
+  has_volume_ = start.has_volume;
+  reported_durable_ = start.resume.next_sequence;
+  if (!ring.init(slots, start.resume.next_sequence)) return std::unexpected(std::string_view{"the record ring has a wrong size"});
+  return start;
+}
+
+bool Log::pump(std::uint32_t records) {
+  const bool unsealed = ring.reserved() != sealer_.size();
+  const bool undrained = has_volume_ && ring.durable() != ring.reserved();
+  if ((!unsealed && !undrained) || !lock_.try_lock()) return false;
+  std::uint32_t sealed = 0;
+  const std::uint64_t durable = ring.durable();
+  {
+    const hal::VectorScope vectors;
+    sealed = sealer_.seal(ring, records);
+    if (has_volume_) drain_.step(ring, sealer_, hal::Port::now());
+  }
+  if (has_volume_) report_progress(hal::Port::now());
+  const bool worked = sealed != 0 || ring.durable() != durable;
+  lock_.unlock();
+  return worked;
+}
+
+void Log::report_progress(Nanoseconds now) {
+  const auto state = drain_.state();
+  if ((state == witness::DrainState::full || state == witness::DrainState::failed) && !stopped_reported_) {
+    stopped_reported_ = true;
+    Line{}.text("rvm: the log volume takes no more records: ").text(witness::describe(drain_.error())).print();
+    Line line;
+    line.text("rvm# {\"t\":\"log_stopped\"").key("reason").text("\"").text(witness::describe(drain_.error())).text("\"}").print();
+  }
+  const std::uint64_t durable = ring.durable();
+  if (durable == reported_durable_ || now < reported_at_ + Nanoseconds{50'000'000}) return;
+  reported_durable_ = durable;
+  reported_at_ = now;
+  Line{}.text("rvm# {\"t\":\"durable\",\"seq\":").number(durable).text("}").print();
+}
+
+Log::Head Log::close() {
+  lock_.lock();
+  const hal::VectorScope vectors;
+  bool written = false;
+  if (has_volume_) {
+    written = drain_.flush(ring, sealer_).has_value();
+  } else {
+    while (sealer_.seal(ring, UINT32_MAX) != 0) {
+    }
+  }
+  (void)ring.emit(witness::Lane::reserved, sealer_.tree_head(true), hal::Port::now());
+  if (has_volume_) {
+    written = drain_.close(ring, sealer_).has_value() && written;
+    report_progress(never);
+  } else {
+    sealer_.seal(ring, 1);
+  }
+  return {sealer_.size(), sealer_.root(), written};
+}
+
+}  // namespace rvm::kernel

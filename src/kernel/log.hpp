@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The kernel's use of the witness log: the ring every record goes to, and the pump that seals and drains it. The pump runs
+// outside the kernel lock, on whichever core has time.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+
+#include "lock.hpp"
+#include "rvm/hal/port.hpp"
+#include "rvm/witness/drain.hpp"
+#include "rvm/witness/ring.hpp"
+#include "rvm/witness/sealer.hpp"
+
+namespace rvm::kernel {
+
+class Log {
+ public:
+  witness::Ring ring;
+
+  struct Start {
+    bool has_volume;
+    witness::Resume resume;
+  };
+  /// Derives the keys, loads or formats the volume, prepares the ring. Boot only. Without a block device records stay in
+  /// memory and the ring fills up.
+  [[nodiscard]] std::expected<Start, std::string_view> start(std::span<const std::byte, 32> device_key,
+                                                             std::span<witness::Record> slots, std::span<std::byte> staging,
+                                                             std::span<const std::byte> identity);
+
+  /// Seals up to `records` and moves the drain on. Returns false when there was nothing to do or another core is at it.
+  /// Caller: kernel lock not held.
+  bool pump(std::uint32_t records);
+
+  struct Head {
+    std::uint64_t tree_size;
+    crypto::Digest root;
+    bool durable;  ///< everything is on disk and the volume is closed
+  };
+  /// Seals and writes everything, then the closing tree head. The machine has stopped; only the boot core runs.
+  [[nodiscard]] Head close();
+
+  [[nodiscard]] bool has_volume() const { return has_volume_; }
+
+ private:
+  void report_progress(Nanoseconds now);
+
+  TicketLock lock_;
+  witness::Keys keys_;
+  witness::Sealer sealer_;
+  witness::Drain<hal::Port> drain_;
+  bool has_volume_ = false;
+  bool stopped_reported_ = false;
+  std::uint64_t reported_durable_ = 0;
+  Nanoseconds reported_at_{0};
+};
+
+}  // namespace rvm::kernel

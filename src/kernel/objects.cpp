@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "objects.hpp"
+
+#include <algorithm>
+
+#include "agents.hpp"
+#include "evidence.hpp"
+#include "scheduler.hpp"
+
+namespace rvm::kernel {
+namespace {
+std::uint32_t drop_queue(State& s, Edge& edge);
+}
+
+std::uint64_t name_word(std::string_view name) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < std::min<std::size_t>(8, name.size()); ++i) {
+    word |= std::uint64_t{static_cast<unsigned char>(name[i])} << (8 * i);
+  }
+  return word;
+}
+
+std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder) {
+  return static_cast<std::uint64_t>(capability.type()) | std::uint64_t{capability.rights().bits()} << 8 |
+         std::uint64_t{capability.depth()} << 16 | std::uint64_t{holder.value} << 32;
+}
+
+Result<Partition*> create_partition(State& s, const security::Permit&, const PartitionRequest& request) {
+  const auto slot = s.partitions.allocate();
+  if (!slot) return fail(slot.error());
+  Partition& p = **slot;
+  p.type = request.type;
+  p.mode = request.mode;
+  p.account.quota = request.page_quota;
+  p.record_quota = request.record_quota != 0 ? request.record_quota : default_record_quota;
+  p.records.configure(p.record_quota, s.epoch_length, std::max(record_burst, p.record_quota));
+  p.text.configure(text_quota, s.epoch_length, text_burst);
+  copy_name(p.name, request.name);
+
+  constexpr std::uint32_t table_pages = 1u << cap::table_page_order;
+  Error error = Error::no_memory;
+  if (p.account.charge(table_pages)) {
+    if (const auto table = s.pages.allocate_run(table_pages, page_owner(p))) {
+      p.capability_table = *table;
+      auto space = memory::StageTwo<hal::Port>::create(s.pages, hal::Port::geometry(), page_owner(p), p.account);
+      if (space) {
+        p.space = std::move(*space);
+        hal::Port::publish_tables();
+        ensure(s.capabilities.open(index_of(p), {hal::Port::to_pointer(*table), cap::table_bytes}).has_value());
+        ++s.partitions_ever;
+        return &p;
+      }
+      error = space.error();
+      ensure(s.pages.free_run(*table, table_pages).has_value());
+    }
+    p.account.credit(table_pages);
+  }
+  s.partitions.release(p);
+  return fail(error);
+}
+
+Status destroy_partition(State& s, const security::Permit&, Partition& p, const security::Authority& by) {
+  p.state = PartitionState::destroyed;  // nothing enters it any more
+  for (Agent* agent = p.agents.front(); agent != nullptr;) {
+    Agent* const next = partition::List<Agent, &Agent::partition_link>::after(*agent);
+    if (agent->state != AgentState::terminated && !end(s, *agent, by, Ending::terminated, 0)) return fail(Error::witness_log_full);
+    agent = next;
+  }
+  if (p.agent_count != 0) return fail(Error::would_block);
+  while (s.capabilities.close(index_of(p), UINT32_MAX, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); }) ==
+         cap::Progress::more) {
+  }
+  while (!p.regions.empty()) destroy_region(s, *p.regions.front());
+  s.edges.for_each([&](Edge& edge) {
+    if (edge.slots != nullptr && edge.payer == index_of(p).value) drop_queue(s, edge);
+  });
+  invalidate(s, p);
+  p.space.destroy();
+  constexpr std::uint32_t table_pages = 1u << cap::table_page_order;
+  ensure(s.pages.free_run(p.capability_table, table_pages).has_value());
+  p.account.credit(table_pages);
+  ensure(p.account.used == 0);
+  s.partitions.release(p);
+  return {};
+}
+
+Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type, std::uint32_t object,
+                         Rights rights, std::uint64_t badge) {
+  Result<cap::Placed> placed = fail(Error::internal);
+  const Status done = perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
+    placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge);
+    if (!placed) return fail(placed.error());
+    const cap::Capability& c = *s.capabilities.find(placed->ref);
+    return security::Effect{object, authority_word(c, holder.id), badge, placed->ref.slot};
+  });
+  if (!done) return fail(done.error());
+  return placed;
+}
+
+void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
+  if (capability.mapped_at() != 0) unmap_region(s, holder_of(s, ref), capability);
+}
+
+// --- memory ---
+
+Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access) {
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    if (auto charged = p.account.charge(1); !charged) return charged;
+    const auto page = s.pages.allocate_run(1, page_owner(p));
+    if (!page) {
+      p.account.credit(1);
+      return fail(page.error());
+    }
+    if (auto mapped = p.space.map(offset(at, i * page_bytes), *page, 1, access, memory::MemoryType::normal); !mapped) {
+      ensure(s.pages.free_run(*page, 1).has_value());
+      p.account.credit(1);
+      return mapped;
+    }
+  }
+  return {};
+}
+
+void invalidate(State& s, Partition& p) {
+  // A partition without a current VMID has nothing in any TLB.
+  if (s.vmids.is_current(p.vmid)) hal::Port::invalidate_vmid({p.space.root(), p.vmid.vmid()});
+}
+
+namespace {
+
+/// After unmap: TLBs first, then the tables that became empty.
+void settle(State& s, Partition& p, const memory::Unmapped& unmapped) {
+  invalidate(s, p);
+  if (unmapped.tables_retired) p.space.release_retired();
+}
+
+}  // namespace
+
+void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages) {
+  // In chunks, because a page may be freed only after the TLBs forgot it, and the list of a chunk fits the stack.
+  constexpr std::uint64_t chunk_pages = 64;
+  struct Run {
+    PhysicalAddress address;
+    std::uint64_t pages;
+  };
+  for (std::uint64_t done = 0; done < pages; done += chunk_pages) {
+    std::array<Run, chunk_pages> runs;
+    std::size_t count = 0;
+    const auto unmapped = p.space.unmap(offset(from, done * page_bytes), std::min(chunk_pages, pages - done),
+                                        [&](GuestAddress, PhysicalAddress physical, std::uint64_t n) { runs[count++] = {physical, n}; });
+    ensure(unmapped.has_value());
+    if (count == 0) continue;
+    settle(s, p, *unmapped);
+    for (const Run& run : std::span{runs}.first(count)) {
+      for (std::uint64_t i = 0; i < run.pages; ++i) {
+        const PhysicalAddress page = offset(run.address, i * page_bytes);
+        if (!s.pages.owner_of(page)) continue;  // of the boot package
+        ensure(s.pages.free_run(page, 1).has_value());
+        p.account.credit(1);
+      }
+    }
+  }
+}
+
+void unmap_region(State& s, Partition& p, cap::Capability& capability) {
+  RegionObject* region = s.regions.find(RegionId{capability.object_id()});
+  ensure(region != nullptr);
+  const GuestAddress at{std::uint64_t{capability.mapped_at()} << page_shift};
+  const auto unmapped = p.space.unmap(at, region->region.pages(), [](GuestAddress, PhysicalAddress, std::uint64_t) {});
+  ensure(unmapped.has_value());
+  settle(s, p, *unmapped);
+  capability.clear_mapping();
+}
+
+Result<RegionObject*> create_region(State& s, const security::Permit&, Partition& owner, std::uint32_t pages) {
+  const auto slot = s.regions.allocate();
+  if (!slot) return fail(slot.error());
+  RegionObject& object = **slot;
+  auto region = memory::Region<hal::Port>::create(s.pages, object.id, pages, page_owner(owner), owner.account);
+  if (!region) {
+    s.regions.release(object);
+    return fail(region.error());
+  }
+  object.region = std::move(*region);
+  object.owner = index_of(owner).value;
+  owner.regions.push_back(object);
+  return &object;
+}
+
+void destroy_region(State& s, RegionObject& object) {
+  Partition& owner = s.partitions.at(object.owner);
+  object.region.begin_destroy();
+  object.region.destroy(s.pages, owner.account);
+  owner.regions.remove(object);
+  s.regions.release(object);
+}
+
+// --- edges ---
+
+Result<Edge*> create_edge(State& s, const security::Permit&, const EdgeRequest& request) {
+  const auto slot = s.edges.allocate();
+  if (!slot) return fail(slot.error());
+  Edge& edge = **slot;
+  edge.sender = &request.sender;
+  edge.receiver = &request.receiver;
+  edge.capacity = request.queue_length;
+  edge.badge = request.badge != 0 ? request.badge : request.sender.id.value;
+  edge.notify_bit = request.notify_bit;
+  request.sender.outbound.push_back(edge);
+  request.receiver.inbound.push_back(edge);
+  return &edge;
+}
+
+namespace {
+
+/// Frees the queue; it is charged to the sender's partition, so this comes before the sender goes.
+std::uint32_t drop_queue(State& s, Edge& edge) {
+  const std::uint32_t unread = edge.count;
+  if (edge.slots == nullptr) return unread;
+  Partition& payer = s.partitions.at(edge.payer);
+  for (; edge.count != 0; --edge.count, edge.head = (edge.head + 1) & (edge.capacity - 1)) {
+    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) {
+      ensure(s.pages.free_run(page, 1).has_value());
+      payer.account.credit(1);
+    }
+  }
+  const std::uint32_t pages = partition::queue_pages(edge.capacity);
+  ensure(s.pages.free_run(hal::Port::to_physical(edge.slots), pages).has_value());
+  payer.account.credit(pages);
+  edge.slots = nullptr;
+  if (edge.in_pending_list) edge.receiver->pending.remove(edge);
+  edge.in_pending_list = false;
+  return unread;
+}
+
+void release_edge(State& s, Edge& edge) {
+  if (edge.in_epoch_list) s.epoch_edges.remove(edge);
+  s.edges.release(edge);
+}
+
+/// The receiver waits for what can never come: it repeats its call and learns why.
+void tell_receiver(State& s, Edge& edge) {
+  Agent* const receiver = edge.receiver;
+  if (receiver == nullptr) return;
+  receiver->lost_edge = edge.id.value;
+  if (receiver->wait == Wait::receive && (receiver->wait_edge == nullptr || receiver->wait_edge == &edge)) wake_to_retry(s, *receiver);
+}
+
+}  // namespace
+
+void detach_sender(State& s, Edge& edge) {
+  edge.sender->outbound.remove(edge);
+  edge.sender = nullptr;
+  // What was sent stays readable; the queue's pages are charged to the partition, which outlives its agents.
+  if (edge.count == 0) drop_queue(s, edge);
+  tell_receiver(s, edge);
+  if (edge.receiver == nullptr) release_edge(s, edge);
+}
+
+void detach_receiver(State& s, Edge& edge) {
+  drop_queue(s, edge);
+  edge.receiver->inbound.remove(edge);
+  edge.receiver = nullptr;
+  Agent* const sender = edge.sender;
+  if (sender == nullptr) {
+    release_edge(s, edge);
+  } else if (sender->wait == Wait::space && sender->wait_edge == &edge) {
+    wake_to_retry(s, *sender);
+  }
+}
+
+std::uint32_t destroy_edge(State& s, Edge& edge) {
+  const std::uint32_t unread = drop_queue(s, edge);
+  if (edge.sender != nullptr) {
+    Agent& sender = *edge.sender;
+    sender.outbound.remove(edge);
+    if (sender.wait == Wait::space && sender.wait_edge == &edge) wake_to_retry(s, sender);
+    if (sender.wait == Wait::accept && sender.wait_edge == &edge) {
+      sender.callee->callers.remove(sender);
+      sender.callee = nullptr;
+      wake(s, sender, Error::peer_gone);
+    }
+  }
+  if (edge.receiver != nullptr) {
+    edge.receiver->inbound.remove(edge);
+    tell_receiver(s, edge);
+  }
+  release_edge(s, edge);
+  return unread;
+}
+
+}  // namespace rvm::kernel

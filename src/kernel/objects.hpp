@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Partitions, capabilities, regions and edges as the kernel keeps them. Under the kernel lock. Mutations take the gate's
+// permit or pass the gate themselves.
+#pragma once
+
+#include <string_view>
+
+#include "state.hpp"
+
+namespace rvm::kernel {
+
+// --- names and encodings in records ---
+
+/// First 8 bytes of a name, as the `name` field of records.
+[[nodiscard]] std::uint64_t name_word(std::string_view name);
+/// The `authority` field of capability records.
+[[nodiscard]] std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder);
+[[nodiscard]] constexpr std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) {
+  return std::uint64_t{high} << 32 | low;
+}
+
+template <std::size_t N>
+void copy_name(std::array<char, N>& to, std::string_view name) {
+  to = {};
+  name.copy(to.data(), N - 1);
+}
+template <std::size_t N>
+[[nodiscard]] std::string_view name_of(const std::array<char, N>& name) {
+  std::size_t n = 0;
+  while (n < N && name[n] != '\0') ++n;
+  return {name.data(), n};
+}
+
+// --- partitions ---
+
+struct PartitionRequest {
+  std::string_view name;
+  rvm_partition_type type = RVM_PARTITION_AGENT;
+  rvm_partition_mode mode = RVM_MODE_FLOW;
+  std::uint32_t page_quota = 0;
+  std::uint32_t record_quota = 0;  ///< 0: default
+};
+[[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit, const PartitionRequest& request);
+
+/// Ends every agent and gives back everything. Error::would_block while agents still execute on other cores: call again.
+[[nodiscard]] Status destroy_partition(State& s, const security::Permit& permit, Partition& p, const security::Authority& by);
+
+// --- capabilities ---
+
+/// A derivation root, witnessed as CapabilityGrant. With its handle in the holder's table.
+[[nodiscard]] Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
+                                       std::uint32_t object, Rights rights, std::uint64_t badge = 0);
+
+/// Removes one capability's effects before it goes: a region that is mapped through it is unmapped and the TLBs are clean.
+void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
+
+/// The partition that holds capabilities under this index.
+[[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) { return s.partitions.at(ref.partition.value); }
+
+// --- memory ---
+
+/// Maps fresh zeroed pages one by one, charged to the partition.
+[[nodiscard]] Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access);
+/// Unmaps a range, cleans the TLBs, and only then frees those pages that belonged to the partition's agents (not to regions
+/// and not to the boot package).
+void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages);
+/// Unmaps what a region capability maps and cleans the TLBs.
+void unmap_region(State& s, Partition& p, cap::Capability& capability);
+void invalidate(State& s, Partition& p);
+
+[[nodiscard]] Result<RegionObject*> create_region(State& s, const security::Permit& permit, Partition& owner, std::uint32_t pages);
+/// All capabilities to it are gone already.
+void destroy_region(State& s, RegionObject& region);
+
+// --- edges ---
+
+struct EdgeRequest {
+  Agent& sender;
+  Agent& receiver;
+  std::uint32_t queue_length;
+  std::uint64_t badge;
+  std::uint32_t notify_bit = 64;
+};
+[[nodiscard]] Result<Edge*> create_edge(State& s, const security::Permit& permit, const EdgeRequest& request);
+/// Drops queued messages; both ends are told if they wait on it. Returns how many were unread.
+std::uint32_t destroy_edge(State& s, Edge& edge);
+/// One end has gone. When both have, the edge goes too.
+void detach_sender(State& s, Edge& edge);
+void detach_receiver(State& s, Edge& edge);
+
+}  // namespace rvm::kernel

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "scheduler.hpp"
+
+#include <algorithm>
+
+#include "agents.hpp"
+#include "epoch.hpp"
+#include "evidence.hpp"
+#include "shutdown.hpp"
+#include "traps.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+/// The core whose queue a newly ready agent joins: its own, unless that is busy and another one sleeps.
+Core& place(State& s, const Agent& agent) {
+  if (agent.affinity >= 0) return s.cores[static_cast<std::uint32_t>(agent.affinity) % s.core_count];
+  Core& home = s.cores[agent.core];
+  if (home.idle || (home.current == nullptr && home.ready->empty())) return home;
+  for (std::uint32_t i = 0; i < s.core_count; ++i) {
+    if (s.cores[i].idle) return s.cores[i];
+  }
+  return home;
+}
+
+void kick(Core& core) {
+  core.reschedule = true;
+  if (core.index != hal::Port::current_core()) hal::Port::send_reschedule(core.index);
+}
+
+/// VMID and translation root of the partition the agent is in.
+hal::StageTwoRoot translation_for(State& s, Core& core, const Agent& agent) {
+  Partition& p = s.partition_of(agent);
+  if (s.vmids.is_current(p.vmid)) [[likely]] {
+    s.vmids.activate(p.vmid, core.index);
+  } else {
+    const auto assignment = s.vmids.assign(p.vmid, core.index);
+    p.vmid = assignment.tag;
+    if (assignment.reclaimed) {
+      hal::Port::invalidate_all();
+      ++s.vmid_reclaims;
+      record(s, witness::Lane::reserved,
+             {.kind = witness::Kind::vmid_reclaim, .flags = p.vmid.vmid(), .target = p.id.value, .payload = p.vmid.generation()});
+    }
+  }
+  return {p.space.root(), p.vmid.vmid()};
+}
+
+/// Makes `agent` the current one of `core`.
+void enter(State& s, Core& core, Agent& agent, Nanoseconds now) {
+  core.current = &agent;
+  agent.executing = true;
+  agent.core = core.index.value;
+  agent.resumed_at = now;
+  if (core.loaded != agent.context) {
+    hal::Port::switch_context(core.loaded, *agent.context, translation_for(s, core, agent));
+    core.loaded = agent.context;
+    ++core.switches;
+  }
+}
+
+/// An agent with a deadline starts a job: how late is it?
+void begin_job(Agent& agent, Nanoseconds now) {
+  if (agent.latency != nullptr && agent.timed_job && agent.job_starting) {
+    agent.latency->add(now.value - agent.job_release.value);
+    agent.job_starting = false;
+  }
+}
+
+void set_timer(Core& core, Nanoseconds at) {
+  if (core.timer == at) return;
+  core.timer = at;
+  hal::Port::set_timer(at);
+}
+
+void program_timer(State& s, Core& core, Nanoseconds now) {
+  const bool ticking = core.current != nullptr || core.index.value == 0;
+  Nanoseconds at = core.sleepers.earliest(s);
+  if (ticking) at = std::min(at, core.next_epoch);
+  if (core.current != nullptr && core.current->budget.value != 0) at = std::min(at, now + core.current->budget_left);
+  set_timer(core, at);
+}
+
+Agent* take_ready(State& s, Core& core) {
+  if (!core.ready->empty()) return &s.agents.at(core.ready->take(s));
+  // Stealing: the best of the fullest other queue that may move.
+  Core* victim = nullptr;
+  for (std::uint32_t i = 0; i < s.core_count; ++i) {
+    Core& other = s.cores[i];
+    if (&other != &core && !other.ready->empty() && (victim == nullptr || other.ready->size() > victim->ready->size())) victim = &other;
+  }
+  if (victim == nullptr) return nullptr;
+  const sched::NodeIndex candidate = victim->ready->first(victim->ready->highest());
+  Agent& agent = s.agents.at(candidate);
+  if (agent.affinity >= 0) return nullptr;
+  victim->ready->remove(s, candidate);
+  return &agent;
+}
+
+/// The current agent stops executing here; it may be runnable or waiting.
+void leave_current(State& s, Core& core, Nanoseconds now) {
+  Agent& agent = *core.current;
+  charge(core, now);
+  agent.executing = false;
+  core.current = nullptr;
+  if (agent.doomed) {
+    core.loaded = nullptr;  // its context goes with it
+    finish_doomed(s, agent);
+    return;
+  }
+  if (!agent.runnable() || agent.held) return;
+  if (agent.budget.value != 0 && agent.budget_left.value == 0) {
+    agent.wait = Wait::budget;
+    core.sleepers.insert(s, index_of(agent), agent.replenish_at);
+    return;
+  }
+  agent.queued_at = core.next_epoch;
+  if (now < core.slice_end && !agent.yielded) {
+    core.ready->push_front(s, index_of(agent), agent.effective);
+  } else {
+    core.ready->push(s, index_of(agent), agent.effective);
+  }
+  agent.yielded = false;
+}
+
+void start_turn(State& s, Core& core, Agent& next, Nanoseconds now) {
+  core.slice_end = now + s.epoch_length;
+  if (next.budget.value != 0 && now >= next.replenish_at) {
+    next.budget_left = next.budget;
+    next.replenish_at = now + next.period;
+  }
+  enter(s, core, next, now);
+  begin_job(next, now);
+  program_timer(s, core, now);
+}
+
+/// Sleeps until there is something to do. The log is looked after meanwhile.
+void idle(Guard& guard, Core& core) {
+  State& s = *guard;
+  hal::Port::deactivate(core.loaded);
+  core.loaded = nullptr;
+  s.vmids.deactivate(core.index);
+  core.idle = true;
+  program_timer(s, core, hal::Port::now());
+  guard.unlock();
+  if (!log().pump(seal_batch)) hal::Port::wait_for_interrupt();
+  guard.relock();
+  core.idle = false;
+  take_interrupts(s, core);
+}
+
+/// Park this core, or end the machine when this is the boot core.
+[[noreturn]] void stop(Guard& guard, Core& core) {
+  State& s = *guard;
+  if (core.current != nullptr) leave_current(s, core, hal::Port::now());
+  hal::Port::deactivate(core.loaded);
+  core.loaded = nullptr;
+  core.parked = true;
+  if (core.index.value == 0) finish_machine(guard);
+  guard.unlock();
+  for (;;) hal::Port::wait_for_interrupt();
+}
+
+}  // namespace
+
+void charge(Core& core, Nanoseconds now) {
+  Agent& agent = *core.current;
+  const std::uint64_t elapsed = now.value - agent.resumed_at.value;
+  agent.cpu = agent.cpu + Nanoseconds{elapsed};
+  agent.resumed_at = now;
+  if (agent.budget.value != 0) agent.budget_left = Nanoseconds{agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0};
+}
+
+void make_ready(State& s, Agent& agent) {
+  if (agent.held) return;  // its partition or the agent itself is suspended; resuming makes it ready
+  Core& core = place(s, agent);
+  agent.core = core.index.value;
+  agent.queued_at = core.next_epoch;
+  core.ready->push(s, index_of(agent), agent.effective);
+  if (core.idle || core.current == nullptr || core.current->effective < agent.effective) kick(core);
+}
+
+void wake(State& s, Agent& agent, Error error) {
+  if (agent.node.timed()) s.cores[agent.core].sleepers.remove(s, index_of(agent));
+  agent.wait = Wait::none;
+  agent.wait_edge = nullptr;
+  agent.context->reg(0) = static_cast<std::uint64_t>(error);
+  if (agent.state == AgentState::running) make_ready(s, agent);
+}
+
+void wake_to_retry(State& s, Agent& agent) {
+  if (agent.node.timed()) s.cores[agent.core].sleepers.remove(s, index_of(agent));
+  agent.wait = Wait::none;
+  agent.wait_edge = nullptr;
+  if (agent.state == AgentState::running) make_ready(s, agent);
+}
+
+void block(State& s, Core& core, Wait wait, Nanoseconds deadline) {
+  Agent& agent = *core.current;
+  agent.wait = wait;
+  if (deadline != never) core.sleepers.insert(s, index_of(agent), deadline);
+  core.reschedule = true;
+}
+
+bool detach(State& s, Agent& agent) {
+  if (agent.executing) {
+    Core& core = s.cores[agent.core];
+    if (core.index == hal::Port::current_core()) {
+      core.reschedule = true;
+      return true;
+    }
+    kick(core);
+    return false;
+  }
+  Core& core = s.cores[agent.core];
+  if (agent.node.queued()) core.ready->remove(s, index_of(agent));
+  if (agent.node.timed()) core.sleepers.remove(s, index_of(agent));
+  return true;
+}
+
+void switch_directly(State& s, Core& core, Agent& next) {
+  const Nanoseconds now = hal::Port::now();
+  charge(core, now);
+  core.current->executing = false;
+  enter(s, core, next, now);
+}
+
+bool on_timer(State& s, Core& core, Nanoseconds now) {
+  core.timer = never;
+  while (!core.sleepers.empty() && core.sleepers.earliest(s) <= now) {
+    Agent& agent = s.agents.at(core.sleepers.first());
+    core.sleepers.remove(s, index_of(agent));
+    end_timed_wait(s, agent, now);
+  }
+  if (core.current != nullptr && core.current->budget.value != 0 && core.current->budget_left.value == 0) core.reschedule = true;
+  if (now < core.next_epoch) return false;
+  core.next_epoch = Nanoseconds{(now.value / s.epoch_length.value + 1) * s.epoch_length.value};
+  if (core.current != nullptr && now >= core.slice_end && !core.ready->empty() && !(core.ready->highest() < core.current->effective)) {
+    core.reschedule = true;
+  }
+  age(s, core);
+  if (core.index.value == 0) end_epoch(s, now);
+  return true;
+}
+
+hal::Context& resume(Guard& guard, Core& core) {
+  State& s = *guard;
+  for (;;) {
+    if (s.stopping != ShutdownReason::none) [[unlikely]] stop(guard, core);
+    if (core.current != nullptr && !core.reschedule) [[likely]] {
+      if (core.timer == never) program_timer(s, core, hal::Port::now());
+      return *core.current->context;
+    }
+    core.reschedule = false;
+    const Nanoseconds now = hal::Port::now();
+    if (core.current != nullptr) {
+      Agent& agent = *core.current;
+      // Stays if nobody ready is better, or equal with the turn over or given up.
+      const bool may_stay = agent.runnable() && !agent.held && !agent.doomed && !(agent.budget.value != 0 && agent.budget_left.value == 0);
+      if (may_stay) {
+        const bool turn_over = now >= core.slice_end || agent.yielded;
+        if (core.ready->empty() || core.ready->highest() < agent.effective || (core.ready->highest() == agent.effective && !turn_over)) {
+          agent.yielded = false;
+          if (turn_over) core.slice_end = now + s.epoch_length;
+          program_timer(s, core, now);
+          return *agent.context;
+        }
+      }
+      leave_current(s, core, now);
+    }
+    if (Agent* next = take_ready(s, core)) {
+      start_turn(s, core, *next, now);
+      return *next->context;
+    }
+    idle(guard, core);
+  }
+}
+
+void begin_shutdown(State& s, ShutdownReason reason) {
+  if (s.stopping != ShutdownReason::none) return;
+  s.stopping = reason;
+  for (std::uint32_t i = 0; i < s.core_count; ++i) kick(s.cores[i]);
+}
+
+}  // namespace rvm::kernel

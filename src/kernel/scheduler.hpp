@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Who runs where. Strict priority with FIFO among equals per core, one epoch per turn, CPU budgets, timed waits, ageing,
+// stealing by idle cores. All functions run under the kernel lock.
+#pragma once
+
+#include "state.hpp"
+
+namespace rvm::kernel {
+
+/// Puts a runnable agent into a run queue and has its core reconsider. Precondition: agent.runnable(), not queued, not
+/// executing.
+void make_ready(State& s, Agent& agent);
+
+/// Ends a wait: `error` becomes the result of the hypercall the agent waited in.
+void wake(State& s, Agent& agent, Error error);
+/// Ends a wait of a call that is repeated: the agent runs its hypercall again.
+void wake_to_retry(State& s, Agent& agent);
+
+/// The current agent waits from now on (until `deadline`, where that is not `never`).
+void block(State& s, Core& core, Wait wait, Nanoseconds deadline);
+
+/// Takes an agent out of run and sleep queues. An agent that executes elsewhere is asked to leave; returns false then.
+[[nodiscard]] bool detach(State& s, Agent& agent);
+
+/// Direct switch in the middle of IPC: `core.current` was made to wait, `next` runs at once on what is left of its turn.
+/// Preconditions: may_run_here(next), next.wait == none, next not queued.
+void switch_directly(State& s, Core& core, Agent& next);
+/// Whether IPC may hand this core to `agent` without asking the scheduler.
+[[nodiscard]] inline bool may_run_here(const State& s, const Core& core, const Agent& agent) {
+  (void)s;
+  return agent.state == AgentState::running && !agent.held && agent.budget.value == 0 &&
+         (agent.affinity < 0 || static_cast<std::uint32_t>(agent.affinity) == core.index.value);
+}
+
+/// CPU time of the current agent up to now.
+void charge(Core& core, Nanoseconds now);
+
+/// Timer interrupt: timed waits, end of turn, budgets, epoch. Returns true when the log should be pumped.
+bool on_timer(State& s, Core& core, Nanoseconds now);
+
+/// What every kernel entry ends with: chooses who runs, waits while nobody can.
+hal::Context& resume(Guard& guard, Core& core);
+
+/// Asks all cores to stop; the boot core then ends the machine.
+void begin_shutdown(State& s, ShutdownReason reason);
+
+}  // namespace rvm::kernel

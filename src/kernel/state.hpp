@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Everything the kernel lock protects.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "config.hpp"
+#include "lock.hpp"
+#include "log.hpp"
+#include "rvm/boot/package.hpp"
+#include "rvm/cap/space.hpp"
+#include "rvm/hal/port.hpp"
+#include "rvm/memory/page_allocator.hpp"
+#include "rvm/memory/vmid.hpp"
+#include "rvm/partition/agent.hpp"
+#include "rvm/partition/edge.hpp"
+#include "rvm/partition/partition.hpp"
+#include "rvm/partition/pool.hpp"
+#include "rvm/sched/run_queue.hpp"
+#include "rvm/sched/sleep_queue.hpp"
+#include "rvm/security/gate.hpp"
+
+namespace rvm::kernel {
+
+using partition::Agent;
+using partition::AgentState;
+using partition::Edge;
+using partition::Partition;
+using partition::PartitionState;
+using partition::RegionObject;
+using partition::Wait;
+
+/// One CPU as the scheduler sees it.
+struct Core {
+  CoreIndex index{};
+  Agent* current = nullptr;         ///< executing; between entry and exit of the kernel also the one that trapped
+  hal::Context* loaded = nullptr;   ///< whose system registers the hardware holds unsaved
+  bool reschedule = false;          ///< somebody better may be ready, or current may not run on
+  bool idle = false;
+  bool parked = false;              ///< stopped for shutdown
+  sched::RunQueue<>* ready = nullptr;
+  sched::SleepQueue sleepers;
+  Nanoseconds slice_end{0};
+  Nanoseconds next_epoch{0};
+  Nanoseconds timer = never;        ///< what the hardware timer is set to
+  sched::Priority age_cursor{0};
+  std::uint32_t epochs_to_ageing = ageing_epochs;
+  std::uint64_t switches = 0;
+};
+
+enum class ShutdownReason : std::uint8_t { none, done, requested, time };
+
+struct State {
+  Capacity capacity{};
+  memory::PageAllocator<hal::Port> pages;
+  memory::VmidAllocator vmids;
+  cap::CapabilitySpace<maximum_partitions> capabilities;
+  partition::Pool<Partition> partitions;
+  partition::Pool<Agent> agents;
+  partition::Pool<Edge> edges;
+  partition::Pool<RegionObject> regions;
+  std::array<Core, maximum_cores> cores{};
+  std::uint32_t core_count = 1;
+
+  std::optional<boot::Package> package;
+  Nanoseconds epoch_length{1'000'000};
+  Nanoseconds run_until = never;
+  bool witness_each_message = false;
+  bool accept_shutdown_byte = false;
+
+  partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
+  std::uint64_t epoch = 0;
+  std::uint64_t messages_at_epoch = 0;
+  std::uint64_t switches_at_epoch = 0;
+
+  ShutdownReason stopping = ShutdownReason::none;
+  std::uint32_t working_agents = 0;  ///< alive and not services
+  std::uint32_t agents_ever = 0;
+  std::uint32_t partitions_ever = 0;
+
+  std::uint64_t messages = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t faults = 0;
+  std::uint64_t vmid_reclaims = 0;
+  std::uint64_t throttled = 0;
+  Nanoseconds first_witness = never;
+
+  [[nodiscard]] sched::Node& node(sched::NodeIndex i) { return agents.at(i).node; }
+  [[nodiscard]] Partition& partition_of(const Agent& agent) { return partitions.at(agent.partition); }
+  [[nodiscard]] Core& core(CoreIndex i) { return cores[i.value]; }
+};
+
+/// The one state and the one lock ("For a Microkernel, a Big Lock Is Fine", Peters et al., APSys 2015; docs/adr).
+Locked<State>& kernel_state();
+using Guard = Locked<State>::Guard;
+
+/// The log has locks of its own.
+Log& log();
+
+[[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) { return partition::Pool<Agent>::index_of(agent.id); }
+[[nodiscard]] inline cap::PartitionIndex index_of(const Partition& p) {
+  return cap::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
+}
+/// Pages are accounted under the partition's index, not its id.
+[[nodiscard]] inline PartitionId page_owner(const Partition& p) { return PartitionId{index_of(p).value}; }
+
+}  // namespace rvm::kernel

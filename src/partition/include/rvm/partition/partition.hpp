@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "rvm/abi.h"
+#include "rvm/boot_package.h"
+#include "rvm/cap/table.hpp"
+#include "rvm/hal/port.hpp"
+#include "rvm/memory/region.hpp"
+#include "rvm/memory/stage_two.hpp"
+#include "rvm/memory/vmid.hpp"
+#include "rvm/partition/agent.hpp"
+#include "rvm/partition/lifecycle.hpp"
+#include "rvm/partition/list.hpp"
+#include "rvm/sched/token_bucket.hpp"
+
+namespace rvm::partition {
+
+/// A memory region as a kernel object. Its pages are mapped through capabilities, each of which knows where.
+struct RegionObject {
+  RegionId id{};
+  std::uint16_t reuse = 0;
+  std::uint16_t next_free = 0;
+  std::uint16_t owner = 0;  ///< partition index
+  memory::Region<hal::Port> region;
+  Link<RegionObject> partition_link;
+};
+
+/// A coherence domain: one stage-2 address space under one VMID, one capability table, the agents in it, what it owns. The
+/// unit of isolation and of fault containment. The kernel lock protects every member.
+struct Partition {
+  PartitionId id{};
+  std::uint16_t reuse = 0;
+  std::uint16_t next_free = 0;
+
+  PartitionState state = PartitionState::created;
+  rvm_partition_type type = RVM_PARTITION_AGENT;
+  rvm_partition_mode mode = RVM_MODE_FLOW;
+
+  memory::VmidTag vmid;
+  memory::PageAccount account;
+  memory::StageTwo<hal::Port> space;
+  PhysicalAddress capability_table{};
+  std::uint32_t console_handle = 0;  ///< shared by its agents, as is the next
+  std::uint32_t own_handle = 0;
+
+  List<Agent, &Agent::partition_link> agents;
+  std::uint32_t agent_count = 0;
+  List<RegionObject, &RegionObject::partition_link> regions;
+
+  sched::TokenBucket records;  ///< how fast its agents may cause witness records
+  sched::TokenBucket text;     ///< how fast they may print, in units of 16 bytes
+  std::uint32_t record_quota = 0;  ///< per epoch
+  Nanoseconds throttled_until{0};  ///< its agents pause until then
+  bool flooding = false;       ///< WitnessFlood was recorded for the current episode
+  std::uint64_t refused = 0;
+
+  std::array<char, RVM_NAME_BYTES> name{};
+};
+
+}  // namespace rvm::partition

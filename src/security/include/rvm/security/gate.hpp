@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The security gate: the one function through which every privileged mutation passes.
+//
+//   check (proof) -> reserve the witness record -> mutate -> commit the record
+//
+// No record, no mutation; and a mutation that fails after the reservation leaves a record that says so. Mutating functions
+// of the kernel take a `const Permit&`, which only the gate can construct, and the gate wants an `Authority`, which only a
+// proof can construct.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "rvm/cap/capability.hpp"
+#include "rvm/cap/table.hpp"
+#include "rvm/types/error.hpp"
+#include "rvm/types/ids.hpp"
+#include "rvm/witness/ring.hpp"
+
+namespace rvm::security {
+
+class Gate;
+
+/// Result of a successful proof: who acts, on what, by which capability.
+class Authority {
+ public:
+  [[nodiscard]] PartitionId actor() const { return actor_; }
+  [[nodiscard]] std::uint32_t capability_hash() const { return capability_hash_; }
+  /// Proof tier P1: the handle resolves in the caller's own table and the capability has the type and the rights.
+  /// The refusal's error is specific. Constant time in the capability's contents.
+  [[nodiscard]] static Result<std::pair<Authority, cap::Capability*>> prove(PartitionId actor, cap::CapabilityTable& table,
+                                                                         Handle handle, ObjectType type, Rights needed) {
+    const Result<cap::Capability*> capability = table.check(handle, type, needed);
+    if (!capability) return fail(capability.error());
+    return std::pair{Authority{actor, (*capability)->hash()}, *capability};
+  }
+  /// An agent acting on itself, or an owner on its own, where the kernel itself established the identity.
+  [[nodiscard]] static Authority self(PartitionId actor) { return Authority{actor, 0}; }
+  /// The hypervisor's own actions: boot, fault containment, expiry.
+  [[nodiscard]] static Authority hypervisor() { return Authority{hypervisor_partition, 0}; }
+
+ private:
+  Authority(PartitionId actor, std::uint32_t capability_hash) : actor_(actor), capability_hash_(capability_hash) {}
+  PartitionId actor_;
+  std::uint32_t capability_hash_;
+};
+
+/// Proof that a record is reserved for the mutation that runs now.
+class Permit {
+ public:
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  [[nodiscard]] const Authority& authority() const { return authority_; }
+
+ private:
+  friend class Gate;
+  explicit Permit(const Authority& authority) : authority_(authority) {}
+  const Authority& authority_;
+};
+
+/// What a mutation did, for its record; fields as in the kinds table.
+struct Effect {
+  std::uint32_t target = 0;
+  std::uint64_t payload = 0;
+  std::uint64_t aux = 0;
+  std::uint16_t flags = 0;
+};
+
+/// flags of any record whose action failed after the reservation; the error code is in payload.
+inline constexpr std::uint16_t record_failed = 0x8000;
+
+class Gate {
+ public:
+  explicit Gate(witness::Ring& ring) : ring_(ring) {}
+
+  /// Runs `mutate(const Permit&)`, which returns Result<Effect>. Error::witness_log_full without calling it when no record
+  /// can be reserved. `now` is a function so that the time is read only for a record that is made.
+  template <typename Now, typename Mutate>
+  [[nodiscard]] Status perform(const Authority& authority, witness::Kind kind, witness::Lane lane, Now&& now, Mutate&& mutate) {
+    Result<witness::Reservation> reservation = ring_.reserve(lane);
+    if (!reservation) [[unlikely]] return fail(reservation.error());
+    const Permit permit{authority};
+    const Result<Effect> effect = mutate(permit);
+    witness::Fields fields{.kind = kind, .tier = 1, .actor = authority.actor(), .capability_hash = authority.capability_hash()};
+    if (effect) [[likely]] {
+      fields.flags = effect->flags;
+      fields.target = effect->target;
+      fields.payload = effect->payload;
+      fields.aux = effect->aux;
+    } else {
+      fields.flags = record_failed;
+      fields.payload = static_cast<std::uint64_t>(effect.error());
+    }
+    ring_.commit(std::move(*reservation), fields, now());
+    if (!effect) return fail(effect.error());
+    return {};
+  }
+
+ private:
+  witness::Ring& ring_;
+};
+
+}  // namespace rvm::security
