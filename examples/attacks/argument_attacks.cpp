@@ -14,7 +14,8 @@ bool exists(std::uint64_t operation) {
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
     return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -25,14 +26,16 @@ Verdict bad_operations() {
   for (unsigned bit = 8; bit < 64; ++bit) {
     // With only the low bits looked at, these would be NULL or YIELD.
     tries.refused("operation", rvm_call4(std::uint64_t{1} << bit, 0, 0, 0, 0), {RVM_ERROR_BAD_OPERATION});
-    tries.refused("operation", rvm_call4(std::uint64_t{1} << bit | RVM_HVC_YIELD, 0, 0, 0, 0), {RVM_ERROR_BAD_OPERATION});
+    tries.refused("operation", rvm_call4(std::uint64_t{1} << bit | RVM_HVC_YIELD, 0, 0, 0, 0),
+                  {RVM_ERROR_BAD_OPERATION});
   }
   return tries.verdict();
 }
 
 /// Every operation that takes a handle, with handles that name nothing.
 Verdict bad_slots() {
-  constexpr std::uint64_t nonsense[] = {0, 0xffff, 0xffffffff, 0x10000, 0x100ffff, 0x7fff0000, 0x0001ffff, 0x100000000, ~std::uint64_t{0}};
+  constexpr std::uint64_t nonsense[] = {0,          0xffff,     0xffffffff,  0x10000,          0x100ffff,
+                                        0x7fff0000, 0x0001ffff, 0x100000000, ~std::uint64_t{0}};
   Tries tries;
   struct Operation {
     std::uint64_t number;
@@ -46,7 +49,8 @@ Verdict bad_slots() {
   for (const Operation& operation : operations) {
     if (operation.type == RVM_OBJECT_NONE) continue;
     for (const std::uint64_t handle : nonsense)
-      tries.refused("handle", rvm_call4(operation.number, handle, 0, 0, 0), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_BAD_ARGUMENT});
+      tries.refused("handle", rvm_call4(operation.number, handle, 0, 0, 0),
+                    {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_BAD_ARGUMENT});
   }
   return tries.verdict();
 }
@@ -73,7 +77,8 @@ Verdict altered_handles() {
   Tries tries;
   const rvm_handle own = self_handle();
   for (std::uint32_t change = 1; change < 64; ++change)
-    tries.refused("generation", rvm_call4(RVM_HVC_CAP_INSPECT, own ^ change << 16, 0, 0, 0), {RVM_ERROR_BAD_CAPABILITY});
+    tries.refused("generation", rvm_call4(RVM_HVC_CAP_INSPECT, own ^ change << 16, 0, 0, 0),
+                  {RVM_ERROR_BAD_CAPABILITY});
   tries.refused("upper bits", rvm_call4(RVM_HVC_CAP_INSPECT, std::uint64_t{own} | std::uint64_t{1} << 32, 0, 0, 0),
                 {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_BAD_ARGUMENT});
   return tries.verdict();
@@ -117,14 +122,17 @@ Verdict pointer_across_end() {
 Verdict pointer_to_victim() {
   Tries tries;
   for (const std::uint64_t address : {victim_image(), slot_of(victim_id), victim_image() + 0x1000})
-    tries.refused("victim's memory", rvm_call4(RVM_HVC_CONSOLE_WRITE, console_handle(), address, 64, 0), {RVM_ERROR_BAD_ADDRESS});
+    tries.refused("victim's memory", rvm_call4(RVM_HVC_CONSOLE_WRITE, console_handle(), address, 64, 0),
+                  {RVM_ERROR_BAD_ADDRESS});
   return tries.verdict();
 }
 Verdict pointer_to_kernel() {
   Tries tries;
-  for (const std::uint64_t address : {kernel_image, uart, fw_cfg, std::uint64_t{0}, std::uint64_t{1} << 47, std::uint64_t{0xffff000000000000}})
+  for (const std::uint64_t address :
+       {kernel_image, uart, fw_cfg, std::uint64_t{0}, std::uint64_t{1} << 47, std::uint64_t{0xffff000000000000}})
     if (!own_slot(address))
-      tries.refused("machine memory", rvm_call4(RVM_HVC_CONSOLE_WRITE, console_handle(), address, 64, 0), {RVM_ERROR_BAD_ADDRESS});
+      tries.refused("machine memory", rvm_call4(RVM_HVC_CONSOLE_WRITE, console_handle(), address, 64, 0),
+                    {RVM_ERROR_BAD_ADDRESS});
   return tries.verdict();
 }
 /// Asks the kernel, which can write everything, to deliver a message into read-only memory. The bystander sent one.
@@ -132,8 +140,10 @@ Verdict receive_into_code() {
   const rvm_handle edge = rvm_find("bystander", RVM_OBJECT_EDGE);
   Tries tries;
   rvm_received r{};
-  for (const std::uint64_t address : {reinterpret_cast<std::uint64_t>(&agent_main), info().slot_base, victim_image(), kernel_image, std::uint64_t{0}})
-    tries.refused("receive", rvm_receive(edge, reinterpret_cast<void*>(address), 64, RVM_FOREVER, &r), {RVM_ERROR_BAD_ADDRESS});
+  for (const std::uint64_t address :
+       {reinterpret_cast<std::uint64_t>(&agent_main), info().slot_base, victim_image(), kernel_image, std::uint64_t{0}})
+    tries.refused("receive", rvm_receive(edge, reinterpret_cast<void*>(address), 64, RVM_FOREVER, &r),
+                  {RVM_ERROR_BAD_ADDRESS});
   std::uint64_t buffer[8];
   tries.check("the message is still there", rvm_receive(edge, buffer, sizeof buffer, 0, &r) == RVM_ERROR_OK);
   return tries.verdict();

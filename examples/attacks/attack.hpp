@@ -52,9 +52,7 @@ class Tries {
   void check(std::string_view what, bool holds) {
     if (!holds) wrong(what, RVM_ERROR_OK);
   }
-  [[nodiscard]] Verdict verdict() const {
-    return wrong_ == 0 ? contained(last_) : escaped("see above");
-  }
+  [[nodiscard]] Verdict verdict() const { return wrong_ == 0 ? contained(last_) : escaped("see above"); }
 
  private:
   void wrong(std::string_view what, rvm_error got) {

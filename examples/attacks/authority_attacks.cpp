@@ -12,9 +12,11 @@ Verdict amplify_rights() {
   Tries tries;
   rvm_handle child = 0;
   // "self" carries READ, WRITE and GRANT.
-  for (const std::uint64_t rights : {std::uint64_t{RVM_RIGHT_REVOKE}, std::uint64_t{RVM_RIGHT_EXECUTE}, std::uint64_t{RVM_RIGHT_ALL},
-                                     std::uint64_t{RVM_RIGHT_READ | RVM_RIGHT_PROVE}, std::uint64_t{0x80}, ~std::uint64_t{0}})
-    tries.refused("derive", rvm_cap_derive(self_handle(), rights, 0, &child), {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT});
+  for (const std::uint64_t rights :
+       {std::uint64_t{RVM_RIGHT_REVOKE}, std::uint64_t{RVM_RIGHT_EXECUTE}, std::uint64_t{RVM_RIGHT_ALL},
+        std::uint64_t{RVM_RIGHT_READ | RVM_RIGHT_PROVE}, std::uint64_t{0x80}, ~std::uint64_t{0}})
+    tries.refused("derive", rvm_cap_derive(self_handle(), rights, 0, &child),
+                  {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT});
   return tries.verdict();
 }
 Verdict derive_without_grant() {
@@ -63,7 +65,8 @@ Verdict stale_capability() {
   tries.check("region", rvm_region_create(partition_handle(), 1, &region) == RVM_ERROR_OK);
   rvm_handle child = 0;
   rvm_handle grandchild = 0;
-  tries.check("derive", rvm_cap_derive(region, RVM_RIGHT_READ | RVM_RIGHT_GRANT | RVM_RIGHT_REVOKE, 0, &child) == RVM_ERROR_OK);
+  tries.check("derive",
+              rvm_cap_derive(region, RVM_RIGHT_READ | RVM_RIGHT_GRANT | RVM_RIGHT_REVOKE, 0, &child) == RVM_ERROR_OK);
   tries.check("derive", rvm_cap_derive(child, RVM_RIGHT_READ, 0, &grandchild) == RVM_ERROR_OK);
   tries.check("revoke", rvm_cap_revoke(child) == RVM_ERROR_OK);
   tries.refused("child", rvm_region_map(child, info().map_base, RVM_MAP_READ), {RVM_ERROR_BAD_CAPABILITY});
@@ -82,7 +85,8 @@ Verdict revoke_without_right() {
 Verdict create_partition() {
   Tries tries;
   rvm_handle made = 0;
-  tries.refused("create", rvm_partition_create(partition_handle(), 16, &made, nullptr), {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT, RVM_ERROR_BAD_CAPABILITY});
+  tries.refused("create", rvm_partition_create(partition_handle(), 16, &made, nullptr),
+                {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT, RVM_ERROR_BAD_CAPABILITY});
   tries.refused("create", rvm_partition_create(0, 16, &made, nullptr), {RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }
@@ -117,7 +121,8 @@ Verdict read_log_without_capability() {
   Tries tries;
   std::uint8_t record[64];
   for (rvm_handle h = 0; h < 64; ++h)
-    tries.refused("witness_read", rvm_witness_read(h | 1u << 16, 0, record), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+    tries.refused("witness_read", rvm_witness_read(h | 1u << 16, 0, record),
+                  {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
   return tries.verdict();
 }
 /// A capability moved into a message is no longer the sender's.

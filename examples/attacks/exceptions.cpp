@@ -43,8 +43,6 @@ attack_exception:
   .text
 )");
 
-void install_vectors() {
-  asm volatile("msr vbar_el1, %0\n\tisb" ::"r"(attack_vectors) : "memory");
-}
+void install_vectors() { asm volatile("msr vbar_el1, %0\n\tisb" ::"r"(attack_vectors) : "memory"); }
 
 }  // namespace attacks

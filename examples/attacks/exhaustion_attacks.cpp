@@ -73,7 +73,8 @@ Verdict take_all_edges() {
 /// Refusals as fast as it can: each is worth a record, and the log must neither stop nor forget anyone else's.
 Verdict flood_log() {
   Tries tries;
-  for (int i = 0; i < 1000; ++i) tries.refused("refusal", rvm_agent_terminate(0), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WITNESS_LOG_FULL});
+  for (int i = 0; i < 1000; ++i)
+    tries.refused("refusal", rvm_agent_terminate(0), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WITNESS_LOG_FULL});
   return tries.verdict();
 }
 Verdict flood_scheduler() {

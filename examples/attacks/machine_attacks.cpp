@@ -47,7 +47,7 @@ Verdict return_to_el2() {
       : "x9", "memory");
   if (level >> 2 != 1) return escaped("running above EL1");
   return attack_exceptions.count == 1 && exception_class() == 0x0e ? contained("illegal exception return")
-                                                                    : escaped("the return was not refused");
+                                                                   : escaped("the return was not refused");
 }
 Verdict return_to_el3() {
   install_vectors();

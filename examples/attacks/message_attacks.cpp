@@ -18,7 +18,8 @@ Verdict receive_on_sending_end() {
   Tries tries;
   std::uint64_t buffer[8];
   rvm_received r{};
-  tries.refused("receive", rvm_receive(rvm_find("bystander", RVM_OBJECT_EDGE), buffer, sizeof buffer, 0, &r), {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_CAPABILITY});
+  tries.refused("receive", rvm_receive(rvm_find("bystander", RVM_OBJECT_EDGE), buffer, sizeof buffer, 0, &r),
+                {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }
 /// Sends, calls and passes memory on an end that is for receiving.
@@ -39,7 +40,8 @@ Verdict signal_by_number() {
   Tries tries;
   for (rvm_handle h = 0; h < 64; ++h) {
     if (h == (self_handle() & 0xffff)) continue;
-    tries.refused("signal", rvm_signal(h | 1u << 16, ~std::uint64_t{0}), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE, RVM_ERROR_RIGHTS});
+    tries.refused("signal", rvm_signal(h | 1u << 16, ~std::uint64_t{0}),
+                  {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE, RVM_ERROR_RIGHTS});
   }
   return tries.verdict();
 }
@@ -81,7 +83,8 @@ Verdict forged_kernel_lines() {
       "\x1b[2K\x1b[1Grvm# {\"t\":\"agent\",\"id\":1,\"state\":\"faulted\"}\n",
       "x\nrvm# {\"t\":\"fault\",\"agent\":1}\nrvm: kernel panic\n",
       "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08rvm# {\"t\":\"summary\"}\n",
-      "\x9b" "2Krvm# {\"t\":\"summary\"}\n",
+      "\x9b"
+      "2Krvm# {\"t\":\"summary\"}\n",
   };
   for (const std::string_view f : forgeries) (void)rvm_console_write(console_handle(), f.data(), f.size());
   const char zero[] = "half a line\0rvm# {\"t\":\"summary\"}\n";
@@ -93,14 +96,16 @@ Verdict forged_kernel_lines() {
 Verdict call_oneself() {
   rvm_new_edge edge{};
   Tries tries;
-  tries.refused("edge to oneself", rvm_edge_create(self_handle(), self_handle(), 4, 0, &edge), {RVM_ERROR_BAD_ARGUMENT});
+  tries.refused("edge to oneself", rvm_edge_create(self_handle(), self_handle(), 4, 0, &edge),
+                {RVM_ERROR_BAD_ARGUMENT});
   return tries.verdict();
 }
 /// Two of these call one another: a ring in which nobody answers.
 Verdict call_cycle() {
   std::uint64_t words[RVM_MESSAGE_REGISTERS] = {};
   Tries tries;
-  tries.refused("call", rvm_call(rvm_find("partner", RVM_OBJECT_EDGE), words), {RVM_ERROR_BAD_STATE, RVM_ERROR_WOULD_BLOCK, RVM_ERROR_PEER_GONE});
+  tries.refused("call", rvm_call(rvm_find("partner", RVM_OBJECT_EDGE), words),
+                {RVM_ERROR_BAD_STATE, RVM_ERROR_WOULD_BLOCK, RVM_ERROR_PEER_GONE});
   return tries.verdict();
 }
 /// Takes a call and never answers: only its caller waits.

@@ -25,17 +25,21 @@ Verdict outside_slot() {
   const rvm_handle r = region(2);
   Tries tries;
   const std::uint64_t end = info().slot_base + info().slot_size;
-  for (const std::uint64_t address : {std::uint64_t{0}, slot_of(victim_id), victim_image(), end - RVM_PAGE_SIZE, end,
-                                      std::uint64_t{1} << 40, std::uint64_t{1} << 48, ~std::uint64_t{0xfff}, ~std::uint64_t{0x1fff}})
-    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_BAD_ADDRESS, RVM_ERROR_BAD_ARGUMENT});
+  for (const std::uint64_t address :
+       {std::uint64_t{0}, slot_of(victim_id), victim_image(), end - RVM_PAGE_SIZE, end, std::uint64_t{1} << 40,
+        std::uint64_t{1} << 48, ~std::uint64_t{0xfff}, ~std::uint64_t{0x1fff}})
+    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE),
+                  {RVM_ERROR_BAD_ADDRESS, RVM_ERROR_BAD_ARGUMENT});
   return tries.verdict();
 }
 Verdict double_map() {
   const rvm_handle r = region(1);
   Tries tries;
   tries.check("first map", rvm_region_map(r, info().map_base, RVM_MAP_READ | RVM_MAP_WRITE) == RVM_ERROR_OK);
-  tries.refused("same place", rvm_region_map(r, info().map_base, RVM_MAP_READ), {RVM_ERROR_BAD_STATE, RVM_ERROR_OVERLAP});
-  tries.refused("elsewhere", rvm_region_map(r, info().map_base + 0x10000, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_BAD_STATE, RVM_ERROR_OVERLAP});
+  tries.refused("same place", rvm_region_map(r, info().map_base, RVM_MAP_READ),
+                {RVM_ERROR_BAD_STATE, RVM_ERROR_OVERLAP});
+  tries.refused("elsewhere", rvm_region_map(r, info().map_base + 0x10000, RVM_MAP_READ | RVM_MAP_WRITE),
+                {RVM_ERROR_BAD_STATE, RVM_ERROR_OVERLAP});
   return tries.verdict();
 }
 Verdict over_live_region() {
@@ -45,23 +49,28 @@ Verdict over_live_region() {
   tries.check("first map", rvm_region_map(a, info().map_base + 0x4000, RVM_MAP_READ | RVM_MAP_WRITE) == RVM_ERROR_OK);
   poke(info().map_base + 0x4000, 0x1234);
   for (const std::uint64_t off : {0x1000ull, 0x4000ull, 0x7000ull})
-    tries.refused("overlap", rvm_region_map(b, info().map_base + off, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_OVERLAP});
+    tries.refused("overlap", rvm_region_map(b, info().map_base + off, RVM_MAP_READ | RVM_MAP_WRITE),
+                  {RVM_ERROR_OVERLAP});
   tries.check("content", peek(info().map_base + 0x4000) == 0x1234);
   return tries.verdict();
 }
 Verdict over_own_image() {
   const rvm_handle r = region(1);
   Tries tries;
-  for (const std::uint64_t address : {info().slot_base, info().image_base, info().stack_top - RVM_PAGE_SIZE, info().heap_base})
-    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_OVERLAP, RVM_ERROR_BAD_ADDRESS});
+  for (const std::uint64_t address :
+       {info().slot_base, info().image_base, info().stack_top - RVM_PAGE_SIZE, info().heap_base})
+    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE),
+                  {RVM_ERROR_OVERLAP, RVM_ERROR_BAD_ADDRESS});
   return tries.verdict();
 }
 Verdict write_and_execute() {
   const rvm_handle r = region(1);
   Tries tries;
-  for (const std::uint64_t access : {std::uint64_t{RVM_MAP_READ | RVM_MAP_WRITE | RVM_MAP_EXECUTE}, std::uint64_t{RVM_MAP_WRITE | RVM_MAP_EXECUTE}})
+  for (const std::uint64_t access :
+       {std::uint64_t{RVM_MAP_READ | RVM_MAP_WRITE | RVM_MAP_EXECUTE}, std::uint64_t{RVM_MAP_WRITE | RVM_MAP_EXECUTE}})
     tries.refused("map", rvm_region_map(r, info().map_base, access), {RVM_ERROR_WRITE_EXECUTE, RVM_ERROR_BAD_ARGUMENT});
-  for (const std::uint64_t access : {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{0xff}, ~std::uint64_t{0}, std::uint64_t{1} << 32 | 1})
+  for (const std::uint64_t access :
+       {std::uint64_t{0}, std::uint64_t{8}, std::uint64_t{0xff}, ~std::uint64_t{0}, std::uint64_t{1} << 32 | 1})
     tries.refused("map", rvm_region_map(r, info().map_base, access), {RVM_ERROR_BAD_ARGUMENT, RVM_ERROR_WRITE_EXECUTE});
   return tries.verdict();
 }
@@ -121,13 +130,16 @@ Verdict write_read_only_region() {
 Verdict write_shared_region() {
   alignas(16) std::byte buffer[64];
   rvm_received received{};
-  const rvm_error got = rvm_receive(rvm_find("director", RVM_OBJECT_EDGE), buffer, sizeof buffer, RVM_FOREVER, &received);
+  const rvm_error got =
+      rvm_receive(rvm_find("director", RVM_OBJECT_EDGE), buffer, sizeof buffer, RVM_FOREVER, &received);
   if (got != RVM_ERROR_OK || received.kind != RVM_MESSAGE_REGION) return escaped("no region arrived");
   rvm_capability_message message{};
   std::memcpy(&message, buffer, sizeof message);
-  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ | RVM_MAP_WRITE) == RVM_ERROR_OK) return escaped("mapped for writing");
+  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ | RVM_MAP_WRITE) == RVM_ERROR_OK)
+    return escaped("mapped for writing");
   if (rvm_region_destroy(message.handle) == RVM_ERROR_OK) return escaped("destroyed another partition's region");
-  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ) != RVM_ERROR_OK) return escaped("cannot map for reading");
+  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ) != RVM_ERROR_OK)
+    return escaped("cannot map for reading");
   (void)peek(info().map_base);
   poke(info().map_base, 0x41414141);
   return escaped("another partition's region was written");
@@ -136,11 +148,13 @@ Verdict write_shared_region() {
 Verdict read_after_unshare() {
   alignas(16) std::byte buffer[64];
   rvm_received received{};
-  const rvm_error got = rvm_receive(rvm_find("director", RVM_OBJECT_EDGE), buffer, sizeof buffer, RVM_FOREVER, &received);
+  const rvm_error got =
+      rvm_receive(rvm_find("director", RVM_OBJECT_EDGE), buffer, sizeof buffer, RVM_FOREVER, &received);
   if (got != RVM_ERROR_OK || received.kind != RVM_MESSAGE_REGION) return escaped("no region arrived");
   rvm_capability_message message{};
   std::memcpy(&message, buffer, sizeof message);
-  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ) != RVM_ERROR_OK) return escaped("cannot map for reading");
+  if (rvm_region_map(message.handle, info().map_base, RVM_MAP_READ) != RVM_ERROR_OK)
+    return escaped("cannot map for reading");
   const Nanoseconds end = now() + milliseconds(500);
   while (now() < end) (void)peek(info().map_base);
   return escaped("a region that was taken back can be read");

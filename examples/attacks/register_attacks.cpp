@@ -27,14 +27,17 @@ Verdict el2_registers() {
       : "+r"(value)
       :
       : "memory");
-  return attack_exceptions.count == 22 && value == 0 ? contained("undefined at EL1") : escaped("an EL2 register was reachable");
+  return attack_exceptions.count == 22 && value == 0 ? contained("undefined at EL1")
+                                                     : escaped("an EL2 register was reachable");
 }
 /// The hypervisor's own timer.
 Verdict el2_timer() {
   install_vectors();
   std::uint64_t value = 0;
-  asm volatile("mrs %0, cnthp_ctl_el2\n\tmsr cnthp_ctl_el2, xzr\n\tmsr cnthp_cval_el2, xzr\n\tmsr cnthp_tval_el2, xzr" : "+r"(value)::"memory");
-  return attack_exceptions.count == 4 && value == 0 ? contained("undefined at EL1") : escaped("the hypervisor's timer was reachable");
+  asm volatile("mrs %0, cnthp_ctl_el2\n\tmsr cnthp_ctl_el2, xzr\n\tmsr cnthp_cval_el2, xzr\n\tmsr cnthp_tval_el2, xzr"
+               : "+r"(value)::"memory");
+  return attack_exceptions.count == 4 && value == 0 ? contained("undefined at EL1")
+                                                    : escaped("the hypervisor's timer was reachable");
 }
 /// EL1's physical timer: its interrupt would go to the hypervisor.
 Verdict physical_timer() {
@@ -44,14 +47,16 @@ Verdict physical_timer() {
 
 /// Interrupts to other cores.
 Verdict send_interrupts() {
-  asm volatile("msr S3_0_C12_C11_5, %0\n\tisb" ::"r"(std::uint64_t{1} << 40 | std::uint64_t{1} << 24) : "memory");  // ICC_SGI1R_EL1, all but self
+  asm volatile("msr S3_0_C12_C11_5, %0\n\tisb" ::"r"(std::uint64_t{1} << 40 | std::uint64_t{1} << 24)
+               : "memory");  // ICC_SGI1R_EL1, all but self
   return escaped("an interrupt was sent to other cores");
 }
 /// Takes an interrupt away from the hypervisor by acknowledging it.
 Verdict acknowledge_interrupt() {
   std::uint64_t id = 0;
   asm volatile("mrs %0, S3_0_C12_C12_0\n\tisb" : "=r"(id)::"memory");  // ICC_IAR1_EL1
-  return id >= 1020 && id <= 1023 ? contained("only the virtual interface answers") : escaped("a physical interrupt was taken");
+  return id >= 1020 && id <= 1023 ? contained("only the virtual interface answers")
+                                  : escaped("a physical interrupt was taken");
 }
 Verdict mask_interrupt_controller() {
   asm volatile("msr S3_0_C4_C6_0, xzr\n\tmsr S3_0_C12_C12_7, xzr\n\tisb" ::: "memory");  // ICC_PMR_EL1, ICC_IGRPEN1_EL1
@@ -67,7 +72,9 @@ Verdict performance_monitors() {
   return escaped("the performance monitors can be used");
 }
 Verdict debug_registers() {
-  asm volatile("msr mdscr_el1, %0\n\tmsr dbgbvr0_el1, %1\n\tmsr dbgbcr0_el1, %2\n\tisb" ::"r"(1ull << 15), "r"(kernel_image), "r"(0x1e7ull) : "memory");
+  asm volatile("msr mdscr_el1, %0\n\tmsr dbgbvr0_el1, %1\n\tmsr dbgbcr0_el1, %2\n\tisb" ::"r"(1ull << 15),
+               "r"(kernel_image), "r"(0x1e7ull)
+               : "memory");
   return escaped("hardware breakpoints can be set");
 }
 Verdict os_lock() {

@@ -19,6 +19,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
     require((*answer)[0] == i + 1 && (*answer)[1] == i * 3 + 1 && (*answer)[7] == 6, "wrong answer to call ", i);
   }
   const Nanoseconds elapsed = now() - start;
-  say(rounds, " calls to another partition, every answer checked, ", elapsed.count / (rounds == 0 ? 1 : rounds), " ns each");
+  say(rounds, " calls to another partition, every answer checked, ", elapsed.count / (rounds == 0 ? 1 : rounds),
+      " ns each");
   return 0;
 }

@@ -32,7 +32,8 @@ extern "C" int agent_main(const rvm_agent_info*) {
     if (now() > release + period) ++missed;
     release = release + period;
   }
-  say(jobs, " jobs, one every millisecond; latest start ", latest.count / 1000, " us after its time; deadlines missed: ", missed);
+  say(jobs, " jobs, one every millisecond; latest start ", latest.count / 1000,
+      " us after its time; deadlines missed: ", missed);
   require(signal(referee, 2).has_value(), "cannot signal the referee");
   return missed == 0 ? 0 : 1;
 }

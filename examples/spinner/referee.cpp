@@ -40,7 +40,8 @@ extern "C" int agent_main(const rvm_agent_info*) {
     least = used < least ? used : least;
     greatest = used > greatest ? used : greatest;
   }
-  say(after.count, " spinners got between ", least / 1'000'000, " and ", greatest / 1'000'000, " ms of processor time each");
+  say(after.count, " spinners got between ", least / 1'000'000, " and ", greatest / 1'000'000,
+      " ms of processor time each");
   const bool fair = least * 10 >= greatest * 9;
   say(fair ? "fair: within 10 % of one another" : "UNFAIR: more than 10 % apart");
   return fair ? 0 : 1;

@@ -22,7 +22,8 @@ extern "C" int agent_main(const rvm_agent_info* me) {
     const Result<Message> answer = call(server, question);
     // The server answers with the words reversed and inverted.
     bool right = answer.has_value();
-    for (std::size_t w = 0; right && w < question.size(); ++w) right = (*answer)[w] == ~question[question.size() - 1 - w];
+    for (std::size_t w = 0; right && w < question.size(); ++w)
+      right = (*answer)[w] == ~question[question.size() - 1 - w];
     right ? ++report.calls : ++report.errors;
   }
   const Status sent = send_value(report_edge, report);

@@ -12,7 +12,7 @@
 namespace swarm {
 
 /// Notification bits.
-inline constexpr std::uint64_t go = 1;       ///< leader to workers: start
+inline constexpr std::uint64_t go = 1;           ///< leader to workers: start
 inline constexpr std::uint64_t region_read = 2;  ///< sink to sender: I am done with the region you gave me
 
 /// What a worker tells the leader when it has finished.

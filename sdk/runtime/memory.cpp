@@ -21,7 +21,8 @@ extern "C" {
 void* memcpy(void* __restrict to, const void* __restrict from, std::size_t bytes) {
   auto* t = static_cast<std::uint8_t*>(to);
   auto* f = static_cast<const std::uint8_t*>(from);
-  for (; bytes >= block; bytes -= block, t += block, f += block) *reinterpret_cast<Block*>(t) = *reinterpret_cast<const Block*>(f);
+  for (; bytes >= block; bytes -= block, t += block, f += block)
+    *reinterpret_cast<Block*>(t) = *reinterpret_cast<const Block*>(f);
   for (; bytes != 0; --bytes) *t++ = *f++;
   return to;
 }
@@ -31,11 +32,13 @@ void* memmove(void* to, const void* from, std::size_t bytes) {
   auto* f = static_cast<const std::uint8_t*>(from);
   if (reinterpret_cast<std::uintptr_t>(t) - reinterpret_cast<std::uintptr_t>(f) >= bytes) {
     // Ascending is safe: the destination starts before the source or after its end.
-    for (; bytes >= block; bytes -= block, t += block, f += block) *reinterpret_cast<Block*>(t) = *reinterpret_cast<const Block*>(f);
+    for (; bytes >= block; bytes -= block, t += block, f += block)
+      *reinterpret_cast<Block*>(t) = *reinterpret_cast<const Block*>(f);
     for (; bytes != 0; --bytes) *t++ = *f++;
     return to;
   }
-  for (; bytes >= block; bytes -= block) *reinterpret_cast<Block*>(t + bytes - block) = *reinterpret_cast<const Block*>(f + bytes - block);
+  for (; bytes >= block; bytes -= block)
+    *reinterpret_cast<Block*>(t + bytes - block) = *reinterpret_cast<const Block*>(f + bytes - block);
   for (; bytes != 0; --bytes) t[bytes - 1] = f[bytes - 1];
   return to;
 }

@@ -137,9 +137,15 @@ static inline enum rvm_error rvm_partition_create(rvm_handle hypervisor, uint64_
   }
   return e;
 }
-static inline enum rvm_error rvm_partition_destroy(rvm_handle p) { return rvm_call4(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0); }
-static inline enum rvm_error rvm_partition_suspend(rvm_handle p) { return rvm_call4(RVM_HVC_PARTITION_SUSPEND, p, 0, 0, 0); }
-static inline enum rvm_error rvm_partition_resume(rvm_handle p) { return rvm_call4(RVM_HVC_PARTITION_RESUME, p, 0, 0, 0); }
+static inline enum rvm_error rvm_partition_destroy(rvm_handle p) {
+  return rvm_call4(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0);
+}
+static inline enum rvm_error rvm_partition_suspend(rvm_handle p) {
+  return rvm_call4(RVM_HVC_PARTITION_SUSPEND, p, 0, 0, 0);
+}
+static inline enum rvm_error rvm_partition_resume(rvm_handle p) {
+  return rvm_call4(RVM_HVC_PARTITION_RESUME, p, 0, 0, 0);
+}
 
 struct rvm_partition_state {
   uint64_t id, state, agents, pages_used, page_quota;
@@ -167,7 +173,9 @@ static inline enum rvm_error rvm_agent_spawn(rvm_handle partition, uint64_t imag
   }
   return e;
 }
-static inline enum rvm_error rvm_agent_terminate(rvm_handle a) { return rvm_call4(RVM_HVC_AGENT_TERMINATE, a, 0, 0, 0); }
+static inline enum rvm_error rvm_agent_terminate(rvm_handle a) {
+  return rvm_call4(RVM_HVC_AGENT_TERMINATE, a, 0, 0, 0);
+}
 static inline enum rvm_error rvm_agent_suspend(rvm_handle a) { return rvm_call4(RVM_HVC_AGENT_SUSPEND, a, 0, 0, 0); }
 static inline enum rvm_error rvm_agent_resume(rvm_handle a) { return rvm_call4(RVM_HVC_AGENT_RESUME, a, 0, 0, 0); }
 
@@ -239,9 +247,10 @@ static inline enum rvm_error rvm_region_transfer(rvm_handle r, rvm_handle edge) 
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
-static inline enum rvm_error rvm_message_operation(uint64_t operation, uint64_t* x1, uint64_t message[RVM_MESSAGE_REGISTERS]) {
-  struct rvm_registers r = {{operation, *x1, message[0], message[1], message[2], message[3], message[4], message[5],
-                             message[6], message[7]}};
+static inline enum rvm_error rvm_message_operation(uint64_t operation, uint64_t* x1,
+                                                   uint64_t message[RVM_MESSAGE_REGISTERS]) {
+  struct rvm_registers r = {
+      {operation, *x1, message[0], message[1], message[2], message[3], message[4], message[5], message[6], message[7]}};
   enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
   if (e == RVM_ERROR_OK) {
     *x1 = r.x[1];
@@ -400,10 +409,12 @@ static inline enum rvm_error rvm_print(const char* text) {
 static inline const char* rvm_error_name(enum rvm_error e) {
   switch ((int)e) {
 #define RVM_X(name, value, failure_class, text) \
-  case value: return #name;
+  case value: \
+    return #name;
     RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-    default: return "UNKNOWN";
+    default:
+      return "UNKNOWN";
   }
 }
 

@@ -118,7 +118,11 @@ enum class Rights : std::uint32_t {
 }
 
 /// Permissions of a mapping, RVM_MAP_*. Write and execute together are always refused.
-enum class Access : std::uint32_t { read = RVM_MAP_READ, read_write = RVM_MAP_READ | RVM_MAP_WRITE, read_execute = RVM_MAP_READ | RVM_MAP_EXECUTE };
+enum class Access : std::uint32_t {
+  read = RVM_MAP_READ,
+  read_write = RVM_MAP_READ | RVM_MAP_WRITE,
+  read_execute = RVM_MAP_READ | RVM_MAP_EXECUTE
+};
 
 /// What a receiver sees of the sender; chosen when the edge was made, never by the sender.
 struct Badge {
@@ -169,7 +173,8 @@ inline void yield() { (void)rvm_yield(); }
 }
 
 [[nodiscard]] inline std::span<const rvm_directory_entry> directory() {
-  return {info().directory, info().directory_count < RVM_DIRECTORY_ENTRIES ? info().directory_count : RVM_DIRECTORY_ENTRIES};
+  return {info().directory,
+          info().directory_count < RVM_DIRECTORY_ENTRIES ? info().directory_count : RVM_DIRECTORY_ENTRIES};
 }
 /// The capability that the manifest gave this agent under `name`.
 template <AnyHandle H>
@@ -274,7 +279,11 @@ template <typename T>
   return send(edge, std::as_bytes(std::span{&value, 1}), deadline);
 }
 
-enum class MessageKind : std::uint64_t { bytes = RVM_MESSAGE_BYTES, capability = RVM_MESSAGE_CAPABILITY, region = RVM_MESSAGE_REGION };
+enum class MessageKind : std::uint64_t {
+  bytes = RVM_MESSAGE_BYTES,
+  capability = RVM_MESSAGE_CAPABILITY,
+  region = RVM_MESSAGE_REGION
+};
 
 struct Received {
   Badge badge;
@@ -353,7 +362,8 @@ template <AnyHandle H>
   const rvm_error e = rvm_partition_create(hypervisor.raw, page_quota, &p.raw, nullptr);
   return result(e, std::move(p));
 }
-[[nodiscard]] inline Result<AgentRef> spawn(Partition p, std::uint64_t image, std::uint64_t priority, std::uint64_t argument) {
+[[nodiscard]] inline Result<AgentRef> spawn(Partition p, std::uint64_t image, std::uint64_t priority,
+                                            std::uint64_t argument) {
   AgentRef a;
   const rvm_error e = rvm_agent_spawn(p.raw, image, priority, argument, &a.raw, nullptr);
   return result(e, std::move(a));
@@ -366,11 +376,12 @@ template <AnyHandle H>
 [[nodiscard]] inline Status resume(AgentRef a) { return status(rvm_agent_resume(a.raw)); }
 
 struct EdgeEnds {
-  Edge owner;              ///< in the caller's table, all rights
-  rvm_handle sender = 0;   ///< in the sender's partition's table
-  rvm_handle receiver = 0; ///< in the receiver's
+  Edge owner;               ///< in the caller's table, all rights
+  rvm_handle sender = 0;    ///< in the sender's partition's table
+  rvm_handle receiver = 0;  ///< in the receiver's
 };
-[[nodiscard]] inline Result<EdgeEnds> create_edge(AgentRef sender, AgentRef receiver, std::uint64_t queue, Badge badge = {}) {
+[[nodiscard]] inline Result<EdgeEnds> create_edge(AgentRef sender, AgentRef receiver, std::uint64_t queue,
+                                                  Badge badge = {}) {
   rvm_new_edge n{};
   const rvm_error e = rvm_edge_create(sender.raw, receiver.raw, queue, badge.value, &n);
   return result(e, EdgeEnds{Edge{n.owner}, n.sender, n.receiver});
