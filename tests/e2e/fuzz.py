@@ -51,10 +51,10 @@ to = "reader"
 name = "reader"
 peer_name = "fuzzer"
 [[edge]]
-from = "fuzzer"
+from = "reader"
 to = "fuzzer"
-name = "echo"
-peer_name = "echo-in"
+name = "fuzzer"
+peer_name = "reader-in"
 [[grant]]
 agent = "fuzzer"
 type = "hypervisor"

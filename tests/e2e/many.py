@@ -40,20 +40,26 @@ peer_name = "ping"
 
 
 class Many(rvm_test.RvmTest):
-    def test_more_partitions_than_vmids(self):
-        path = self.manifest(manifest(PAIRS, CALLS))
+    def test_example(self):
+        """320 partitions in a ring, tokens going round."""
         for cpus in (1, 2):
             with self.subTest(cpus=cpus):
-                disk = self.folder / f"many-{cpus}.img"
-                outcome = self.run_ok(path, "--cpus", cpus, "--disk", disk)
-                self.assertGreaterEqual(outcome["partitions"], 2 * PAIRS)
-                self.assertEqual(outcome["agents"], 2 * PAIRS)
-                self.assertEqual(outcome["messages"], 2 * PAIRS * CALLS, "every pair did all its calls")
-                self.assertEqual(outcome["faults"], 0)
-                # All of them were alive at once and ran in turn, so VMIDs changed hands, and the log says so.
-                query = self.rvm("witness", "query", disk, "--kind", "VmidReclaim", "--json")
-                self.assertEqual(query.returncode, 0, str(query))
-                self.assertTrue(query.stdout.strip(), "VmidReclaim is witnessed")
+                outcome = self.run_ok(rvm_test.EXAMPLES / "many" / "swarm.toml", "--cpus", cpus)
+                self.assertGreater(outcome["partitions"], 256)
+                self.assertGreater(outcome["messages"], 320 * 10)
+
+    def test_more_partitions_than_vmids(self):
+        path = self.manifest(manifest(PAIRS, CALLS))
+        disk = self.folder / "many.img"
+        outcome = self.run_ok(path, "--disk", disk)
+        self.assertGreaterEqual(outcome["partitions"], 2 * PAIRS)
+        self.assertEqual(outcome["agents"], 2 * PAIRS)
+        self.assertEqual(outcome["messages"], 2 * PAIRS * CALLS, "every pair did all its calls")
+        self.assertEqual(outcome["faults"], 0)
+        # All of them were alive at once and ran in turn, so VMIDs changed hands, and the log says so.
+        query = self.rvm("witness", "query", disk, "--kind", "VmidReclaim", "--json")
+        self.assertEqual(query.returncode, 0, str(query))
+        self.assertTrue(query.stdout.strip(), "VmidReclaim is witnessed")
 
     def test_wide_vmids(self):
         """A processor with 16-bit VMIDs needs no reclaiming."""
