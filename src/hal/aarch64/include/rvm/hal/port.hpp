@@ -44,6 +44,7 @@ enum class Extended : std::uint64_t {
   vectors = 1,           ///< used a floating-point register: CPTR_EL2.TFP is clear while it runs
   stage_one = 2,         ///< wrote a stage-1 register
   stage_one_active = 4,  ///< turned its stage 1 on: HCR_EL2.DC and TVM are clear while it runs
+  rare = 8,              ///< only of a core: it has TPIDR2_EL0 (SME) or VDISR_EL2 (RAS), which every switch moves
 };
 [[nodiscard]] constexpr Extended operator|(Extended a, Extended b) {
   return static_cast<Extended>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
@@ -114,13 +115,26 @@ struct Clock {
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((Wide{value} * factor) >> shift);
   }
+  struct Ratio {
+    std::uint64_t value;
+    bool exact;
+  };
+  /// numerator / denominator with `shift` fraction bits, rounded down. Both below 2^62; the quotient must fit.
+  [[nodiscard]] static constexpr Ratio ratio(std::uint64_t numerator, std::uint64_t denominator) {
+    std::uint64_t quotient = numerator / denominator, rest = numerator % denominator;
+    for (unsigned bit = 0; bit < shift; ++bit) {
+      rest *= 2;
+      quotient = quotient * 2 + (rest >= denominator ? 1 : 0);
+      if (rest >= denominator) rest -= denominator;
+    }
+    return {quotient, rest == 0};
+  }
   /// Null for a frequency that does not fit (below 1 MHz or above 1 THz).
   [[nodiscard]] static constexpr Clock from_frequency(std::uint64_t hertz, std::uint64_t boot) {
     constexpr std::uint64_t second = 1'000'000'000;
     if (hertz < 1'000'000 || hertz > 1'000 * second) return {};
-    __extension__ using Wide = unsigned __int128;
-    const Wide one = Wide{1} << shift;
-    return {boot, static_cast<std::uint64_t>((one * second + hertz - 1) / hertz), static_cast<std::uint64_t>(one * hertz / second)};
+    const Ratio nanoseconds = ratio(second, hertz);
+    return {boot, nanoseconds.value + (nanoseconds.exact ? 0 : 1), ratio(hertz, second).value};
   }
 };
 
