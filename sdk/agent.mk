@@ -28,7 +28,7 @@ LINK_FLAGS := --target=aarch64-none-elf -fuse-ld=lld-19 -nostdlib -nostartfiles 
   -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,norelro -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
   -Wl,--undefined=_start -Wl,--hash-style=sysv -Wl,--fatal-warnings
 
-RUNTIME := $(BUILD)/rvm_start.o $(BUILD)/rvm_memory.o
+RUNTIME := $(BUILD)/rvm_start.o $(BUILD)/rvm_memory.o $(BUILD)/rvm_sort.o
 OBJECTS := $(addprefix $(BUILD)/,$(addsuffix .o,$(notdir $(SOURCES))))
 vpath % $(sort $(dir $(SOURCES)))
 

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// libc++ expects std::sort of plain integers in its library, which agents do not link: here they are.
+#include <algorithm>
+
+namespace std {
+inline namespace __1 {
+
+#define RVM_SORT(T) template void __sort<__less<T>&, T*>(T*, T*, __less<T>&);
+RVM_SORT(char)
+RVM_SORT(signed char)
+RVM_SORT(unsigned char)
+RVM_SORT(short)
+RVM_SORT(unsigned short)
+RVM_SORT(int)
+RVM_SORT(unsigned)
+RVM_SORT(long)
+RVM_SORT(unsigned long)
+RVM_SORT(long long)
+RVM_SORT(unsigned long long)
+RVM_SORT(float)
+RVM_SORT(double)
+#undef RVM_SORT
+
+}  // namespace __1
+}  // namespace std
