@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// libc++ expects std::sort of plain integers in its library, which agents do not link: here they are.
+// libc++ declares std::sort of plain numbers and expects its body in the library, which agents do not link. Heap sort:
+// small, in place, never quadratic.
 #include <algorithm>
 
 namespace std {
 inline namespace __1 {
+
+template <class Compare, class Iterator>
+void __sort(Iterator first, Iterator last, Compare compare) {
+  std::make_heap(first, last, compare);
+  std::sort_heap(first, last, compare);
+}
 
 #define RVM_SORT(T) template void __sort<__less<T>&, T*>(T*, T*, __less<T>&);
 RVM_SORT(char)
