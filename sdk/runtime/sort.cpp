@@ -7,10 +7,12 @@
 namespace std {
 inline namespace __1 {
 
+// The comparison is always "less"; libc++'s type for it is only a tag here.
 template <class Compare, class Iterator>
-void __sort(Iterator first, Iterator last, Compare compare) {
-  std::make_heap(first, last, compare);
-  std::sort_heap(first, last, compare);
+void __sort(Iterator first, Iterator last, Compare) {
+  const auto less = [](auto a, auto b) { return a < b; };
+  std::make_heap(first, last, less);
+  std::sort_heap(first, last, less);
 }
 
 #define RVM_SORT(T) template void __sort<__less<T>&, T*>(T*, T*, __less<T>&);
