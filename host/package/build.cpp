@@ -137,7 +137,8 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
     }
     const auto [image, fresh] = images.try_emplace({program->second, entry.stack, entry.heap}, out.images.size());
     if (fresh) {
-      out.images.push_back({path->stem().string(), program->second, static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
+      const std::string stem = path->stem().string().substr(0, RVM_NAME_BYTES - 1);
+      out.images.push_back({check_name(stem, RVM_NAME_BYTES - 1) ? "image" : stem, program->second, static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
                             static_cast<std::uint32_t>(entry.heap / RVM_PAGE_SIZE)});
     }
     out.of_agent.push_back(image->second);

@@ -27,9 +27,10 @@ Problem read_table(std::span<const std::byte> bytes, const rvm_table& table, con
   return {};
 }
 
+/// A name as manifests allow it, NUL-terminated; so that printing it is harmless, too.
 template <std::size_t N>
 bool terminated(const char (&name)[N]) {
-  return name[0] != '\0' && std::memchr(name, '\0', N) != nullptr;
+  return std::memchr(name, '\0', N) != nullptr && !check_name(name, N - 1);
 }
 
 Problem check_segments(const PackageView& v) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The benchmark: exact instruction counts under -icount, sizes of the kernel image, and a few times on this computer.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/common/failure.hpp"
+#include "host/machine/console.hpp"
+
+namespace rvm::host {
+
+using Figures = std::map<std::string, std::uint64_t, std::less<>>;
+
+struct BenchFigures {
+  Figures instructions;
+  Figures image;
+  Figures host_ns;
+};
+
+/// What every benchmark run must measure. docs/performance.md says how, and where the floors are.
+inline constexpr std::array<std::string_view, 9> required_figures{
+    "hypercall_null",  "hypercall_denied", "partition_switch", "ipc_call_reply",        "ipc_signal",
+    "region_map_page", "witness_emit",     "timer_preempt",    "boot_to_first_witness"};
+
+/// A figure may grow this much over the baseline, in per cent.
+inline constexpr std::uint64_t regression_percent = 5;
+
+/// The `bench: NAME instructions=N` lines of a run; under -icount shift=0 the time of the first record counts
+/// instructions from reset, too.
+[[nodiscard]] Figures instruction_figures(const MachineReport& report);
+
+struct Regression {
+  std::string name;
+  std::uint64_t baseline;
+  std::optional<std::uint64_t> now;  ///< nothing: no longer measured
+};
+/// Figures of `baseline` that are missing now or more than 5 % above. Times on the host are not compared.
+[[nodiscard]] std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now);
+
+[[nodiscard]] std::string bench_json(const BenchFigures& figures);
+[[nodiscard]] std::optional<BenchFigures> parse_bench_json(std::string_view text);
+
+struct BenchOptions {
+  bool json = false;
+  bool update_baseline = false;
+  std::optional<std::filesystem::path> baseline;  ///< default tests/baseline/bench.json under the root
+  std::optional<std::filesystem::path> kernel;
+};
+
+/// `rvm bench`.
+[[nodiscard]] ExitCode bench_command(const BenchOptions& options);
+
+}  // namespace rvm::host

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "host/bench/bench.hpp"
+
+namespace rvm::host {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// "bench: NAME instructions=N"
+std::optional<std::pair<std::string, std::uint64_t>> parse_line(std::string_view line) {
+  constexpr std::string_view head = "bench: ";
+  constexpr std::string_view middle = " instructions=";
+  const auto at = line.find(middle);
+  if (!line.starts_with(head) || at == std::string_view::npos || at <= head.size()) {
+    return std::nullopt;
+  }
+  std::uint64_t value = 0;
+  const char* const begin = line.data() + at + middle.size();
+  if (const auto [end, error] = std::from_chars(begin, line.data() + line.size(), value); error != std::errc{} || end == begin) {
+    return std::nullopt;
+  }
+  return std::pair{std::string(line.substr(head.size(), at - head.size())), value};
+}
+
+Json object_of(const Figures& figures) {
+  Json out = Json::object();
+  // The promised figures first, in the order they are promised.
+  for (const std::string_view name : required_figures) {
+    if (const auto it = figures.find(name); it != figures.end()) {
+      out[it->first] = it->second;
+    }
+  }
+  for (const auto& [name, value] : figures) {
+    out[name] = value;
+  }
+  return out;
+}
+
+bool read_object(const Json& from, const char* key, Figures& out) {
+  const auto it = from.find(key);
+  if (it == from.end()) {
+    return true;
+  }
+  if (!it->is_object()) {
+    return false;
+  }
+  for (const auto& [name, value] : it->items()) {
+    if (!value.is_number_unsigned()) {
+      return false;
+    }
+    out[name] = value.get<std::uint64_t>();
+  }
+  return true;
+}
+
+void compare(const Figures& baseline, const Figures& now, std::vector<Regression>& out) {
+  for (const auto& [name, before] : baseline) {
+    const auto it = now.find(name);
+    if (it == now.end()) {
+      out.push_back({name, before, std::nullopt});
+    } else if (it->second * 100 > before * (100 + regression_percent)) {
+      out.push_back({name, before, it->second});
+    }
+  }
+}
+
+}  // namespace
+
+Figures instruction_figures(const MachineReport& report) {
+  Figures out;
+  if (report.boot) {
+    out["boot_to_first_witness"] = report.boot->first_witness_ns;
+  }
+  for (const auto& [agent, lines] : report.marked) {
+    for (const std::string& line : lines) {
+      if (auto figure = parse_line(line)) {
+        out[figure->first] = figure->second;
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now) {
+  std::vector<Regression> out;
+  compare(baseline.instructions, now.instructions, out);
+  compare(baseline.image, now.image, out);
+  return out;
+}
+
+std::string bench_json(const BenchFigures& f) {
+  Json out;
+  out["instructions"] = object_of(f.instructions);
+  out["image"] = object_of(f.image);
+  out["host_ns"] = object_of(f.host_ns);
+  return out.dump();
+}
+
+std::optional<BenchFigures> parse_bench_json(std::string_view text) {
+  const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  BenchFigures out;
+  if (!parsed.is_object() || !read_object(parsed, "instructions", out.instructions) || !read_object(parsed, "image", out.image)) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+}  // namespace rvm::host

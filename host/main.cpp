@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The `rvm` program: what each command accepts. The work is in the folders beside this file.
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "host/bench/bench.hpp"
+#include "host/common/failure.hpp"
+#include "host/common/units.hpp"
+#include "host/create/create.hpp"
+#include "host/package/command.hpp"
+#include "host/run/run.hpp"
+#include "host/witness/command.hpp"
+#include "rvm/witness/kinds.hpp"
+
+namespace rvm::host {
+
+namespace {
+
+using Command = std::function<ExitCode()>;
+namespace fs = std::filesystem;
+
+constexpr const char* exit_codes = R"(Exit codes:
+  0    success
+  1    the run failed or timed out, a log or package is not intact, a figure regressed
+  2    wrong use: arguments, a manifest, an agent program
+  3    the surroundings: a missing or unreadable file, no QEMU, no kernel image, no space
+  130  interrupted; the machine was ended in good order)";
+
+/// An option whose text is a size or a duration.
+template <typename T, typename Parse>
+CLI::Option* quantity(CLI::App& app, const char* name, T& target, Parse parse, const char* wanted, const char* help) {
+  return app.add_option_function<std::string>(
+      name,
+      [&target, parse, name, wanted](const std::string& text) {
+        const auto value = parse(text);
+        if (!value) {
+          throw CLI::ValidationError(name, fmt::format("'{}' is not {}", text, wanted));
+        }
+        target = *value;
+      },
+      help);
+}
+
+std::optional<std::uint64_t> parse_memory(std::string_view text) {
+  const auto value = parse_size(text);
+  const bool fits = value && *value >= std::uint64_t{64} << 20 && *value <= std::uint64_t{32} << 30 && *value % RVM_PAGE_SIZE == 0;
+  return fits ? value : std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_disk_size(std::string_view text) {
+  const auto value = parse_size(text);
+  return value && *value >= std::uint64_t{1} << 20 && *value <= std::uint64_t{1} << 40 && *value % RVM_PAGE_SIZE == 0 ? value
+                                                                                                             : std::nullopt;
+}
+
+std::optional<Nanoseconds> parse_limit(std::string_view text) {
+  const auto value = parse_duration(text);
+  return value && value->value >= 1'000'000 ? value : std::nullopt;
+}
+
+void add_key(CLI::App& app, std::optional<fs::path>& key) {
+  app.add_option("--key", key, "device key file, 32 bytes (default ${XDG_STATE_HOME:-~/.local/state}/rvm/device.key, made at first use)")
+      ->type_name("FILE");
+}
+
+void add_run(CLI::App& app, RunOptions& o, Command& command) {
+  CLI::App* const run = app.add_subcommand("run", "boot a swarm of agents, show what they print, verify the log of what they did");
+  run->add_option("PATH", o.path, "manifest (swarm.toml), folder with one, or agent program (.elf)");
+  run->add_option("--cpus", o.cpus, "number of cores, 1-8")->check(CLI::Range(1, 8));
+  quantity(*run, "--memory", o.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G")->type_name("SIZE");
+  run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")->check(CLI::IsMember({"cortex-a72", "cortex-a53", "max"}));
+  run->add_option("--gic", o.gic, "version of the interrupt controller: 2 or 3")->check(CLI::IsMember({2, 3}));
+  run->add_option("--disk", o.disk, "keep the log in this volume; continued if it exists (default: a temporary one)")->type_name("FILE");
+  quantity(*run, "--disk-size", o.disk_size, parse_disk_size, "a size from 1M to 1T", "size of a new volume, sparse (default 64M)")
+      ->type_name("SIZE");
+  quantity(*run, "--for", o.run_for, parse_limit, "a duration of at least 1ms, such as 10s", "end in good order after this long")
+      ->type_name("DURATION");
+  quantity(*run, "--timeout", o.timeout, parse_limit, "a duration of at least 1ms, such as 120s", "give up after this long (default 120s)")
+      ->type_name("DURATION");
+  run->add_flag("--icount", o.icount, "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
+  run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
+  run->add_flag("--gdb", o.gdb, "wait for a debugger on port 1234; no time limit");
+  run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
+  add_key(*run, o.key);
+  run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")->type_name("FILE");
+  run->add_flag("--unchecked-package", o.unchecked_package, "leave checking --package to the kernel")->group("");
+  run->add_flag("--quiet", o.style.quiet, "print only what went wrong");
+  run->add_flag("--verbose", o.style.verbose, "print every line of the kernel, and a table of agents at the end");
+  run->footer(R"(Ctrl-C ends the machine in good order and keeps the log; a second one stops it at once.
+
+Examples:
+  rvm run examples/pingpong/swarm.toml --cpus 2
+  rvm run examples/swarm --disk log.img --for 10s     continue log.img
+  rvm run my-agent --json                             for programs
+  rvm run examples/spinner/swarm.toml --gdb           debug the kernel)");
+  run->callback([&o, &command] {
+    if (!o.path && !o.package) {
+      throw CLI::RequiredError("PATH");
+    }
+    command = [&o] { return run_command(o); };
+  });
+}
+
+struct WitnessOptions {
+  LogSource source;
+  LogQuery query;
+  std::optional<fs::path> output;
+  bool json = false;
+  bool force = false;
+};
+
+std::string kind_list() {
+  std::string text = "Kinds:";
+  std::size_t column = 100;
+  for (const witness::KindDescription& k : witness::kinds) {
+    if (column + k.name.size() > 96) {
+      text += "\n ";
+      column = 2;
+    }
+    text += fmt::format(" {}", k.name);
+    column += k.name.size() + 1;
+  }
+  return text;
+}
+
+void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
+  CLI::App* const witness = app.add_subcommand("witness", "verify, search and export the log of what a machine did");
+  witness->require_subcommand(1);
+  witness->footer("Examples:\n  rvm witness verify log.img\n  rvm witness query log.img --kind ProofRejected --json\n"
+                  "  rvm witness export log.img --raw log.raw\n  rvm witness verify --raw log.raw");
+
+  CLI::App* const verify = witness->add_subcommand("verify", "check every record, the chain, the MACs, the tree; name the first bad record");
+  auto* const volume = verify->add_option("VOLUME", o.source.volume, "log volume, as --disk of `rvm run` left it");
+  verify->add_option("--raw", o.source.raw, "check a file of 64-byte records instead")->type_name("FILE")->excludes(volume);
+  add_key(*verify, o.source.key);
+  verify->add_flag("--allow-open", o.source.allow_open, "accept records without a closing tree head: a cut tail is then not noticed");
+  verify->add_flag("--json", o.json, "one line of JSON");
+  verify->footer("Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
+                 "  rvm witness verify --raw log.raw --key device.key");
+  verify->callback([&o, &command] {
+    if (!o.source.volume && !o.source.raw) {
+      throw CLI::RequiredError("VOLUME or --raw FILE");
+    }
+    command = [&o] { return witness_verify_command(o.source, o.json); };
+  });
+
+  CLI::App* const query = witness->add_subcommand("query", "print records, all or those that match");
+  query->add_option("VOLUME", o.source.volume, "log volume")->required();
+  add_key(*query, o.source.key);
+  query->add_option("--partition", o.query.partition, "by whom: id of the acting partition")->type_name("ID");
+  query->add_option("--object", o.query.object, "upon what: id of the target object")->type_name("ID");
+  query->add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
+  query->add_option("--from-seq", o.query.from_sequence, "first sequence number")->type_name("N");
+  query->add_option("--to-seq", o.query.to_sequence, "last sequence number")->type_name("N");
+  query->add_option("--from-ns", o.query.from_ns, "earliest time since boot")->type_name("NS");
+  query->add_option("--to-ns", o.query.to_ns, "latest time since boot")->type_name("NS");
+  query->add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
+  query->add_flag("--json", o.json, "one JSON object per line");
+  query->footer(kind_list() + "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
+                "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
+  query->callback([&o, &command] { command = [&o] { return witness_query_command(o.source, o.query, o.json); }; });
+
+  CLI::App* const exporting = witness->add_subcommand("export", "write the 64-byte records one after another");
+  exporting->add_option("VOLUME", o.source.volume, "log volume")->required();
+  exporting->add_option("--raw", o.output, "file to write")->type_name("FILE")->required();
+  add_key(*exporting, o.source.key);
+  exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
+  exporting->footer("Example:\n  rvm witness export log.img --raw log.raw");
+  exporting->callback([&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
+}
+
+void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
+  CLI::App* const bench = app.add_subcommand("bench", "measure in exact instruction counts and compare with the baseline");
+  bench->add_flag("--json", o.json, "one line of JSON");
+  bench->add_option("--baseline", o.baseline, "compare with this file (default tests/baseline/bench.json)")->type_name("FILE");
+  bench->add_flag("--update-baseline", o.update_baseline, "write the figures there instead of comparing");
+  bench->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
+  bench->footer("Exit code 1 when a figure is more than 5 % above the baseline.\n\nExamples:\n  rvm bench\n  rvm bench --json\n"
+                "  rvm bench --update-baseline");
+  bench->callback([&o, &command] { command = [&o] { return bench_command(o); }; });
+}
+
+struct NewOptions {
+  fs::path place;
+  Language language = Language::cpp;
+};
+
+void add_new(CLI::App& app, NewOptions& o, Command& command) {
+  CLI::App* const create = app.add_subcommand("new", "make an agent project that builds and runs");
+  create->add_option("NAME", o.place, "its folder; the last part names the agent")->required();
+  create->add_option("--language", o.language, "c++ or c (default c++)")
+      ->type_name("LANGUAGE")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Language>{{"c++", Language::cpp}, {"c", Language::c}}));
+  create->footer("Examples:\n  rvm new hello && rvm run hello\n  rvm new tools/counter --language c");
+  create->callback([&o, &command] { command = [&o] { return new_command(o.place, o.language); }; });
+}
+
+struct PackageCommandOptions {
+  RunOptions run;
+  fs::path file;
+  std::optional<fs::path> key;
+  bool json = false;
+};
+
+void add_package(CLI::App& app, PackageCommandOptions& o, Command& command) {
+  CLI::App* const package = app.add_subcommand("package", "build, inspect and verify boot packages");
+  package->require_subcommand(1);
+  package->footer("Examples:\n  rvm package build examples/pingpong -o pingpong.pkg\n  rvm package inspect pingpong.pkg");
+  CLI::App* const build = package->add_subcommand("build", "write the package that `rvm run PATH` would boot");
+  build->add_option("PATH", o.run.path, "manifest, folder with one, or agent program")->required();
+  build->add_option("-o,--output", o.file, "file to write")->type_name("FILE")->required();
+  add_key(*build, o.run.key);
+  build->footer("Example:\n  rvm package build examples/pingpong -o pingpong.pkg && rvm run --package pingpong.pkg");
+  build->callback([&o, &command] { command = [&o] { return package_build_command(o.run, o.file); }; });
+  CLI::App* const verify = package->add_subcommand("verify", "check structure, digest and authenticator");
+  verify->add_option("FILE", o.file, "boot package")->required();
+  add_key(*verify, o.key);
+  verify->footer("Example:\n  rvm package verify pingpong.pkg");
+  verify->callback([&o, &command] { command = [&o] { return package_verify_command(o.file, o.key); }; });
+  CLI::App* const inspect = package->add_subcommand("inspect", "show what is in it; needs no key");
+  inspect->add_option("FILE", o.file, "boot package")->required();
+  inspect->add_flag("--json", o.json, "as JSON");
+  inspect->footer("Example:\n  rvm package inspect pingpong.pkg --json");
+  inspect->callback([&o, &command] { command = [&o] { return package_inspect_command(o.file, o.json); }; });
+}
+
+ExitCode run_program(int argc, char** argv) {
+  CLI::App app("RVM: a bare-metal microhypervisor for AI agents. This program builds, boots, watches and verifies it.", "rvm");
+  app.set_version_flag("--version", std::string("rvm ") + RVM_VERSION);
+  app.require_subcommand(1);
+  app.footer(std::string("Examples:\n  rvm run examples/swarm/swarm.toml\n  rvm new hello && rvm run hello\n"
+                         "  rvm witness verify log.img\n\n") + exit_codes);
+  Command command;
+  RunOptions run;
+  WitnessOptions witness;
+  BenchOptions bench;
+  NewOptions create;
+  PackageCommandOptions package;
+  add_run(app, run, command);
+  add_witness(app, witness, command);
+  add_bench(app, bench, command);
+  add_new(app, create, command);
+  add_package(app, package, command);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) {
+      app.exit(e);  // --help and --version print to stdout
+      return ExitCode::ok;
+    }
+    print(Failure{ExitCode::usage, e.what(), "rvm --help, or rvm COMMAND --help"});
+    return ExitCode::usage;
+  }
+  return command();
+}
+
+}  // namespace
+
+}  // namespace rvm::host
+
+int main(int argc, char** argv) {
+  // A file that grows beyond a limit is an error of the write, with a message, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (sodium_init() < 0) {
+    rvm::host::print({rvm::host::ExitCode::environment, "no source of random numbers", "check /dev/urandom"});
+    return static_cast<int>(rvm::host::ExitCode::environment);
+  }
+  return static_cast<int>(rvm::host::run_program(argc, argv));
+}

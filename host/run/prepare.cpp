@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "host/run/prepare.hpp"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "host/common/file.hpp"
+#include "host/common/paths.hpp"
+#include "host/machine/child.hpp"
+#include "host/package/package.hpp"
+
+namespace rvm::host {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// `make` in the manifest's folder, for a manifest that says build = "make". Its output goes to standard error.
+Outcome<void> run_make(const fs::path& folder) {
+  const auto make = find_program("make");
+  if (!make) {
+    return failure(ExitCode::environment, "the manifest says build = \"make\", but there is no make", "apt-get install make");
+  }
+  const std::string root = "RVM=" + root_folder().string();
+  const std::string where = folder.string();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(STDERR_FILENO, STDOUT_FILENO);
+    ::execl(make->c_str(), "make", "-s", "--no-print-directory", "-C", where.c_str(), root.c_str(), nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (child < 0 || status != 0) {
+    return failure(ExitCode::failed, fmt::format("building the agents in {} failed: make {}", where,
+                                                 child < 0 ? system_error() : Child::describe(status)),
+                   "correct what the compiler says above");
+  }
+  return {};
+}
+
+Outcome<Manifest> load(const fs::path& given) {
+  std::error_code error;
+  fs::path path = given;
+  if (fs::is_directory(path, error)) {
+    path /= "swarm.toml";
+    if (!fs::exists(path, error)) {
+      return failure(ExitCode::environment, fmt::format("the folder {} has no swarm.toml", given.string()),
+                     "name a manifest, or make a project with `rvm new NAME`");
+    }
+  }
+  if (!fs::exists(path, error)) {
+    return failure(ExitCode::environment, fmt::format("there is no file {}", path.string()),
+                   "name a manifest (swarm.toml), a folder with one, or an agent program (.elf); examples/ has some");
+  }
+  if (path.extension() == ".elf") {
+    return manifest_for_program(path);
+  }
+  return load_manifest(path);
+}
+
+Outcome<void> check_development(const Manifest& manifest) {
+  if (manifest.development) {
+    return {};
+  }
+  return failure(ExitCode::usage,
+                 fmt::format("{}: the machine that `rvm run` emulates has a development key, and this manifest does not allow one",
+                             manifest.title),
+                 "write `development = true` at its top, before the first table");
+}
+
+}  // namespace
+
+Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options) {
+  auto loaded = options.path ? load(*options.path) : Outcome<Manifest>(Manifest{});
+  if (!loaded) {
+    return std::unexpected(loaded.error());
+  }
+  auto manifest = std::make_unique<Manifest>(std::move(*loaded));
+  MachineSettings& machine = manifest->machine;
+  machine.cpus = options.cpus.value_or(machine.cpus);
+  machine.memory = options.memory.value_or(machine.memory);
+  machine.cpu = options.cpu.value_or(machine.cpu);
+  machine.gic = options.gic.value_or(machine.gic);
+  machine.disk_size = options.disk_size.value_or(machine.disk_size);
+  machine.icount |= options.icount;
+  manifest->run_for = options.run_for.value_or(manifest->run_for);
+  return manifest;
+}
+
+Outcome<BuiltPackage> build_for_run(const RunOptions& options, const Key& device_key) {
+  auto manifest = load_for_run(options);
+  if (!manifest) {
+    return std::unexpected(manifest.error());
+  }
+  BuiltPackage out;
+  out.manifest = std::move(*manifest);
+  if (options.path) {
+    if (auto allowed = check_development(*out.manifest); !allowed) {
+      return std::unexpected(allowed.error());
+    }
+    auto swarm = expand(*out.manifest);
+    if (!swarm) {
+      return std::unexpected(to_failure(out.manifest->title, swarm.error()));
+    }
+    out.swarm = std::move(*swarm);
+  }
+  if (options.package) {
+    auto bytes = read_file(*options.package, "boot package");
+    if (!bytes) {
+      return std::unexpected(bytes.error());
+    }
+    if (const auto view = read_package(*bytes, &device_key); !view && !options.unchecked_package) {
+      return failure(ExitCode::failed, fmt::format("the boot package {} is corrupt or not for this key: {}", options.package->string(), view.error()),
+                     "build it again with `rvm package build`, or name its key with --key");
+    }
+    out.bytes = std::move(*bytes);
+    return out;
+  }
+  if (out.manifest->build_with_make) {
+    if (auto built = run_make(out.manifest->folder); !built) {
+      return std::unexpected(built.error());
+    }
+  }
+  const auto images = load_images(*out.manifest, out.swarm);
+  if (!images) {
+    return std::unexpected(images.error());
+  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const PackageOptions package{
+      .run_for_ns = out.manifest->run_for.value,
+      .wall_clock_ns = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count())};
+  out.bytes = build_package(*out.manifest, out.swarm, *images, package, device_key);
+  return out;
+}
+
+}  // namespace rvm::host

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "host/common/failure.hpp"
+#include "host/key/key.hpp"
+#include "host/machine/qemu.hpp"
+#include "host/manifest/swarm.hpp"
+#include "host/run/report.hpp"
+#include "host/run/volume.hpp"
+
+namespace rvm::host {
+
+/// What the command line says; what it leaves open comes from the manifest.
+struct RunOptions {
+  std::optional<std::filesystem::path> path;     ///< manifest, folder or agent program
+  std::optional<std::filesystem::path> package;  ///< a package built before, instead of one from `path`
+  std::optional<std::uint32_t> cpus;
+  std::optional<std::uint64_t> memory;
+  std::optional<std::string> cpu;
+  std::optional<std::uint32_t> gic;
+  std::optional<std::filesystem::path> disk;
+  std::optional<std::uint64_t> disk_size;
+  std::optional<Nanoseconds> run_for;
+  Nanoseconds timeout{120'000'000'000};
+  bool icount = false;
+  bool gdb = false;
+  bool unchecked_package = false;  ///< leave the check of `package` to the kernel
+  std::optional<std::filesystem::path> kernel;
+  std::optional<std::filesystem::path> key;
+  ReportStyle style;
+};
+
+/// The manifest that a path means, with the command line's settings in it.
+[[nodiscard]] Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options);
+
+/// A swarm and the signed package that boots it. The manifest outlives the swarm, which points into it.
+struct BuiltPackage {
+  std::unique_ptr<Manifest> manifest;
+  Swarm swarm;
+  Bytes bytes;
+};
+[[nodiscard]] Outcome<BuiltPackage> build_for_run(const RunOptions& options, const Key& device_key);
+
+}  // namespace rvm::host

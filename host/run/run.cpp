@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "host/run/run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "host/common/paths.hpp"
+#include "host/common/units.hpp"
+#include "host/machine/session.hpp"
+
+namespace rvm::host {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+
+Outcome<fs::path> find_kernel(const RunOptions& options) {
+  const fs::path kernel = options.kernel.value_or(default_kernel_image());
+  std::error_code error;
+  if (!fs::is_regular_file(kernel, error)) {
+    return failure(ExitCode::environment, fmt::format("there is no kernel image {}", kernel.string()),
+                   "build it: `make build` at the root of the repository, or name one with --kernel");
+  }
+  return kernel;
+}
+
+void print_header(const BuiltPackage& package, const RunOptions& options, const Volume& volume) {
+  const MachineSettings& m = package.manifest->machine;
+  fmt::print("RVM {}: {} agents in {} partitions, on {} {} cores, GICv{}, {} of memory{}\n", RVM_VERSION, package.swarm.agents.size(),
+             package.swarm.partitions.empty() ? 0 : package.swarm.partitions.size() - 1, m.cpus, m.cpu, m.gic, format_size(m.memory),
+             m.icount ? ", one instruction per nanosecond" : "");
+  fmt::print("log:  {}\n", volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());
+  if (options.gdb) {
+    const fs::path elf = default_kernel_elf();
+    fmt::print("gdb:  waiting; in another terminal: gdb-multiarch {} -ex 'target remote :1234'\n", elf.string());
+  }
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+std::optional<LogEvidence> evidence_of(const FinishedRun& run) {
+  const bool wanted = std::ranges::any_of(run.package.swarm.agents, [](const SwarmAgent& a) { return !a.entry->attack.empty(); });
+  if (!wanted || !run.log || !run.log->verified || !run.session.report.boot) {
+    return std::nullopt;
+  }
+  return collect_evidence(run.log->records, run.session.report.boot->log_records);
+}
+
+}  // namespace
+
+Outcome<FinishedRun> perform_run(const RunOptions& options) {
+  const auto qemu = find_qemu();
+  const auto kernel = find_kernel(options);
+  if (!qemu || !kernel) {
+    return std::unexpected(qemu ? kernel.error() : qemu.error());
+  }
+  const auto key = load_device_key(options.key);
+  if (!key) {
+    return std::unexpected(key.error());
+  }
+  auto package = build_for_run(options, *key);
+  if (!package) {
+    return std::unexpected(package.error());
+  }
+  const auto package_file = AnonymousFile::containing("boot package", package->bytes);
+  const auto key_file = AnonymousFile::containing("device key", key->bytes);
+  if (!package_file || !key_file) {
+    return std::unexpected(package_file ? key_file.error() : package_file.error());
+  }
+  auto volume = Volume::open(options.disk, package->manifest->machine.disk_size);
+  if (!volume) {
+    return std::unexpected(volume.error());
+  }
+  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}};
+  if (!options.style.json && !options.style.quiet) {
+    print_header(run.package, options, *volume);
+  }
+  const MachineParts parts{run.package.manifest->machine, *kernel, package_file->path(), key_file->path(), volume->path(), options.gdb};
+  const SessionOptions limits{.timeout = std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
+  LivePrinter printer(options.style);
+  const auto started = std::chrono::steady_clock::now();
+  auto session = run_session(parts, limits, [&](const std::optional<ConsoleLine>& line, const MachineReport& report) {
+    if (line) {
+      printer.line(*line);
+    }
+    if (report.boot) {
+      volume->keep();
+    }
+    printer.status(report, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started));
+  });
+  printer.clear_status();
+  if (!session) {
+    return std::unexpected(session.error());
+  }
+  run.session = std::move(*session);
+  const auto verifying = std::chrono::steady_clock::now();
+  if (auto log = load_volume(volume->path(), *key)) {
+    run.log = std::move(*log);
+  } else {
+    run.session.report.last_texts.push_back(log.error().cause);
+  }
+  run.verify_time = std::chrono::steady_clock::now() - verifying;
+  const auto evidence = evidence_of(run);
+  run.verdict = judge({run.package.swarm, run.session, run.log, evidence});
+  return run;
+}
+
+ExitCode run_command(const RunOptions& options) {
+  const auto run = perform_run(options);
+  if (!run) {
+    print(run.error());
+    if (options.style.json) {
+      fmt::print("{}\n", json_line(run.error()));
+    }
+    return run.error().code;
+  }
+  const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict};
+  if (!options.style.json && !options.style.quiet) {
+    fmt::print("{}", summary_text(outcome, options.style));
+    std::fflush(stdout);
+  }
+  for (const Failure& problem : run->verdict.problems) {
+    print(problem);
+  }
+  if (options.style.json) {
+    fmt::print("{}\n", json_line(outcome, options.style));
+  }
+  if (run->session.interrupted) {
+    return ExitCode::interrupted;
+  }
+  return run->verdict.result == RunResult::ok ? ExitCode::ok : ExitCode::failed;
+}
+
+}  // namespace rvm::host

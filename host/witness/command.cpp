@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "host/witness/command.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
+
+#include "host/common/file.hpp"
+#include "host/common/nearest.hpp"
+#include "host/common/units.hpp"
+#include "rvm/witness/kinds.hpp"
+
+namespace rvm::host {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* bad_log_cure =
+    "someone or something changed the log, or --key names another key than the machine had; keep the file as evidence";
+
+ExitCode report(const Failure& failure) {
+  print(failure);
+  return failure.code;
+}
+
+std::string name_of(const LogSource& source) { return (source.volume ? *source.volume : *source.raw).string(); }
+
+Outcome<LoadedLog> load(const LogSource& source) {
+  const auto key = load_device_key(source.key);
+  if (!key) {
+    return std::unexpected(key.error());
+  }
+  return source.volume ? load_volume(*source.volume, *key) : load_raw(*source.raw, *key, source.allow_open);
+}
+
+Failure not_verified(const LogSource& source, const LoadedLog& log) {
+  return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
+}
+
+std::string kind_name(witness::Kind kind) {
+  const witness::KindDescription* const description = witness::describe(kind);
+  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind)) : std::string(description->name);
+}
+
+Outcome<void> check_kind(const LogQuery& query) {
+  if (!query.kind || witness::find_kind(*query.kind) != nullptr) {
+    return {};
+  }
+  std::vector<std::string_view> names;
+  for (const witness::KindDescription& k : witness::kinds) {
+    names.push_back(k.name);
+  }
+  const auto guess = nearest(*query.kind, names);
+  return failure(ExitCode::usage, fmt::format("there is no kind of record '{}'{}", *query.kind,
+                                              guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess)),
+                 "`rvm witness query --help` lists the kinds");
+}
+
+}  // namespace
+
+bool matches(const LogQuery& q, const witness::Record& r) {
+  const bool kind = !q.kind || (witness::find_kind(*q.kind) != nullptr && witness::find_kind(*q.kind)->kind == r.action_kind);
+  return kind && (!q.partition || *q.partition == r.actor_partition) && (!q.object || *q.object == r.target_object) &&
+         r.sequence >= q.from_sequence && r.sequence <= q.to_sequence && r.timestamp_ns >= q.from_ns && r.timestamp_ns <= q.to_ns;
+}
+
+std::string record_json(const witness::Record& r) {
+  Json out;
+  out["sequence"] = r.sequence;
+  out["timestamp_ns"] = r.timestamp_ns;
+  out["kind"] = kind_name(r.action_kind);
+  out["action_kind"] = static_cast<unsigned>(r.action_kind);
+  out["proof_tier"] = r.proof_tier;
+  out["flags"] = r.flags;
+  out["actor_partition_id"] = r.actor_partition;
+  out["target_object_id"] = r.target_object;
+  out["capability_hash"] = fmt::format("{:08x}", r.capability_hash);
+  out["payload"] = r.payload;
+  out["aux"] = r.aux;
+  out["prev_hash"] = fmt::format("{:016x}", r.prev_hash);
+  out["record_hash"] = fmt::format("{:016x}", r.record_hash);
+  return out.dump();
+}
+
+std::string record_text(const witness::Record& r) {
+  const witness::KindDescription* const d = witness::describe(r.action_kind);
+  std::string text = fmt::format("{:>8} {:>14.6f} s  partition {:<5} {:<22}", r.sequence, static_cast<double>(r.timestamp_ns) / 1e9,
+                                 r.actor_partition, kind_name(r.action_kind));
+  if (d == nullptr) {
+    return text;
+  }
+  const auto field = [&](std::string_view meaning, const std::string& value) {
+    if (meaning != "-") {
+      text += fmt::format("  {} {}", meaning, value);
+    }
+  };
+  field(d->target, fmt::format("{}", r.target_object));
+  field(d->flags, fmt::format("{:#x}", r.flags));
+  field(d->payload, fmt::format("{:#x}", r.payload));
+  field(d->aux, fmt::format("{:#x}", r.aux));
+  return text;
+}
+
+ExitCode witness_verify_command(const LogSource& source, bool json) {
+  const auto log = load(source);
+  if (!log) {
+    return report(log.error());
+  }
+  if (json) {
+    Json out;
+    out["verified"] = log->verified;
+    out["records"] = log->records.size();
+    out["boots"] = log->boots;
+    out["closed"] = log->closed;
+    out["tree_size"] = log->tree_size;
+    out["root"] = log->root;
+    if (!log->verified) {
+      out["problem"] = log->problem;
+    }
+    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  if (!log->verified) {
+    return report(not_verified(source, *log));
+  }
+  if (!json) {
+    fmt::print("{}: verified\n  {} records of {} boots, none missing or changed\n  {}\n  root {}\n", name_of(source),
+               format_count(log->records.size()), log->boots,
+               log->closed ? "closed by an orderly shutdown" : "open: the machine was stopped by force; all it reported durable is here",
+               log->root);
+  }
+  return ExitCode::ok;
+}
+
+ExitCode witness_query_command(const LogSource& source, const LogQuery& query, bool json) {
+  if (const auto kind = check_kind(query); !kind) {
+    return report(kind.error());
+  }
+  const auto log = load(source);
+  if (!log) {
+    return report(log.error());
+  }
+  std::uint64_t shown = 0;
+  for (const witness::Record& record : log->records) {
+    if (shown == query.limit) {
+      break;
+    }
+    if (matches(query, record)) {
+      fmt::print("{}\n", json ? record_json(record) : record_text(record));
+      ++shown;
+    }
+  }
+  std::fflush(stdout);
+  return log->verified ? ExitCode::ok : report(not_verified(source, *log));
+}
+
+ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force) {
+  const auto log = load(source);
+  if (!log) {
+    return report(log.error());
+  }
+  if (!log->verified && !force) {
+    Failure refused = not_verified(source, *log);
+    refused.cure = "--force exports what can be read all the same; it will not verify either";
+    return report(refused);
+  }
+  if (const auto written = write_file(output, std::as_bytes(std::span(log->records))); !written) {
+    return report(written.error());
+  }
+  fmt::print("{}: {} records{}\n", output.string(), format_count(log->records.size()), log->verified ? "" : ", NOT verified");
+  return ExitCode::ok;
+}
+
+}  // namespace rvm::host
