@@ -64,7 +64,6 @@ class Capability {
  private:
   friend class CapabilityTable;
   friend class CapabilityTree;
-  friend struct CapabilityTestAccess;
 
   static constexpr std::uint8_t state_free = 0;
   static constexpr std::uint8_t state_live = 1;

@@ -156,8 +156,8 @@ Progress CapabilityTree::remove_subtree(CapabilityRef root, bool keep_root, unsi
 template <typename Visitor>
 Progress CapabilityTree::continue_revoke(const Revocation& revocation, unsigned budget, Visitor&& visitor) {
   Capability* const root = find(revocation.root, revocation.generation);
-  if (root == nullptr) {
-    return Progress::done;
+  if (root == nullptr || (revocation.keep_root && !root->revoking_children_)) {
+    return Progress::done;  // somebody else revoked the same, or an ancestor
   }
   const Progress progress = remove_subtree(revocation.root, revocation.keep_root, budget, visitor);
   if (progress == Progress::done && revocation.keep_root) {

@@ -49,7 +49,6 @@ class CapabilityTable {
 
  private:
   friend class CapabilityTree;
-  friend struct CapabilityTestAccess;
   [[nodiscard]] Error refusal(Handle handle, ObjectType type, Rights needed) const;
   [[nodiscard]] Capability& at(std::uint16_t slot) const { return slots_[slot & (table_slots - 1)]; }
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "rvm/cap/space.hpp"
+
+namespace rvm::cap {
+
+inline constexpr auto ignore_removed = [](CapabilityRef, Capability&) {};
+inline constexpr Object some_region{42, 1, ObjectType::region};
+
+/// A capability space whose tables lie in this object.
+template <std::size_t Partitions>
+struct TestSpace {
+  struct alignas(64) Block {
+    std::array<std::byte, table_bytes> bytes{};
+  };
+
+  TestSpace() {
+    for (std::size_t i = 0; i < Partitions; ++i) {
+      open(static_cast<std::uint16_t>(i));
+    }
+  }
+  void open(std::uint16_t partition) {
+    (*blocks)[partition] = Block{};
+    REQUIRE(space->open(PartitionIndex{partition}, (*blocks)[partition].bytes));
+  }
+  CapabilityTable& table(unsigned partition) { return *space->table(index(partition)); }
+  static PartitionIndex index(unsigned partition) { return PartitionIndex{static_cast<std::uint16_t>(partition)}; }
+
+  std::unique_ptr<std::array<Block, Partitions>> blocks = std::make_unique<std::array<Block, Partitions>>();
+  std::unique_ptr<CapabilitySpace<Partitions>> space = std::make_unique<CapabilitySpace<Partitions>>();
+};
+
+}  // namespace rvm::cap

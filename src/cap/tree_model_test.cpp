@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// 100 000 random operations on a capability space and on a plain map-based model of the specification, which must agree.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "test_space.hpp"
+
+namespace rvm::cap {
+
+namespace {
+
+constexpr unsigned partitions = 6;
+using Id = std::uint64_t;
+
+struct Node {
+  Placed placed;
+  std::optional<Id> parent;
+  std::set<Id> children;
+  Rights rights;
+  std::uint64_t badge;
+  Object object;
+  unsigned depth;
+  bool under_revocation = false;  ///< itself the root of a revocation not finished
+  bool losing_children = false;
+};
+
+struct Pending {
+  Revocation revocation;
+  Id root;
+};
+
+class Model {
+ public:
+  explicit Model(unsigned seed) : random_(seed) {}
+
+  void step() {
+    switch (below(100)) {
+      case 0:
+      case 1:
+        start_close();
+        break;
+      default:
+        switch (below(12)) {
+          case 0:
+            mint();
+            break;
+          case 1:
+          case 2:
+            transfer();
+            break;
+          case 3:
+            revoke(false);
+            break;
+          case 4:
+            revoke(true);
+            break;
+          default:
+            derive();
+        }
+    }
+    if (below(3) == 0) {
+      continue_pending();
+    }
+    if (below(8) == 0) {
+      continue_close();
+    }
+    probe();
+  }
+
+  void finish() {
+    while (!pending_.empty()) {
+      continue_pending();
+    }
+    while (!closing_.empty()) {
+      continue_close();
+    }
+    std::array<unsigned, partitions> used{};
+    for (const auto& [id, node] : nodes_) {
+      ++used[node.placed.ref.partition.value];
+      const Capability& capability = *s_.space->find(node.placed.ref, node.placed.handle.generation);
+      REQUIRE(capability.live());
+      REQUIRE(capability.rights() == node.rights);
+      REQUIRE(capability.badge() == node.badge);
+      REQUIRE(capability.depth() == node.depth);
+      REQUIRE(capability.object() == node.object);
+      REQUIRE(capability.parent() == (node.parent ? nodes_.at(*node.parent).placed.ref : CapabilityRef{}));
+    }
+    for (unsigned p = 0; p < partitions; ++p) {
+      REQUIRE(s_.table(p).used() == used[p]);
+    }
+  }
+
+  std::size_t removed = 0;
+  std::size_t derived = 0;
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+  /// An id of some node, by choice a recent one, so that trees grow deep.
+  std::optional<Id> pick() {
+    if (nodes_.empty()) {
+      return std::nullopt;
+    }
+    auto found = nodes_.lower_bound(below(3) == 0 && next_ > 40 ? next_ - below(40) : below(next_));
+    return found == nodes_.end() ? nodes_.begin()->first : found->first;
+  }
+
+  /// Whether the node or an ancestor is being revoked or lies in a table that is being closed: nothing may grow there.
+  bool shrinking(Id id) const {
+    for (std::optional<Id> at = id; at; at = nodes_.at(*at).parent) {
+      const Node& node = nodes_.at(*at);
+      if (node.under_revocation || node.losing_children || closing_.contains(node.placed.ref.partition.value)) {
+        return true;
+      }
+    }
+    return false;
+  }
+  /// Whether the node may have died already: like shrinking(), but its own losing of children does not count.
+  bool maybe_dead(Id id) const {
+    const Node& node = nodes_.at(id);
+    return node.under_revocation || closing_.contains(node.placed.ref.partition.value) ||
+           (node.parent && shrinking(*node.parent));
+  }
+  bool full(unsigned partition) { return s_.table(partition).used() == table_slots - 1; }
+
+  void mint() {
+    const auto partition = static_cast<unsigned>(below(partitions));
+    const Object object{static_cast<std::uint32_t>(next_), static_cast<std::uint16_t>(next_),
+                        std::array{ObjectType::region, ObjectType::edge, ObjectType::agent}[below(3)]};
+    const Rights rights{below(4) == 0 ? below(128) : RVM_RIGHT_ALL};
+    const bool refuse = full(partition) || closing_.contains(partition);
+    const Result<Placed> placed = s_.space->mint(s_.index(partition), object, rights, next_);
+    REQUIRE(placed.has_value() == !refuse);
+    if (placed) {
+      nodes_.emplace(next_, Node{*placed, std::nullopt, {}, rights, next_, object, 0});
+      ++next_;
+    }
+  }
+
+  void derive() {
+    const std::optional<Id> id = pick();
+    if (!id) {
+      return;
+    }
+    Node& parent = nodes_.at(*id);
+    const auto partition = static_cast<unsigned>(below(partitions));
+    const Rights rights{below(4) == 0 ? below(128) : parent.rights.bits()};
+    Error expected = Error::ok;
+    const bool grant = parent.rights.contains(rights::grant);
+    if (shrinking(*id)) {
+      expected = Error::bad_capability;
+    } else if ((!grant && !parent.rights.contains(rights::grant_once)) || !parent.rights.contains(rights)) {
+      expected = Error::rights;
+    } else if (parent.depth == max_depth) {
+      expected = Error::delegation_depth;
+    } else if (closing_.contains(partition)) {
+      expected = Error::bad_state;
+    } else if (full(partition)) {
+      expected = Error::resource_limit;
+    }
+    const Result<Placed> placed = s_.space->derive(parent.placed.ref, s_.index(partition), rights, next_);
+    REQUIRE((placed ? Error::ok : placed.error()) == expected);
+    if (placed) {
+      ++derived;
+      const Rights stripped = grant ? rights : rights.without(rights::grant).without(rights::grant_once);
+      if (!grant) {
+        parent.rights = parent.rights.without(rights::grant_once);
+      }
+      parent.children.insert(next_);
+      nodes_.emplace(next_, Node{*placed, *id, {}, stripped, next_, parent.object, parent.depth + 1});
+      ++next_;
+    }
+  }
+
+  void transfer() {
+    const std::optional<Id> id = pick();
+    if (!id) {
+      return;
+    }
+    Node& node = nodes_.at(*id);
+    const auto partition = static_cast<unsigned>(below(partitions));
+    const bool dead = maybe_dead(*id);
+    const bool refuse = node.losing_children || closing_.contains(partition) || full(partition);
+    const Result<Placed> placed = s_.space->transfer(node.placed.ref, s_.index(partition));
+    if (dead) {
+      REQUIRE((!node.under_revocation || !placed));
+    } else {
+      REQUIRE(placed.has_value() == !refuse);
+    }
+    if (placed) {
+      REQUIRE(!refuse);
+      stale_.push_back(node.placed);
+      node.placed = *placed;
+    }
+  }
+
+  void revoke(bool keep_root) {
+    const std::optional<Id> id = pick();
+    if (!id || below(2) == 0) {
+      return;
+    }
+    Node& node = nodes_.at(*id);
+    const Result<Revocation> revocation = s_.space->begin_revoke(node.placed.ref, keep_root);
+    if (!maybe_dead(*id)) {
+      REQUIRE(revocation);
+    }
+    if (!revocation) {
+      return;
+    }
+    (keep_root ? node.losing_children : node.under_revocation) = true;
+    pending_.push_back({*revocation, *id});
+  }
+
+  /// What the visitor of a revocation sees: a leaf of the model below (or at) `root`.
+  void on_removed(CapabilityRef ref, const Capability& capability) {
+    const Id id = capability.badge();  // every capability was given its id as badge
+    const Node& node = nodes_.at(id);
+    REQUIRE(node.placed.ref == ref);
+    REQUIRE(node.children.empty());
+    REQUIRE(shrinking(id));
+    if (node.parent) {
+      nodes_.at(*node.parent).children.erase(id);
+    }
+    stale_.push_back(node.placed);
+    nodes_.erase(id);
+    ++removed;
+  }
+
+  void continue_pending() {
+    if (pending_.empty()) {
+      return;
+    }
+    const std::size_t chosen = below(pending_.size());
+    const Pending work = pending_[chosen];
+    const auto budget = static_cast<unsigned>(1 + below(20));
+    unsigned seen = 0;
+    const Progress progress =
+        s_.space->continue_revoke(work.revocation, budget, [&](CapabilityRef ref, Capability& capability) {
+          ++seen;
+          on_removed(ref, capability);
+        });
+    REQUIRE(seen <= budget);
+    if (progress == Progress::more) {
+      REQUIRE(seen == budget);
+      return;
+    }
+    pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(chosen));
+    const auto root = nodes_.find(work.root);
+    if (root != nodes_.end() && root->second.losing_children) {  // else another revocation of the same was done first
+      REQUIRE(work.revocation.keep_root);
+      REQUIRE(root->second.children.empty());
+      root->second.losing_children = false;
+    }
+  }
+
+  void start_close() {
+    if (closing_.empty() && below(4) == 0) {
+      closing_.insert(static_cast<unsigned>(below(partitions)));
+      continue_close();
+    }
+  }
+
+  void continue_close() {
+    if (closing_.empty()) {
+      return;
+    }
+    const unsigned partition = *closing_.begin();
+    const auto visitor = [&](CapabilityRef ref, Capability& capability) { on_removed(ref, capability); };
+    if (s_.space->close(s_.index(partition), 25, visitor) == Progress::done) {
+      closing_.erase(partition);
+      REQUIRE(!s_.table(partition).open());
+      std::erase_if(stale_, [&](const Placed& placed) { return placed.ref.partition.value == partition; });
+      s_.open(static_cast<std::uint16_t>(partition));
+    }
+  }
+
+  void probe() {
+    if (const std::optional<Id> id = pick()) {
+      const Node& node = nodes_.at(*id);
+      const Rights needed{below(128)};
+      const Result<Capability*> checked =
+          s_.table(node.placed.ref.partition.value).check(node.placed.handle, node.object.type, needed);
+      if (node.under_revocation) {
+        REQUIRE(checked.error() == Error::bad_capability);
+      } else if (!maybe_dead(*id)) {
+        REQUIRE(checked.has_value() == node.rights.contains(needed));
+        if (checked) {
+          REQUIRE((*checked)->badge() == *id);
+        }
+      }
+    }
+    if (!stale_.empty()) {
+      // Slots go round in order, so that no generation of this test comes back.
+      const Placed& stale = stale_[below(stale_.size())];
+      REQUIRE(!s_.table(stale.ref.partition.value).resolve(stale.handle));
+    }
+  }
+
+  TestSpace<partitions> s_;
+  std::mt19937_64 random_;
+  std::map<Id, Node> nodes_;
+  std::vector<Pending> pending_;
+  std::set<unsigned> closing_;
+  std::vector<Placed> stale_;
+  Id next_ = 1;
+};
+
+}  // namespace
+
+TEST_CASE("capability tree: 100 000 random operations agree with a model") {
+  for (const unsigned seed : {1u, 2u, 3u, 4u}) {
+    Model model{seed};
+    for (int i = 0; i < 25'000; ++i) {
+      model.step();
+    }
+    model.finish();
+    CHECK(model.derived > 5000);
+    CHECK(model.removed > 4000);
+  }
+}
+
+}  // namespace rvm::cap
