@@ -20,19 +20,21 @@ namespace {
 
 using namespace sysreg;
 
+/// Reads two registers before it stores either, so that one instruction stores both.
+template <typename First, typename Second>
+[[gnu::always_inline]] inline void save_pair(std::uint64_t& first, std::uint64_t& second) {
+  const std::uint64_t a = First::read(), b = Second::read();
+  first = a;
+  second = b;
+}
+
 [[gnu::always_inline]] inline void save(ExecutionRegisters& r) {
-  r.sp_el0 = sp_el0::read();
-  r.sp_el1 = sp_el1::read();
-  r.elr_el1 = elr_el1::read();
-  r.spsr_el1 = spsr_el1::read();
-  r.esr_el1 = esr_el1::read();
-  r.far_el1 = far_el1::read();
-  r.vbar_el1 = vbar_el1::read();
-  r.tpidr_el1 = tpidr_el1::read();
-  r.tpidr_el0 = tpidr_el0::read();
-  r.tpidrro_el0 = tpidrro_el0::read();
-  r.par_el1 = par_el1::read();
-  r.cntkctl_el1 = cntkctl_el1::read();
+  save_pair<sp_el0, sp_el1>(r.sp_el0, r.sp_el1);
+  save_pair<elr_el1, spsr_el1>(r.elr_el1, r.spsr_el1);
+  save_pair<esr_el1, far_el1>(r.esr_el1, r.far_el1);
+  save_pair<vbar_el1, tpidr_el1>(r.vbar_el1, r.tpidr_el1);
+  save_pair<tpidr_el0, tpidrro_el0>(r.tpidr_el0, r.tpidrro_el0);
+  save_pair<par_el1, cntkctl_el1>(r.par_el1, r.cntkctl_el1);
   r.csselr_el1 = csselr_el1::read();
 }
 

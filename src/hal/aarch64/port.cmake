@@ -10,6 +10,11 @@ add_library(rvm_hal_aarch64 STATIC $<TARGET_OBJECTS:rvm_hal_entry> aarch64/boot.
   device/device_tree.cpp device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp)
 target_include_directories(rvm_hal_aarch64 PUBLIC include aarch64/include PRIVATE device aarch64)
 target_link_libraries(rvm_hal_aarch64 PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
+# What runs once is small rather than fast.
+set_source_files_properties(aarch64/boot.cpp aarch64/console.cpp aarch64/control.cpp aarch64/devices.cpp
+  device/device_tree.cpp device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp
+  PROPERTIES COMPILE_OPTIONS -Oz)
+set_source_files_properties(aarch64/gic.cpp aarch64/port.cpp PROPERTIES COMPILE_OPTIONS -Os)
 set_source_files_properties(aarch64/runtime.cpp PROPERTIES COMPILE_OPTIONS -fno-builtin)
 
 target_include_directories(rvm_hal INTERFACE ${port_dir}/include)

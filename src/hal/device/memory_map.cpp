@@ -18,8 +18,17 @@ bool MemoryMap::add(MemoryRange range) {
   const std::uint64_t first = up(range.base.value), last = down(end_of(range));
   if (first >= last) return true;
   if (!remove({PhysicalAddress{first}, last - first})) return false;  // so that overlapping additions count once
-  if (!ranges_.add({PhysicalAddress{first}, last - first})) return false;
-  std::ranges::sort(ranges_, {}, [](const MemoryRange& r) { return r.base.value; });
+  FixedList<MemoryRange, range_limit> ordered;
+  bool added = false;
+  for (const MemoryRange& r : ranges_) {
+    if (!added && r.base.value > first) {
+      if (!ordered.add({PhysicalAddress{first}, last - first})) return false;
+      added = true;
+    }
+    if (!ordered.add(r)) return false;
+  }
+  if (!added && !ordered.add({PhysicalAddress{first}, last - first})) return false;
+  ranges_ = ordered;
   return true;
 }
 

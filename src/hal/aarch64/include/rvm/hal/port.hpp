@@ -10,6 +10,7 @@
 #include <cstring>
 #include <span>
 
+#include "rvm/hal/clock.hpp"
 #include "rvm/hal/layout.h"
 #include "rvm/hal/machine.hpp"
 
@@ -102,41 +103,6 @@ static_assert(offsetof(Core, emergency) == RVM_CORE_EMERGENCY);
 static_assert(offsetof(Core, boot_ticks) == RVM_CORE_BOOT_TICKS);
 static_assert(offsetof(Core, tick_scale) == RVM_CORE_TICK_SCALE);
 static_assert(sizeof(Core) == RVM_CORE_BYTES);
-
-/// Counter ticks and nanoseconds as 64.53 fixed point, so that a conversion is one multiplication. The rounding is such that
-/// a timer set for time t never fires while now() < t.
-struct Clock {
-  std::uint64_t boot_ticks;
-  std::uint64_t scale;    ///< nanoseconds per tick, rounded up
-  std::uint64_t inverse;  ///< ticks per nanosecond, rounded down
-
-  static constexpr unsigned shift = RVM_CLOCK_SHIFT;
-  [[nodiscard]] static constexpr std::uint64_t scaled(std::uint64_t value, std::uint64_t factor) {
-    __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((Wide{value} * factor) >> shift);
-  }
-  struct Ratio {
-    std::uint64_t value;
-    bool exact;
-  };
-  /// numerator / denominator with `shift` fraction bits, rounded down. Both below 2^62; the quotient must fit.
-  [[nodiscard]] static constexpr Ratio ratio(std::uint64_t numerator, std::uint64_t denominator) {
-    std::uint64_t quotient = numerator / denominator, rest = numerator % denominator;
-    for (unsigned bit = 0; bit < shift; ++bit) {
-      rest *= 2;
-      quotient = quotient * 2 + (rest >= denominator ? 1 : 0);
-      if (rest >= denominator) rest -= denominator;
-    }
-    return {quotient, rest == 0};
-  }
-  /// Null for a frequency that does not fit (below 1 MHz or above 1 THz).
-  [[nodiscard]] static constexpr Clock from_frequency(std::uint64_t hertz, std::uint64_t boot) {
-    constexpr std::uint64_t second = 1'000'000'000;
-    if (hertz < 1'000'000 || hertz > 1'000 * second) return {};
-    const Ratio nanoseconds = ratio(second, hertz);
-    return {boot, nanoseconds.value + (nanoseconds.exact ? 0 : 1), ratio(hertz, second).value};
-  }
-};
 
 class Port {
  public:
