@@ -27,7 +27,7 @@ std::uint32_t Sealer::seal(Ring& ring, std::uint32_t max_records) {
 
 Fields Sealer::tree_head(bool closing) const {
   return {.kind = Kind::tree_head,
-          .tier = 3,
+          .tier = tree_head_tier,
           .flags = closing ? tree_head_closing : std::uint16_t{0},
           .actor = hypervisor_partition,
           .payload = size(),

@@ -70,7 +70,8 @@ struct Fields {
 /// The value of `record_hash` under the record key (the device key). Three SHA-256 blocks.
 [[nodiscard]] std::uint64_t record_mac(const crypto::HmacKey& record_key, const Record& record);
 
-/// flags of a TreeHead record.
+/// Tier and flags of a TreeHead record.
+inline constexpr std::uint8_t tree_head_tier = 3;
 inline constexpr std::uint16_t tree_head_closing = 1;  ///< the last record before an orderly shutdown
 
 }  // namespace rvm::witness

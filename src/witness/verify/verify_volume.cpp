@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "record_checker.hpp"
+#include "rvm/witness_verify/verify.hpp"
+#include "volume_walk.hpp"
+
+namespace rvm::witness {
+
+namespace {
+
+std::string_view describe(SuperblockCondition condition) {
+  switch (condition) {
+    case SuperblockCondition::valid: return "valid";
+    case SuperblockCondition::blank: return "blank";
+    case SuperblockCondition::torn: return "half written: power was cut, or it was altered";
+    case SuperblockCondition::damaged: return "damaged: digest or MAC does not match";
+    case SuperblockCondition::wrong_key: return "written under another device key";
+    case SuperblockCondition::unsupported: return "of a format version that is not known";
+    case SuperblockCondition::foreign: return "not a superblock: the magic number is missing";
+  }
+  return "unknown";
+}
+
+class VolumeVerifier {
+ public:
+  VolumeVerifier(const LogFile& file, const VerifyOptions& options)
+      : file_(file), options_(options), checker_(options, report_), blocks_(read_superblocks(file, options.keys)) {
+    report_.volume = true;
+    report_.authenticated = options.keys != nullptr;
+  }
+
+  VerifyReport run() {
+    if (check_superblocks()) {
+      walk_counted();
+      walk_beyond();
+    }
+    if (options_.keys == nullptr) report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
+    drop_consequences();
+    report_.ok = report_.problem_count == 0;
+    return std::move(report_);
+  }
+
+ private:
+  bool check_superblocks();
+  void walk_counted();
+  void walk_beyond();
+  bool check_segment(const SegmentBytes& segment, bool counted);
+  bool find_lost_extent(SegmentBytes& segment);
+  void compare_with_superblock();
+  void check_older_superblock();
+  void segment_problem(std::uint64_t first, std::uint64_t count, std::string why);
+  void drop_consequences();
+
+  const LogFile& file_;
+  const VerifyOptions& options_;
+  VerifyReport report_;
+  RecordChecker checker_;
+  Superblocks blocks_;
+  VolumeHead newest_;  // the superblock in force
+  VolumeHead at_;      // where the walk is
+  std::optional<crypto::Digest> stored_chain_;  // after a segment with a wrong digest: the digest that it states
+  struct SuspectSegment {
+    std::uint64_t first, count, offset;
+  };
+  std::vector<SuspectSegment> suspects_;
+};
+
+// False if there is nothing to walk.
+bool VolumeVerifier::check_superblocks() {
+  if (!blocks_.newest) {
+    for (unsigned slot = 0; slot < 2; ++slot) {
+      checker_.problem({}, slot * superblock_bytes, fmt::format("superblock {}", slot), std::string{describe(blocks_.readings[slot].condition)});
+    }
+    return false;
+  }
+  const unsigned slot = *blocks_.newest;
+  newest_ = blocks_.heads[slot];
+  report_.state = newest_.state == VolumeState::closed ? LogState::closed : LogState::open;
+  report_.durable = newest_.records;
+  const unsigned other = 1 - slot;
+  const SuperblockReading reading = blocks_.readings[other];
+  const bool open = report_.state == LogState::open;
+  const auto what = fmt::format("superblock {}", other);
+  const std::uint64_t offset = other * superblock_bytes + reading.sector * sector_bytes;
+  if (reading.condition == SuperblockCondition::valid) {
+    if (blocks_.heads[other].generation + 1 != newest_.generation) {
+      checker_.problem({}, offset, what,
+                       fmt::format("generation {} does not precede {}: replaced by an old copy", blocks_.heads[other].generation, newest_.generation));
+    }
+  } else if (open && reading.condition == SuperblockCondition::torn) {
+    report_.notes.push_back(what + " was being written when power was cut; the next boot repairs it");
+  } else if (!(open && reading.condition == SuperblockCondition::blank && newest_.generation == 1)) {
+    checker_.problem({}, offset, what, std::string{describe(reading.condition)});
+  }
+  if (file_.bytes() < newest_.capacity) {
+    checker_.problem({}, file_.bytes(), "volume", fmt::format("the file ends at {} bytes, the volume has {}", file_.bytes(), newest_.capacity));
+  }
+  at_ = newest_;
+  at_.records = 0;
+  at_.append = data_start;
+  at_.segments = 0;
+  at_.chain = chain_start(newest_.volume_id);
+  return true;
+}
+
+// The segments that the superblock counts: all must be there and right.
+void VolumeVerifier::walk_counted() {
+  while (at_.append < newest_.append) {
+    check_older_superblock();
+    SegmentBytes segment = read_segment(file_, at_, newest_.append);
+    if (segment.reading.problem == SegmentProblem::digest_mismatch && stored_chain_) {
+      VolumeHead otherwise = at_;
+      otherwise.chain = *stored_chain_;
+      const SegmentReading again = decode_segment(segment.bytes, otherwise);
+      if (again.problem == SegmentProblem::none) segment.reading = again;
+    }
+    stored_chain_.reset();
+    const SegmentProblem problem = segment.reading.problem;
+    if (problem != SegmentProblem::none) {
+      const bool framing_lost = problem == SegmentProblem::bad_magic || problem == SegmentProblem::bad_length;
+      if (framing_lost && !find_lost_extent(segment)) {
+        segment_problem(at_.records, newest_.records - std::min(newest_.records, at_.records), std::string{describe(problem)});
+        report_.notes.push_back(fmt::format("the segments from byte {} on could not be followed", at_.append));
+        break;
+      }
+      segment_problem(at_.records, segment.reading.records, std::string{describe(problem)});
+      suspects_.push_back({at_.records, segment.reading.records, at_.append});
+      crypto::Digest stored;
+      std::memcpy(stored.data(), segment.bytes.data() + offsetof(SegmentHeader, digest), stored.size());
+      stored_chain_ = stored;
+    }
+    check_segment(segment, true);
+  }
+  check_older_superblock();
+  report_.segments = at_.segments;
+  compare_with_superblock();
+}
+
+// A header that cannot be read hides the length; the next header, or the end of the log, gives it.
+bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
+  const std::uint64_t next_first = newest_.records;
+  for (std::size_t at = sector_bytes; at <= segment.bytes.size(); at += sector_bytes) {
+    std::uint64_t records = 0;
+    if (at == segment.bytes.size()) {
+      if (at_.append + at != newest_.append) return false;
+      records = next_first - at_.records;
+    } else {
+      SegmentHeader header;
+      std::memcpy(&header, segment.bytes.data() + at, sizeof(header));
+      if (header.magic != segment_magic || !std::ranges::equal(header.volume, std::span{newest_.volume_id}.first<8>())) continue;
+      records = header.first_sequence - at_.records;
+    }
+    if (records == 0 || records > segment_records_max || segment_extent(static_cast<std::size_t>(records)) != at) continue;
+    segment.reading.records = static_cast<std::uint32_t>(records);
+    segment.reading.extent = at;
+    segment.reading.digest = {};
+    return true;
+  }
+  return false;
+}
+
+// Its records, then onwards. For a segment that is not counted: false at the first problem.
+bool VolumeVerifier::check_segment(const SegmentBytes& segment, bool counted) {
+  for (std::uint32_t i = 0; i < segment.reading.records; ++i) {
+    const std::size_t offset = segment_header_bytes + i * record_bytes;
+    Record record;
+    std::memcpy(&record, segment.bytes.data() + offset, sizeof(record));
+    checker_.check(record, at_.append + offset);
+    if (!counted && checker_.any_damaged()) return false;
+  }
+  advance(at_, segment.reading);
+  return true;
+}
+
+void VolumeVerifier::compare_with_superblock() {
+  const bool sound = report_.problem_count == 0 && !checker_.any_damaged();
+  if (!sound) return;
+  const auto differs = [this](std::string_view what) {
+    checker_.record_problem(checker_.count(), at_.append, fmt::format("the records before it do not give the superblock's {}", what));
+  };
+  if (at_.records != newest_.records || at_.append != newest_.append) return differs("record count");
+  if (at_.segments != newest_.segments) return differs("segment count");
+  if (at_.chain != newest_.chain) return differs("segment digest");
+  if (newest_.records > 0 && checker_.head() != newest_.last_leaf) {
+    checker_.finish(at_.append, false, newest_.last_leaf);
+    return;
+  }
+  if (checker_.tree() != blocks_.trees[*blocks_.newest]) differs("Merkle tree");
+}
+
+// The older superblock must describe a point that the log passed through.
+void VolumeVerifier::check_older_superblock() {
+  const unsigned other = 1 - *blocks_.newest;
+  if (blocks_.readings[other].condition != SuperblockCondition::valid || report_.problem_count != 0 || checker_.any_damaged()) return;
+  const VolumeHead& older = blocks_.heads[other];
+  if (older.append != at_.append) return;
+  const bool same = older.records == at_.records && older.chain == at_.chain && older.volume_id == at_.volume_id &&
+                    older.last_leaf == checker_.head() && blocks_.trees[other] == checker_.tree();
+  if (!same) checker_.problem({}, other * superblock_bytes, fmt::format("superblock {}", other), "describes another log than this");
+}
+
+void VolumeVerifier::walk_beyond() {
+  const std::uint64_t end = file_.bytes() / sector_bytes * sector_bytes;
+  if (report_.state == LogState::open && report_.problem_count == 0) {
+    for (;;) {
+      const SegmentBytes segment = read_segment(file_, at_, std::min(end, newest_.capacity));
+      if (segment.reading.problem != SegmentProblem::none || !check_segment(segment, false)) break;
+    }
+  }
+  const bool closed = report_.state == LogState::closed;
+  const std::optional<crypto::Digest> last_leaf = closed && newest_.records > 0 ? std::optional{newest_.last_leaf} : std::nullopt;
+  checker_.finish(at_.append, closed && newest_.records > 0 && report_.problem_count == 0, last_leaf);
+  // An interrupted write reaches at most one segment beyond the end of an open log; nothing else may be there.
+  const std::uint64_t last = report_.records == 0 ? 0 : report_.records - 1;
+  const std::uint64_t log_end = std::max(at_.append, newest_.append);
+  const std::uint64_t zero_from = std::min(file_.bytes(), closed ? log_end : log_end + segment_bytes_max);
+  const std::uint64_t torn = file_.first_nonzero(log_end, zero_from);
+  if (torn < zero_from) {
+    report_.notes.push_back(fmt::format("an interrupted write follows record {} at byte {}; the next boot cuts it off", last, torn));
+  }
+  const std::uint64_t junk = file_.first_nonzero(zero_from, file_.bytes());
+  if (junk < file_.bytes()) {
+    checker_.problem(last, junk, fmt::format("after record {}", last), "bytes beyond the end of the log are not zero");
+  }
+}
+
+void VolumeVerifier::segment_problem(std::uint64_t first, std::uint64_t count, std::string why) {
+  const std::uint64_t last = first + (count == 0 ? 0 : count - 1);
+  checker_.problem(first, at_.append, fmt::format("segment of records {} to {}", first, last), std::move(why));
+}
+
+// A changed record also changes its segment's digest; the record is what the reader wants to know.
+void VolumeVerifier::drop_consequences() {
+  for (const SuspectSegment& suspect : suspects_) {
+    const auto names_record = [&suspect](const Problem& p) {
+      return p.sequence && *p.sequence >= suspect.first && *p.sequence < suspect.first + suspect.count && p.offset > suspect.offset;
+    };
+    const auto segment = std::ranges::find_if(report_.problems, [&](const Problem& p) { return p.offset == suspect.offset; });
+    if (segment == report_.problems.end() || std::ranges::none_of(report_.problems, names_record)) continue;
+    report_.problems.erase(segment);
+    --report_.problem_count;
+  }
+  std::ranges::sort(report_.problems, {}, [](const Problem& p) { return std::pair{p.offset, p.sequence}; });
+}
+
+}  // namespace
+
+VerifyReport verify_volume(const LogFile& file, const VerifyOptions& options) {
+  return VolumeVerifier{file, options}.run();
+}
+
+}  // namespace rvm::witness

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "volume_walk.hpp"
+
+#include <algorithm>
+
+namespace rvm::witness {
+
+Superblocks read_superblocks(const LogFile& file, const Keys* keys) {
+  Superblocks found;
+  for (unsigned slot = 0; slot < 2; ++slot) {
+    std::array<std::byte, superblock_bytes> image{};
+    file.read(slot * superblock_bytes, image);
+    found.readings[slot] = decode_superblock(image, slot, keys, found.heads[slot], found.trees[slot]);
+    if (found.readings[slot].condition != SuperblockCondition::valid) continue;
+    if (!found.newest || found.heads[slot].generation > found.heads[*found.newest].generation) found.newest = slot;
+  }
+  return found;
+}
+
+SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint64_t end) {
+  SegmentBytes segment;
+  const std::uint64_t room = end > head.append ? end - head.append : 0;
+  segment.bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(room, segment_bytes_max)));
+  segment.bytes.resize(file.read(head.append, segment.bytes));
+  segment.reading = decode_segment(segment.bytes, head);
+  return segment;
+}
+
+void advance(VolumeHead& head, const SegmentReading& reading) {
+  head.records += reading.records;
+  head.append += reading.extent;
+  head.segments += 1;
+  head.chain = reading.digest;
+}
+
+}  // namespace rvm::witness
