@@ -154,7 +154,7 @@ BootInformation describe_boot() {
   return {.memory = free_memory.ranges(),
           .boot_package = {Port::to_pointer(package.base), static_cast<std::size_t>(package.bytes)},
           .device_key = read_device_key(),
-          .kernel_image = image_range(),
+          .kernel_image = between(address(rvm_image), address(__rodata_end)),
           .device_memory = {device_ranges.data(), device_ranges.size()}};
 }
 

@@ -29,12 +29,14 @@ void print(Parts... parts) {
   (print_one(parts), ...);
 }
 
-/// Says why and halts this core for ever.
+/// Switches the machine off if the firmware can, else halts this core for ever.
+[[noreturn]] void halt();
+
+/// Says why and halts.
 template <typename... Parts>
 [[noreturn]] void stop(Parts... parts) {
   print("rvm: cannot start: ", parts..., "\n");
-  flush_console();
-  for (;;) asm volatile("wfe");
+  halt();
 }
 
 }  // namespace rvm::hal

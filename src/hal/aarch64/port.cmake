@@ -41,5 +41,5 @@ function(rvm_kernel_image name)
 endfunction()
 
 # A kernel that tests the port alone; tests/ runs it on several machines.
-rvm_kernel_image(hal_selftest SOURCES aarch64/selftest/selftest.cpp aarch64/selftest/guest.S LINK rvm_hal)
+rvm_kernel_image(hal_selftest SOURCES aarch64/selftest/selftest.cpp aarch64/selftest/kernel_faults.cpp aarch64/selftest/guest.S LINK rvm_hal)
 target_include_directories(hal_selftest.elf PRIVATE aarch64)

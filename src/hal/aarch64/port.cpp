@@ -108,10 +108,12 @@ void Port::start_secondary_cores() {
   }
 }
 
-void Port::power_off() {
+void Port::power_off() { halt(); }
+
+void halt() {
   flush_console();
   if (port_state.machine.power_calls) power::system_off();
-  stop("the firmware does not switch the machine off");
+  for (;;) asm volatile("wfi");
 }
 
 std::uint64_t Port::block_sectors() { return port_state.block.sectors(); }

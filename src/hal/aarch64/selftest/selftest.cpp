@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// A kernel that tests the port: it runs pieces of guest code in two hand-made partitions and checks how each ends.
+// A kernel that tests the port: it runs pieces of guest code in two hand-made partitions and checks how each ends. A boot
+// package with a name from kernel_faults.hpp makes it break its own memory protection instead.
 #include "console.hpp"
+#include "kernel_faults.hpp"
 #include "rvm/hal/entry.hpp"
 #include "rvm/hal/vector_scope.hpp"
 
@@ -183,7 +185,9 @@ Context& start(const BootInformation& boot) {
   next_page = boot.memory.back().base;
   print("selftest: free ", Hex{free}, " package ", Decimal{boot.boot_package.size()}, " key ",
         Decimal{boot.device_key != nullptr ? 1u : 0u}, " sectors ", Decimal{Port::block_sectors()}, " ipa ",
-        Decimal{Port::geometry().address_bits}, " vmid ", Decimal{Port::geometry().vmid_bits}, "\n");
+        Decimal{Port::geometry().address_bits}, " vmid ", Decimal{Port::geometry().vmid_bits}, " ns ",
+        Decimal{Port::now().value}, "\n");
+  break_kernel({reinterpret_cast<const char*>(boot.boot_package.data()), boot.boot_package.size()});
   for (std::uint16_t i = 0; i < 2; ++i) roots[i] = make_partition(static_cast<std::uint16_t>(i + 1));
   { const VectorScope scope; }
   Port::set_timer(Port::now() + Nanoseconds{100'000});
@@ -231,6 +235,9 @@ Context& on_interrupt(Context& agent) {
   return end_case(agent, Ending::timer, FaultKind::undefined, 0);
 }
 
-void on_kernel_fault(std::uint64_t, std::uint64_t, std::uint64_t) { Port::power_off(); }
+void on_kernel_fault(std::uint64_t syndrome, std::uint64_t, std::uint64_t) {
+  print("selftest: the kernel faulted: class ", Hex{syndrome >> 26}, " status ", Hex{syndrome & 0x3f}, "\n");
+  Port::power_off();
+}
 
 }  // namespace rvm::kernel
