@@ -44,7 +44,8 @@ $(BUILD)/rvm_%.o: $(RVM_SDK)/runtime/%.cpp | $(BUILD)
 $(BUILD):
 	mkdir -p $@
 
-.PHONY: clean
+.PHONY: all clean
+all: $(AGENT).elf
 clean:
 	rm -rf $(BUILD) $(AGENT).elf
 
