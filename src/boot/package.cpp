@@ -15,7 +15,8 @@ constexpr std::uint64_t image_offset = 0x10000;  // of the image in the agent's 
 /// Names appear in console lines and log queries: printable, no separators of either.
 template <std::size_t N>
 bool good_name(const char (&name)[N], bool may_be_empty) {
-  const std::size_t length = static_cast<std::size_t>(std::find(name, name + N, '\0') - name);
+  std::size_t length = 0;
+  while (length < N && name[length] != '\0') ++length;
   if (length == N || (length == 0 && !may_be_empty)) return false;
   return std::all_of(name, name + length, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';

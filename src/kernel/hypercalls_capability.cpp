@@ -2,6 +2,7 @@
 #include "evidence.hpp"
 #include "hypercalls.hpp"
 #include "objects.hpp"
+#include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -22,6 +23,7 @@ Outcome cap_derive(const Request& r) {
   if (!have.contains(wanted)) return Error::rights;
   if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
   return perform(r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
+    const hal::VectorScope vectors;  // a capability carries a hash
     const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
     if (!placed) return fail(placed.error());
     const cap::Capability& c = *r.s.capabilities.find(placed->ref);
@@ -56,6 +58,7 @@ Outcome cap_transfer(const Request& r) {
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
   return perform(r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
+    const hal::VectorScope vectors;  // a capability carries a hash
     const auto placed = r.s.capabilities.transfer(source, index_of(destination));
     if (!placed) return fail(placed.error());
     const cap::Capability& c = *r.s.capabilities.find(placed->ref);

@@ -2,6 +2,7 @@
 #include "evidence.hpp"
 #include "hypercalls.hpp"
 #include "objects.hpp"
+#include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -128,6 +129,7 @@ Outcome region_share(const Request& r) {
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
   return perform(r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
+    const hal::VectorScope vectors;  // a capability carries a hash
     const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
     if (!placed) return fail(placed.error());
     const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(), region->region.pages()};
@@ -178,6 +180,7 @@ Outcome region_transfer(const Request& r) {
         ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account).has_value());
       }
     };
+    const hal::VectorScope vectors;  // a capability carries a hash
     const auto placed = r.s.capabilities.transfer(root, index_of(destination));
     if (!placed) {
       undo();

@@ -5,6 +5,7 @@
 
 #include "agents.hpp"
 #include "evidence.hpp"
+#include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -88,6 +89,7 @@ Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& hol
                          Rights rights, std::uint64_t badge) {
   Result<cap::Placed> placed = fail(Error::internal);
   const Status done = perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
+    const hal::VectorScope vectors;  // a capability carries a hash
     placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge);
     if (!placed) return fail(placed.error());
     const cap::Capability& c = *s.capabilities.find(placed->ref);

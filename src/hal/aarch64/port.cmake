@@ -12,9 +12,8 @@ target_include_directories(rvm_hal_aarch64 PUBLIC include aarch64/include PRIVAT
 target_link_libraries(rvm_hal_aarch64 PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
 # What runs once is small rather than fast.
 set_source_files_properties(aarch64/boot.cpp aarch64/console.cpp aarch64/control.cpp aarch64/devices.cpp
-  device/device_tree.cpp device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp
-  PROPERTIES COMPILE_OPTIONS -Oz)
-set_source_files_properties(aarch64/gic.cpp aarch64/port.cpp PROPERTIES COMPILE_OPTIONS -Os)
+  device/machine_description.cpp device/memory_map.cpp PROPERTIES COMPILE_OPTIONS -Oz)
+set_source_files_properties(aarch64/gic.cpp aarch64/port.cpp device/device_tree.cpp device/translation_tables.cpp PROPERTIES COMPILE_OPTIONS -Os)
 set_source_files_properties(aarch64/runtime.cpp PROPERTIES COMPILE_OPTIONS -fno-builtin)
 
 target_include_directories(rvm_hal INTERFACE ${port_dir}/include)

@@ -56,7 +56,7 @@ inline constexpr std::array error_descriptions{
 static_assert(error_descriptions.size() == RVM_ERROR_COUNT);
 
 [[nodiscard]] constexpr const ErrorDescription& describe(Error e) {
-  return error_descriptions.at(static_cast<std::size_t>(e));
+  return error_descriptions[static_cast<std::size_t>(e)];
 }
 
 }  // namespace rvm
