@@ -46,9 +46,8 @@ class Descriptor {
                                                  MemoryType memory) {
     return Descriptor{output.value | type.encode(level == page_level ? type_table_or_page : type_block) |
                       attributes.encode(memory == MemoryType::normal ? write_back : device_ngnre) |
-                      readable.encode(allows(access, Access::read)) | writable.encode(allows(access, Access::write)) |
-                      shareability.encode(inner_shareable) | access_flag.encode(1) |
-                      execute_never.encode(!allows(access, Access::execute))};
+                      permissions.encode(static_cast<std::uint64_t>(access)) | shareability.encode(inner_shareable) |
+                      access_flag.encode(1) | execute_never.encode(~static_cast<std::uint64_t>(access) >> 2)};
   }
 
   [[nodiscard]] constexpr std::uint64_t raw() const { return raw_; }
@@ -62,8 +61,7 @@ class Descriptor {
     return Descriptor{(raw_ & ~live_count.mask()) | live_count.encode(live)};
   }
   [[nodiscard]] constexpr Access access() const {
-    return static_cast<Access>(readable.decode(raw_) | writable.decode(raw_) << 1 |
-                               (execute_never.decode(raw_) ^ 1) << 2);
+    return static_cast<Access>(permissions.decode(raw_) | (execute_never.decode(raw_) ^ 1) << 2);
   }
   [[nodiscard]] constexpr MemoryType memory_type() const {
     return attributes.decode(raw_) == write_back ? MemoryType::normal : MemoryType::device;
@@ -73,8 +71,7 @@ class Descriptor {
   static constexpr Field type{0, 2};
   static constexpr Field live_count{2, 10};       // software use
   static constexpr Field attributes{2, 4};        // MemAttr, with HCR_EL2.FWB = 0
-  static constexpr Field readable{6, 1};          // S2AP[0]
-  static constexpr Field writable{7, 1};          // S2AP[1]
+  static constexpr Field permissions{6, 2};       // S2AP: bit 0 read, bit 1 write, as in Access
   static constexpr Field shareability{8, 2};      // SH
   static constexpr Field access_flag{10, 1};      // AF
   static constexpr Field output_address{12, 36};  // 48-bit physical addresses

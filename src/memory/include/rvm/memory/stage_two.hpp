@@ -89,12 +89,11 @@ class [[nodiscard]] StageTwo {
  private:
   using Table = Descriptor*;
 
-  /// The entries that a walk passes, one per level from the root's to the deepest, `level`.
-  struct Walk {
-    std::array<Table, page_level + 1> entries;
+  /// Where a walk ends: the deepest entry, and the entry that points to its table (nullptr: the table is the root).
+  struct Step {
+    Table entry;
+    Table parent;
     unsigned level;
-
-    [[nodiscard]] Table deepest() const { return entries[level]; }
   };
 
   [[nodiscard]] static Table table_at(PhysicalAddress address) {
@@ -104,17 +103,28 @@ class [[nodiscard]] StageTwo {
   /// One store, which the walkers see whole (64-bit stores are single-copy atomic, Arm ARM B2.2.1).
   static void store(Table entry, Descriptor value) { *reinterpret_cast<volatile std::uint64_t*>(entry) = value.raw(); }
 
-  [[nodiscard]] unsigned index_of(std::uint64_t address, unsigned level) const {
-    const auto index = static_cast<unsigned>(address >> level_shift(level));
-    return level == start_level_ ? index : index & (entries_per_table - 1);  // the root may be several tables
+  [[nodiscard, gnu::noinline]] Step find(std::uint64_t address) const { return find_inline(address); }
+  /// The same for the two paths that matter, map of a page and translate.
+  [[nodiscard, gnu::always_inline]] Step find_inline(std::uint64_t address) const {
+    unsigned level = start_level_;
+    unsigned shift = level_shift(level);
+    Step step{table_at(root_) + (address >> shift), nullptr,
+              level};  // no mask: the root may be several tables in a row
+    while (step.entry->is_table(level)) {
+      ++level;
+      shift -= 9;
+      step.parent = step.entry;
+      step.entry = table_at(step.entry->address()) + ((address >> shift) & (entries_per_table - 1));
+    }
+    step.level = level;
+    return step;
   }
-  /// The entry that points to the table which holds walk.entries[level]; nullptr if that is the root.
-  [[nodiscard]] Table parent_of(const Walk& walk, unsigned level) const {
-    return level == start_level_ ? nullptr : walk.entries[level - 1];
-  }
-  static void add_live(Table parent, int change) {
+  /// Counts valid entries that came or went in the table that `parent` points to.
+  void add_live(Table parent, int change) {
     if (parent != nullptr) {
       store(parent, parent->with_live(static_cast<unsigned>(static_cast<int>(parent->live()) + change)));
+    } else {
+      root_live_ = static_cast<std::uint16_t>(static_cast<int>(root_live_) + change);
     }
   }
   [[nodiscard]] static bool block_fits(unsigned level, std::uint64_t guest, std::uint64_t physical,
@@ -131,23 +141,25 @@ class [[nodiscard]] StageTwo {
   [[nodiscard]] static bool all_valid(Table entry, unsigned count);
 
   [[nodiscard]] Status check_range(GuestAddress guest, std::uint64_t pages) const;
-  [[nodiscard]] Walk walk(std::uint64_t address) const;
+  [[nodiscard, gnu::noinline]] Status map_anywhere(GuestAddress guest, PhysicalAddress physical, std::uint64_t pages,
+                                                   Access access, MemoryType type);
   [[nodiscard]] Result<std::uint32_t> tables_for_map(std::uint64_t at, std::uint64_t physical, std::uint64_t end) const;
   [[nodiscard]] Result<std::uint32_t> tables_for_unmap(std::uint64_t at, std::uint64_t end) const;
   [[nodiscard]] Status reserve(std::uint32_t tables);
   [[nodiscard]] PhysicalAddress take_table();
   void map_reserved(std::uint64_t at, PhysicalAddress output, std::uint64_t end, Access access, MemoryType type);
-  void fill(const Walk& walk, unsigned count, PhysicalAddress output, Access access, MemoryType type);
-  void split(const Walk& walk);
-  [[nodiscard]] bool clear(const Walk& walk, unsigned count);
+  void fill(const Step& step, unsigned count, PhysicalAddress output, Access access, MemoryType type);
+  void split(const Step& step);
+  [[nodiscard]] bool clear(Step step, std::uint64_t address, unsigned count);
   void free_table(PhysicalAddress table, unsigned order);
 
   PageAllocator<Machine>* allocator_ = nullptr;
   PageAccount* account_ = nullptr;
   PhysicalAddress root_{};
-  PhysicalAddress
-      retired_{};  ///< chain of empty tables through their first entry: an aligned address is an invalid entry
+  /// Chain of empty tables, through the first entry of each: an aligned address reads as an invalid entry.
+  PhysicalAddress retired_{};
   PartitionId owner_{};
+  std::uint16_t root_live_ = 0;  ///< valid entries of the root
   std::uint8_t start_level_ = 0;
   std::uint8_t address_bits_ = 0;
   std::uint8_t root_order_ = 0;

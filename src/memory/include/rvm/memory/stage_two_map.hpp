@@ -15,6 +15,7 @@ StageTwo<Machine>& StageTwo<Machine>::operator=(StageTwo&& other) noexcept {
   root_ = std::exchange(other.root_, PhysicalAddress{});
   retired_ = std::exchange(other.retired_, PhysicalAddress{});
   owner_ = other.owner_;
+  root_live_ = other.root_live_;
   start_level_ = other.start_level_;
   address_bits_ = other.address_bits_;
   root_order_ = other.root_order_;
@@ -52,34 +53,13 @@ Result<Translation> StageTwo<Machine>::translate(GuestAddress guest) const {
   if (empty() || guest.value >> address_bits_ != 0) {
     return fail(Error::bad_address);
   }
-  Table table = table_at(root_);
-  for (unsigned level = start_level_;; ++level) {
-    const Descriptor entry = table[index_of(guest.value, level)];
-    if (entry.is_table(level)) {
-      table = table_at(entry.address());
-      continue;
-    }
-    if (!entry.valid()) {
-      return fail(Error::bad_address);
-    }
-    const std::uint64_t within = guest.value & (level_bytes(level) - 1);
-    return Translation{offset(entry.address(), within), entry.access(), entry.memory_type()};
+  const Step here = find_inline(guest.value);
+  const Descriptor entry = *here.entry;
+  if (!entry.valid()) {
+    return fail(Error::bad_address);
   }
-}
-
-template <TableMachine Machine>
-auto StageTwo<Machine>::walk(std::uint64_t address) const -> Walk {
-  Walk walk;
-  Table table = table_at(root_);
-  for (unsigned level = start_level_;; ++level) {
-    const Table entry = table + index_of(address, level);
-    walk.entries[level] = entry;
-    if (!entry->is_table(level)) {
-      walk.level = level;
-      return walk;
-    }
-    table = table_at(entry->address());
-  }
+  const std::uint64_t within = guest.value & (level_bytes(here.level) - 1);
+  return Translation{offset(entry.address(), within), entry.access(), entry.memory_type()};
 }
 
 template <TableMachine Machine>
@@ -126,17 +106,23 @@ Status StageTwo<Machine>::map(GuestAddress guest, PhysicalAddress physical, std:
   if (!allows(access, Access::read)) {
     return fail(Error::bad_argument);
   }
-  const std::uint64_t end = guest.value + (pages << page_shift);
-  // The usual case: all in one last-level table that is there.
-  const Walk here = walk(guest.value);
-  if (here.level == page_level && run_in_table(guest.value, end) == pages) {
-    const auto count = static_cast<unsigned>(pages);
-    if (any_valid(here.deepest(), count)) {
-      return fail(Error::overlap);
-    }
-    fill(here, count, physical, access, type);
-    return {};
+  // The usual case: a page whose last-level table is there.
+  const Step here = find_inline(guest.value);
+  if (here.level != page_level || pages != 1) {
+    return map_anywhere(guest, physical, pages, access, type);
   }
+  if (here.entry->valid()) {
+    return fail(Error::overlap);
+  }
+  store(here.entry, Descriptor::leaf(page_level, physical, access, type));
+  add_live(here.parent, 1);
+  return {};
+}
+
+template <TableMachine Machine>
+Status StageTwo<Machine>::map_anywhere(GuestAddress guest, PhysicalAddress physical, std::uint64_t pages, Access access,
+                                       MemoryType type) {
+  const std::uint64_t end = guest.value + (pages << page_shift);
   const Result<std::uint32_t> tables = tables_for_map(guest.value, physical.value, end);
   if (!tables) {
     return fail(tables.error());
@@ -155,14 +141,14 @@ Result<std::uint32_t> StageTwo<Machine>::tables_for_map(std::uint64_t at, std::u
   std::uint32_t tables = 0;
   std::array<std::uint64_t, page_level + 1> counted{};  // per level: addresses below have their new table counted
   while (at < end) {
-    const Walk here = walk(at);
-    if (here.deepest()->valid()) {
+    const Step here = find(at);
+    if (here.entry->valid()) {
       return fail(Error::overlap);
     }
     std::uint64_t step = 0;
     if (here.level == page_level) {
       const unsigned run = run_in_table(at, end);
-      if (any_valid(here.deepest(), run)) {
+      if (any_valid(here.entry, run)) {
         return fail(Error::overlap);
       }
       step = std::uint64_t{run} << page_shift;
@@ -202,28 +188,26 @@ PhysicalAddress StageTwo<Machine>::take_table() {
 }
 
 template <TableMachine Machine>
-void StageTwo<Machine>::fill(const Walk& walk, unsigned count, PhysicalAddress output, Access access, MemoryType type) {
-  const Table entry = walk.deepest();
+void StageTwo<Machine>::fill(const Step& step, unsigned count, PhysicalAddress output, Access access, MemoryType type) {
+  const Descriptor first = Descriptor::leaf(step.level, output, access, type);
   for (unsigned i = 0; i < count; ++i) {
-    store(entry + i, Descriptor::leaf(walk.level, output, access, type));
-    output = offset(output, level_bytes(walk.level));
+    store(step.entry + i, Descriptor{first.raw() + i * level_bytes(step.level)});
   }
-  add_live(parent_of(walk, walk.level), static_cast<int>(count));
+  add_live(step.parent, static_cast<int>(count));
 }
 
 template <TableMachine Machine>
 void StageTwo<Machine>::map_reserved(std::uint64_t at, PhysicalAddress output, std::uint64_t end, Access access,
                                      MemoryType type) {
   while (at < end) {
-    Walk here = walk(at);
+    Step here = find(at);
     while (here.level < page_level && !block_fits(here.level, at, output.value, end - at)) {
       const PhysicalAddress table = take_table();
       Machine::
           publish_tables();  // the table's zeroes before the pointer to it, or a walker reads what the page held before
-      store(here.deepest(), Descriptor::table(table, 0));
-      add_live(parent_of(here, here.level), 1);
-      ++here.level;
-      here.entries[here.level] = table_at(table) + index_of(at, here.level);
+      store(here.entry, Descriptor::table(table, 0));
+      add_live(here.parent, 1);
+      here = find(at);
     }
     const unsigned count = here.level == page_level ? run_in_table(at, end) : 1;
     fill(here, count, output, access, type);

@@ -22,16 +22,16 @@ template <TableMachine Machine>
 Result<std::uint32_t> StageTwo<Machine>::tables_for_unmap(std::uint64_t at, std::uint64_t end) const {
   std::uint32_t tables = 0;
   while (at < end) {
-    const Walk here = walk(at);
+    const Step here = find(at);
     if (here.level == page_level) {
       const unsigned run = run_in_table(at, end);
-      if (!all_valid(here.deepest(), run)) {
+      if (!all_valid(here.entry, run)) {
         return fail(Error::bad_address);
       }
       at += std::uint64_t{run} << page_shift;
       continue;
     }
-    if (!here.deepest()->valid()) {
+    if (!here.entry->valid()) {
       return fail(Error::bad_address);
     }
     const std::uint64_t bytes = level_bytes(here.level);
@@ -68,7 +68,7 @@ Result<Unmapped> StageTwo<Machine>::unmap(GuestAddress guest, std::uint64_t page
   }
   Unmapped result{false};
   for (std::uint64_t at = guest.value; at < end;) {
-    const Walk here = walk(at);
+    const Step here = find(at);
     const std::uint64_t bytes = level_bytes(here.level);
     if ((at & (bytes - 1)) != 0 || end - at < bytes) {
       split(here);
@@ -76,15 +76,15 @@ Result<Unmapped> StageTwo<Machine>::unmap(GuestAddress guest, std::uint64_t page
     }
     const unsigned count = here.level == page_level ? run_in_table(at, end) : 1;
     for (unsigned i = 0; i < count;) {
-      const PhysicalAddress output = here.deepest()[i].address();
+      const PhysicalAddress output = here.entry[i].address();
       unsigned piece = 1;
-      while (i + piece < count && here.deepest()[i + piece].address() == offset(output, piece * bytes)) {
+      while (i + piece < count && here.entry[i + piece].address() == offset(output, piece * bytes)) {
         ++piece;
       }
       visitor(GuestAddress{at + i * bytes}, output, piece * level_pages(here.level));
       i += piece;
     }
-    result.tables_retired |= clear(here, count);
+    result.tables_retired |= clear(here, at, count);
     at += count * bytes;
   }
   return result;
@@ -92,40 +92,37 @@ Result<Unmapped> StageTwo<Machine>::unmap(GuestAddress guest, std::uint64_t page
 
 /// Replaces a block by a table that maps the same, break-before-make.
 template <TableMachine Machine>
-void StageTwo<Machine>::split(const Walk& walk) {
-  const Descriptor block = *walk.deepest();
+void StageTwo<Machine>::split(const Step& step) {
+  const Descriptor block = *step.entry;
   const PhysicalAddress table = take_table();
+  const unsigned level = step.level + 1;
+  const Descriptor first = Descriptor::leaf(level, block.address(), block.access(), block.memory_type());
   for (unsigned i = 0; i < entries_per_table; ++i) {
-    store(table_at(table) + i,
-          Descriptor::leaf(walk.level + 1, offset(block.address(), i * level_bytes(walk.level + 1)), block.access(),
-                           block.memory_type()));
+    store(table_at(table) + i, Descriptor{first.raw() + i * level_bytes(level)});
   }
-  store(walk.deepest(), Descriptor{});
+  store(step.entry, Descriptor{});
   Machine::publish_tables();
   Machine::invalidate_all();
-  store(walk.deepest(), Descriptor::table(table, entries_per_table));
+  store(step.entry, Descriptor::table(table, entries_per_table));
   Machine::publish_tables();
 }
 
 /// Invalidates `count` entries and retires every table that this leaves empty. True if there was one.
 template <TableMachine Machine>
-bool StageTwo<Machine>::clear(const Walk& walk, unsigned count) {
+bool StageTwo<Machine>::clear(Step step, std::uint64_t address, unsigned count) {
   for (unsigned i = 0; i < count; ++i) {
-    store(walk.deepest() + i, Descriptor{});
+    store(step.entry + i, Descriptor{});
   }
   bool retired = false;
-  for (unsigned level = walk.level; level > start_level_; --level) {
-    const Table parent = walk.entries[level - 1];
-    add_live(parent, -static_cast<int>(count));
-    if (parent->live() != 0) {
-      break;
-    }
-    const PhysicalAddress table = parent->address();
-    store(parent, Descriptor{});
+  add_live(step.parent, -static_cast<int>(count));
+  while (step.parent != nullptr && step.parent->live() == 0) {
+    const PhysicalAddress table = step.parent->address();
+    store(step.parent, Descriptor{});
     store(table_at(table), Descriptor{retired_.value});
     retired_ = table;
     retired = true;
-    count = 1;
+    step = find(address);  // ends at the entry just cleared
+    add_live(step.parent, -1);
   }
   return retired;
 }
@@ -151,22 +148,29 @@ void StageTwo<Machine>::destroy() {
     return;
   }
   release_retired();
-  // Depth first without recursion: per level the table under way and its next entry.
-  std::array<Table, page_level> tables{};
-  std::array<unsigned, page_level> next{};
+  // Depth first without recursion: per level the table under way, its next entry, and how many valid ones are to come.
+  struct Cursor {
+    Table next;
+    unsigned live;
+  };
+  std::array<Cursor, page_level> cursors{};
   unsigned level = start_level_;
-  tables[level] = table_at(root_);
+  cursors[level] = {table_at(root_), root_live_};
   while (true) {
-    const unsigned entries = level == start_level_ ? entries_per_table << root_order_ : entries_per_table;
-    if (next[level] == entries) {
+    Cursor& here = cursors[level];
+    if (here.live == 0) {
       if (level == start_level_) {
         break;
       }
       --level;
-      free_table(tables[level][next[level] - 1].address(), 0);
+      free_table((cursors[level].next - 1)->address(), 0);
       continue;
     }
-    const Descriptor entry = tables[level][next[level]++];
+    const Descriptor entry = *here.next++;
+    if (!entry.valid()) {
+      continue;
+    }
+    --here.live;
     if (!entry.is_table(level)) {
       continue;
     }
@@ -174,14 +178,14 @@ void StageTwo<Machine>::destroy() {
       free_table(entry.address(), 0);  // holds no tables
     } else {
       ++level;
-      tables[level] = table_at(entry.address());
-      next[level] = 0;
+      cursors[level] = {table_at(entry.address()), entry.live()};
     }
   }
   free_table(root_, root_order_);
   allocator_ = nullptr;
   account_ = nullptr;
   root_ = PhysicalAddress{};
+  root_live_ = 0;
 }
 
 }  // namespace rvm::memory
