@@ -112,6 +112,7 @@ Examples:
 struct WitnessOptions {
   LogSource source;
   LogQuery query;
+  std::optional<std::uint32_t> partition;
   std::optional<fs::path> output;
   bool json = false;
   bool force = false;
@@ -142,6 +143,8 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   verify->add_option("--raw", o.source.raw, "check a file of 64-byte records instead")->type_name("FILE")->excludes(volume);
   add_key(*verify, o.source.key);
   verify->add_flag("--allow-open", o.source.allow_open, "accept records without a closing tree head: a cut tail is then not noticed");
+  verify->add_option("--tree", o.source.known_tree, "a tree the log must contain, as an earlier verification printed it: a log that was "
+                     "cut back to an earlier orderly end, or replaced, does not")->type_name("SIZE:ROOT");
   verify->add_flag("--json", o.json, "one line of JSON");
   verify->footer("Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
                  "  rvm witness verify --raw log.raw --key device.key");
@@ -155,18 +158,23 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   CLI::App* const query = witness->add_subcommand("query", "print records, all or those that match");
   query->add_option("VOLUME", o.source.volume, "log volume")->required();
   add_key(*query, o.source.key);
-  query->add_option("--partition", o.query.partition, "by whom: id of the acting partition")->type_name("ID");
-  query->add_option("--object", o.query.object, "upon what: id of the target object")->type_name("ID");
+  query->add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
+  query->add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
   query->add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
-  query->add_option("--from-seq", o.query.from_sequence, "first sequence number")->type_name("N");
-  query->add_option("--to-seq", o.query.to_sequence, "last sequence number")->type_name("N");
-  query->add_option("--from-ns", o.query.from_ns, "earliest time since boot")->type_name("NS");
-  query->add_option("--to-ns", o.query.to_ns, "latest time since boot")->type_name("NS");
+  query->add_option("--from-seq", o.query.filter.first_sequence, "first sequence number")->type_name("N");
+  query->add_option("--to-seq", o.query.filter.last_sequence, "last sequence number")->type_name("N");
+  query->add_option("--from-ns", o.query.filter.first_time.value, "earliest time since boot")->type_name("NS");
+  query->add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
   query->add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
   query->add_flag("--json", o.json, "one JSON object per line");
   query->footer(kind_list() + "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
                 "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
-  query->callback([&o, &command] { command = [&o] { return witness_query_command(o.source, o.query, o.json); }; });
+  query->callback([&o, &command] {
+    if (o.partition) {
+      o.query.filter.partition = PartitionId{*o.partition};
+    }
+    command = [&o] { return witness_query_command(o.source, o.query, o.json); };
+  });
 
   CLI::App* const exporting = witness->add_subcommand("export", "write the 64-byte records one after another");
   exporting->add_option("VOLUME", o.source.volume, "log volume")->required();

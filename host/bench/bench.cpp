@@ -80,7 +80,7 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
                      "see their output: rvm run examples/bench --icount --verbose");
     }
   }
-  const std::uint64_t records = std::max<std::uint64_t>(1, finished->log ? finished->log->records.size() : 1);
+  const std::uint64_t records = std::max<std::uint64_t>(1, finished->log ? finished->log->records : 1);
   out.host_ns = {{"package_build", package_build_ns(run)}, {"witness_verify_record", nanoseconds(finished->verify_time) / records}};
   return out;
 }

@@ -103,7 +103,7 @@ std::string log_text(const RunOutcome& o) {
     return fmt::format("DOES NOT VERIFY: {}", o.log->problem);
   }
   const std::uint64_t before = o.session.report.boot ? o.session.report.boot->log_records : 0;
-  return fmt::format("verified: {} records{}, none missing or changed\n{:13}root {}", format_count(o.log->records.size()),
+  return fmt::format("verified: {} records{}, none missing or changed\n{:13}root {}", format_count(o.log->records),
                      before == 0 ? std::string{} : fmt::format(" ({} from earlier boots)", format_count(before)), "", o.log->root);
 }
 
@@ -113,7 +113,7 @@ std::string json_line(const RunOutcome& o, ReportStyle style) {
   const MachineReport& r = o.session.report;
   const BootReport boot = r.boot.value_or(BootReport{});
   const SummaryReport s = r.summary.value_or(SummaryReport{});
-  const LoadedLog log = o.log.value_or(LoadedLog{});
+  const LogCheck log = o.log.value_or(LogCheck{});
   Json out;
   out["result"] = name(o.verdict.result);
   out["wall_ms"] = o.session.wall.count();
@@ -131,7 +131,7 @@ std::string json_line(const RunOutcome& o, ReportStyle style) {
                      {"ratio", o.verdict.victim->ratio()}};
   }
   out["latency_ns"] = latency_object(r);
-  out["witness"] = {{"records", log.records.size()}, {"durable", r.summary ? s.durable : r.durable}, {"verified", log.verified},
+  out["witness"] = {{"records", log.records}, {"durable", r.summary ? s.durable : r.durable}, {"verified", log.verified},
                     {"tree_size", log.tree_size}, {"root", log.root}};
   if (style.verbose) {
     out["deadlines"] = {{"met", o.verdict.deadlines_met}, {"missed", o.verdict.deadlines_missed}};

@@ -41,7 +41,7 @@ class LivePrinter {
 struct RunOutcome {
   const Swarm& swarm;
   const SessionResult& session;
-  const std::optional<LoadedLog>& log;
+  const std::optional<LogCheck>& log;
   const Verdict& verdict;
 };
 

@@ -41,22 +41,18 @@ void print_header(const BuiltPackage& package, const RunOptions& options, const 
   std::fflush(stdout);
 }
 
-std::optional<LogEvidence> evidence_of(const FinishedRun& run) {
+std::optional<LogEvidence> evidence_of(const FinishedRun& run, const Volume& volume) {
   const bool wanted = std::ranges::any_of(run.package.swarm.agents, [](const SwarmAgent& a) { return !a.entry->attack.empty(); });
   if (!wanted || !run.log || !run.log->verified || !run.session.report.boot) {
     return std::nullopt;
   }
-  return collect_evidence(run.log->records, run.session.report.boot->log_records);
+  auto evidence = collect_evidence(volume.path(), run.session.report.boot->log_records);
+  return evidence ? std::optional{std::move(*evidence)} : std::nullopt;
 }
 
 }  // namespace
 
 Outcome<FinishedRun> perform_run(const RunOptions& options) {
-  const auto qemu = find_qemu();
-  const auto kernel = find_kernel(options);
-  if (!qemu || !kernel) {
-    return std::unexpected(qemu ? kernel.error() : qemu.error());
-  }
   const auto key = load_device_key(options.key);
   if (!key) {
     return std::unexpected(key.error());
@@ -64,6 +60,11 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   auto package = build_for_run(options, *key);
   if (!package) {
     return std::unexpected(package.error());
+  }
+  const auto qemu = find_qemu();
+  const auto kernel = find_kernel(options);
+  if (!qemu || !kernel) {
+    return std::unexpected(qemu ? kernel.error() : qemu.error());
   }
   const auto package_file = AnonymousFile::containing("boot package", package->bytes);
   const auto key_file = AnonymousFile::containing("device key", key->bytes);
@@ -97,13 +98,13 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   }
   run.session = std::move(*session);
   const auto verifying = std::chrono::steady_clock::now();
-  if (auto log = load_volume(volume->path(), *key)) {
+  if (auto log = check_volume(volume->path(), *key)) {
     run.log = std::move(*log);
   } else {
     run.session.report.last_texts.push_back(log.error().cause);
   }
   run.verify_time = std::chrono::steady_clock::now() - verifying;
-  const auto evidence = evidence_of(run);
+  const auto evidence = evidence_of(run, *volume);
   run.verdict = judge({run.package.swarm, run.session, run.log, evidence});
   return run;
 }

@@ -9,7 +9,7 @@ namespace rvm::host {
 struct FinishedRun {
   BuiltPackage package;
   SessionResult session;
-  std::optional<LoadedLog> log;
+  std::optional<LogCheck> log;
   Verdict verdict;
   std::chrono::nanoseconds verify_time{0};  ///< reading and checking the log
 };

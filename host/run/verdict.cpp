@@ -222,7 +222,7 @@ class Judge {
       problem("the witness log could not be read after the run");
       return;
     }
-    const LoadedLog& log = *facts_.log;
+    const LogCheck& log = *facts_.log;
     if (!log.verified) {
       // A machine that never got as far as its log has a cause of its own, reported above.
       if (report_.boot || verdict_.problems.empty()) {
@@ -231,7 +231,7 @@ class Judge {
       }
       return;
     }
-    const std::uint64_t records = log.records.size();
+    const std::uint64_t records = log.records;
     if (report_.durable > records) {
       problem(fmt::format("the log has {} records, but {} were reported durable", records, report_.durable));
     }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
@@ -28,15 +29,23 @@ ExitCode report(const Failure& failure) {
 
 std::string name_of(const LogSource& source) { return (source.volume ? *source.volume : *source.raw).string(); }
 
-Outcome<LoadedLog> load(const LogSource& source) {
+Outcome<LogCheck> check(const LogSource& source) {
+  std::optional<KnownTree> known;
+  if (source.known_tree) {
+    known = parse_known_tree(*source.known_tree);
+    if (!known) {
+      return failure(ExitCode::usage, fmt::format("'{}' is no tree", *source.known_tree),
+                     "write SIZE:ROOT, as `rvm run --json` prints tree_size and root");
+    }
+  }
   const auto key = load_device_key(source.key);
   if (!key) {
     return std::unexpected(key.error());
   }
-  return source.volume ? load_volume(*source.volume, *key) : load_raw(*source.raw, *key, source.allow_open);
+  return source.volume ? check_volume(*source.volume, *key, known) : check_raw(*source.raw, *key, source.allow_open, known);
 }
 
-Failure not_verified(const LogSource& source, const LoadedLog& log) {
+Failure not_verified(const LogSource& source, const LogCheck& log) {
   return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
 }
 
@@ -45,8 +54,13 @@ std::string kind_name(witness::Kind kind) {
   return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind)) : std::string(description->name);
 }
 
-Outcome<void> check_kind(const LogQuery& query) {
-  if (!query.kind || witness::find_kind(*query.kind) != nullptr) {
+/// Puts the kind that is asked for by name into the filter.
+Outcome<void> resolve_kind(LogQuery& query) {
+  if (!query.kind) {
+    return {};
+  }
+  if (const witness::KindDescription* const found = witness::find_kind(*query.kind); found != nullptr) {
+    query.filter.kind = found->kind;
     return {};
   }
   std::vector<std::string_view> names;
@@ -61,10 +75,26 @@ Outcome<void> check_kind(const LogQuery& query) {
 
 }  // namespace
 
-bool matches(const LogQuery& q, const witness::Record& r) {
-  const bool kind = !q.kind || (witness::find_kind(*q.kind) != nullptr && witness::find_kind(*q.kind)->kind == r.action_kind);
-  return kind && (!q.partition || *q.partition == r.actor_partition) && (!q.object || *q.object == r.target_object) &&
-         r.sequence >= q.from_sequence && r.sequence <= q.to_sequence && r.timestamp_ns >= q.from_ns && r.timestamp_ns <= q.to_ns;
+std::optional<KnownTree> parse_known_tree(std::string_view text) {
+  KnownTree tree;
+  const char* const end = text.data() + text.size();
+  const auto [after, error] = std::from_chars(text.data(), end, tree.size);
+  if (error != std::errc{} || after == end || *after != ':') {
+    return std::nullopt;
+  }
+  const std::string_view digits(after + 1, static_cast<std::size_t>(end - after - 1));
+  if (digits.size() != 2 * tree.root.size()) {
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < tree.root.size(); ++i) {
+    unsigned value = 0;
+    const char* const pair = digits.data() + 2 * i;
+    if (const auto [last, wrong] = std::from_chars(pair, pair + 2, value, 16); wrong != std::errc{} || last != pair + 2) {
+      return std::nullopt;
+    }
+    tree.root.at(i) = static_cast<std::byte>(value);
+  }
+  return tree;
 }
 
 std::string record_json(const witness::Record& r) {
@@ -105,14 +135,15 @@ std::string record_text(const witness::Record& r) {
 }
 
 ExitCode witness_verify_command(const LogSource& source, bool json) {
-  const auto log = load(source);
+  const auto log = check(source);
   if (!log) {
     return report(log.error());
   }
   if (json) {
     Json out;
     out["verified"] = log->verified;
-    out["records"] = log->records.size();
+    out["records"] = log->records;
+    out["durable"] = log->durable;
     out["boots"] = log->boots;
     out["closed"] = log->closed;
     out["tree_size"] = log->tree_size;
@@ -127,37 +158,44 @@ ExitCode witness_verify_command(const LogSource& source, bool json) {
   }
   if (!json) {
     fmt::print("{}: verified\n  {} records of {} boots, none missing or changed\n  {}\n  root {}\n", name_of(source),
-               format_count(log->records.size()), log->boots,
+               format_count(log->records), log->boots,
                log->closed ? "closed by an orderly shutdown" : "open: the machine was stopped by force; all it reported durable is here",
                log->root);
+    for (const std::string& note : log->notes) {
+      fmt::print("  note: {}\n", note);
+    }
   }
   return ExitCode::ok;
 }
 
-ExitCode witness_query_command(const LogSource& source, const LogQuery& query, bool json) {
-  if (const auto kind = check_kind(query); !kind) {
+ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json) {
+  if (const auto kind = resolve_kind(query); !kind) {
     return report(kind.error());
   }
-  const auto log = load(source);
+  const auto log = check(source);
   if (!log) {
     return report(log.error());
   }
   std::uint64_t shown = 0;
-  for (const witness::Record& record : log->records) {
+  const auto visited = visit_records(source.volume ? *source.volume : *source.raw, [&](const witness::Record& record) {
     if (shown == query.limit) {
-      break;
+      return false;
     }
-    if (matches(query, record)) {
+    if (query.filter.matches(record)) {
       fmt::print("{}\n", json ? record_json(record) : record_text(record));
       ++shown;
     }
-  }
+    return true;
+  });
   std::fflush(stdout);
-  return log->verified ? ExitCode::ok : report(not_verified(source, *log));
+  if (!log->verified) {
+    return report(not_verified(source, *log));
+  }
+  return visited ? ExitCode::ok : report(visited.error());
 }
 
 ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force) {
-  const auto log = load(source);
+  const auto log = check(source);
   if (!log) {
     return report(log.error());
   }
@@ -166,10 +204,21 @@ ExitCode witness_export_command(const LogSource& source, const std::filesystem::
     refused.cure = "--force exports what can be read all the same; it will not verify either";
     return report(refused);
   }
-  if (const auto written = write_file(output, std::as_bytes(std::span(log->records))); !written) {
+  Bytes records;
+  records.reserve(log->records * witness::record_bytes);
+  const auto visited = visit_records(*source.volume, [&](const witness::Record& record) {
+    const auto bytes = std::as_bytes(std::span(&record, 1));
+    records.insert(records.end(), bytes.begin(), bytes.end());
+    return true;
+  });
+  if (!visited && !force) {
+    return report(visited.error());
+  }
+  if (const auto written = write_file(output, records); !written) {
     return report(written.error());
   }
-  fmt::print("{}: {} records{}\n", output.string(), format_count(log->records.size()), log->verified ? "" : ", NOT verified");
+  fmt::print("{}: {} records{}\n", output.string(), format_count(records.size() / witness::record_bytes),
+             log->verified ? "" : ", NOT verified");
   return ExitCode::ok;
 }
 

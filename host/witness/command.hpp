@@ -8,6 +8,7 @@
 
 #include "host/common/failure.hpp"
 #include "host/witness/log.hpp"
+#include "rvm/witness_verify/query.hpp"
 
 namespace rvm::host {
 
@@ -17,26 +18,22 @@ struct LogSource {
   std::optional<std::filesystem::path> raw;
   std::optional<std::filesystem::path> key;
   bool allow_open = false;
+  std::optional<std::string> known_tree;  ///< "SIZE:ROOT"
 };
 
-/// Bounds are inclusive.
 struct LogQuery {
-  std::optional<std::uint32_t> partition;  ///< actor
-  std::optional<std::uint32_t> object;     ///< target
-  std::optional<std::string> kind;
-  std::uint64_t from_sequence = 0;
-  std::uint64_t to_sequence = UINT64_MAX;
-  std::uint64_t from_ns = 0;
-  std::uint64_t to_ns = UINT64_MAX;
+  witness::RecordFilter filter;
+  std::optional<std::string> kind;  ///< by name
   std::uint64_t limit = UINT64_MAX;
 };
 
-[[nodiscard]] bool matches(const LogQuery& query, const witness::Record& record);
+/// "SIZE:ROOT", ROOT in 64 hexadecimal digits.
+[[nodiscard]] std::optional<KnownTree> parse_known_tree(std::string_view text);
 [[nodiscard]] std::string record_json(const witness::Record& record);
 [[nodiscard]] std::string record_text(const witness::Record& record);
 
 [[nodiscard]] ExitCode witness_verify_command(const LogSource& source, bool json);
-[[nodiscard]] ExitCode witness_query_command(const LogSource& source, const LogQuery& query, bool json);
+[[nodiscard]] ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json);
 /// Writes the 64-byte records one after another. A log that does not verify is exported only by `force`.
 [[nodiscard]] ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force);
 

@@ -1,14 +1,111 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "host/witness/log.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "rvm/witness_verify/query.hpp"
+#include "rvm/witness_verify/verify.hpp"
+
 namespace rvm::host {
 
-Outcome<LoadedLog> load_volume(const std::filesystem::path& path, const Key&) {
-  return failure(ExitCode::environment, path.string() + ": this build has no log verifier");
+namespace {
+
+constexpr std::uint16_t cause_faulted = 1;  // flags of TaskTerminate (rvm/witness/kinds.hpp)
+constexpr std::size_t shown_problems = 5;
+
+/// What the verifier throws when the system cannot read becomes a Failure.
+template <typename T, typename Work>
+Outcome<T> reading(const std::filesystem::path& path, Work&& work) {
+  auto file = witness::LogFile::open(path);
+  if (!file) {
+    return failure(ExitCode::environment, file.error(), "check the path and its permissions");
+  }
+  try {
+    return work(*file);
+  } catch (const std::system_error& error) {
+    return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), error.what()), "check the disk");
+  }
 }
 
-Outcome<LoadedLog> load_raw(const std::filesystem::path& path, const Key&, bool) {
-  return failure(ExitCode::environment, path.string() + ": this build has no log verifier");
+std::string described(const witness::VerifyReport& report) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(shown_problems, report.problems.size()); ++i) {
+    const witness::Problem& p = report.problems[i];
+    text += fmt::format("{}{}: {} (byte {})", i == 0 ? "" : "\n  then ", p.what, p.why, p.offset);
+  }
+  if (report.problem_count > shown_problems) {
+    text += fmt::format("\n  and {} more", report.problem_count - shown_problems);
+  }
+  return text;
+}
+
+LogCheck check_of(const witness::VerifyReport& report) {
+  return {.verified = report.ok,
+          .problem = described(report),
+          .notes = report.notes,
+          .closed = report.state == witness::LogState::closed,
+          .boots = report.boots,
+          .records = report.records,
+          .durable = report.durable,
+          .tree_size = report.tree_size,
+          .root = witness::to_hex(report.root)};
+}
+
+witness::VerifyOptions options_of(const witness::Keys& keys, bool allow_open, const std::optional<KnownTree>& known) {
+  witness::VerifyOptions options{.keys = &keys, .allow_open = allow_open, .anchor = {}};
+  if (known) {
+    options.anchor = witness::TreeAnchor{known->size, known->root};
+  }
+  return options;
+}
+
+}  // namespace
+
+Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key, const std::optional<KnownTree>& known) {
+  return reading<LogCheck>(path, [&](const witness::LogFile& file) {
+    const witness::Keys keys = witness::derive_keys(device_key.bytes);
+    return check_of(witness::verify_volume(file, options_of(keys, true, known)));
+  });
+}
+
+Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open,
+                            const std::optional<KnownTree>& known) {
+  return reading<LogCheck>(path, [&](const witness::LogFile& file) {
+    const witness::Keys keys = witness::derive_keys(device_key.bytes);
+    return check_of(witness::verify_raw(file, options_of(keys, allow_open, known)));
+  });
+}
+
+Outcome<void> visit_records(const std::filesystem::path& path, const std::function<bool(const witness::Record&)>& visit) {
+  return reading<void>(path, [&](const witness::LogFile& file) -> Outcome<void> {
+    const auto visited = witness::for_each_record(file, [&](const witness::Record& r, std::uint64_t) { return visit(r); });
+    if (!visited) {
+      return failure(ExitCode::failed, visited.error(), "`rvm witness verify` says what is wrong with it");
+    }
+    return {};
+  });
+}
+
+void LogEvidence::take(const witness::Record& r) {
+  if (r.action_kind == witness::Kind::proof_rejected) {
+    rejected.insert({r.actor_partition, r.target_object});
+  } else if (r.action_kind == witness::Kind::task_terminate && r.flags == cause_faulted) {
+    faulted_agents.insert(r.target_object);
+  }
+}
+
+Outcome<LogEvidence> collect_evidence(const std::filesystem::path& path, std::uint64_t first_sequence) {
+  LogEvidence evidence;
+  const auto visited = visit_records(path, [&](const witness::Record& record) {
+    if (record.sequence >= first_sequence) {
+      evidence.take(record);
+    }
+    return true;
+  });
+  return visited ? Outcome<LogEvidence>(std::move(evidence)) : std::unexpected(visited.error());
 }
 
 }  // namespace rvm::host

@@ -6,8 +6,9 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,21 +18,35 @@
 
 namespace rvm::host {
 
-/// A log that was read and checked. A bad log is a LoadedLog with `verified` false; a Failure means it was not read.
-struct LoadedLog {
+/// A log that was read and checked. A bad log is a LogCheck with `verified` false; a Failure means it was not read.
+struct LogCheck {
   bool verified = false;
   std::string problem;  ///< what is wrong, with the number of the record, when not verified
+  std::vector<std::string> notes;
   bool closed = false;  ///< it ends with an orderly shutdown
   std::uint64_t boots = 0;
+  std::uint64_t records = 0;
+  std::uint64_t durable = 0;
   std::uint64_t tree_size = 0;
   std::string root;     ///< 64 hexadecimal digits
-  std::vector<witness::Record> records;  ///< what could be read, good or bad
+};
+
+/// A tree known from elsewhere, which the log must contain.
+struct KnownTree {
+  std::uint64_t size = 0;
+  Digest root{};
 };
 
 /// A volume may be open (the machine was stopped by force): its superblock says under the key how far the log reaches.
-[[nodiscard]] Outcome<LoadedLog> load_volume(const std::filesystem::path& path, const Key& device_key);
+[[nodiscard]] Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key,
+                                             const std::optional<KnownTree>& known = {});
 /// A file of records has no such witness to its end but its closing tree head, so an open one is refused unless allowed.
-[[nodiscard]] Outcome<LoadedLog> load_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open);
+[[nodiscard]] Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open,
+                                          const std::optional<KnownTree>& known = {});
+
+/// Calls `visit` for each record in order until it returns false. Nothing is checked: check first.
+[[nodiscard]] Outcome<void> visit_records(const std::filesystem::path& path,
+                                          const std::function<bool(const witness::Record&)>& visit);
 
 /// Who was refused and who was stopped, by records from `first_sequence` on. Ids are the kernel's.
 struct LogEvidence {
@@ -42,7 +57,9 @@ struct LogEvidence {
   };
   std::set<Actor> rejected;                ///< ProofRejected: the calling agent and its partition
   std::set<std::uint32_t> faulted_agents;  ///< TaskTerminate with cause "faulted"
+
+  void take(const witness::Record& record);
 };
-[[nodiscard]] LogEvidence collect_evidence(std::span<const witness::Record> records, std::uint64_t first_sequence);
+[[nodiscard]] Outcome<LogEvidence> collect_evidence(const std::filesystem::path& path, std::uint64_t first_sequence);
 
 }  // namespace rvm::host
