@@ -10,6 +10,8 @@ add_library(rvm_hal_aarch64 STATIC $<TARGET_OBJECTS:rvm_hal_entry> aarch64/boot.
   device/device_tree.cpp device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp)
 target_include_directories(rvm_hal_aarch64 PUBLIC include aarch64/include PRIVATE device aarch64)
 target_link_libraries(rvm_hal_aarch64 PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
+# The functions the compiler may assume (memcpy and the like) exist: runtime.cpp. So small copies become moves.
+target_compile_options(rvm_hal_aarch64 PRIVATE -fhosted)
 # What runs once is small rather than fast.
 set_source_files_properties(aarch64/boot.cpp aarch64/console.cpp aarch64/control.cpp aarch64/devices.cpp
   device/machine_description.cpp device/memory_map.cpp PROPERTIES COMPILE_OPTIONS -Oz)

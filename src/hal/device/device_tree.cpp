@@ -2,6 +2,8 @@
 #include "device_tree.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace rvm::hal {
 namespace {
@@ -10,10 +12,12 @@ constexpr std::uint32_t magic = 0xd00dfeed;
 constexpr std::size_t header_bytes = 40;
 enum TokenKind : std::uint32_t { begin_node = 1, end_node = 2, property_token = 3, nop = 4, end_of_tree = 9 };
 
+/// Everything that holds numbers is 4-aligned in a well-formed tree; `open` refuses others.
 std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
+  static_assert(std::endian::native == std::endian::little);
   std::uint32_t v = 0;
-  for (std::size_t i = 0; i < 4; ++i) v = v << 8 | std::to_integer<std::uint32_t>(bytes[at + i]);
-  return v;
+  std::memcpy(&v, __builtin_assume_aligned(bytes.subspan(at, 4).data(), 4), 4);
+  return __builtin_bswap32(v);
 }
 
 /// The characters from `at` to the next NUL; nothing when there is no NUL in `bytes`.
@@ -24,6 +28,12 @@ std::optional<std::string_view> text_at(std::span<const std::byte> bytes, std::s
   if (end == rest.end()) return std::nullopt;
   // Characters and bytes have the same representation.
   return std::string_view{reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(end - rest.begin())};
+}
+
+/// Whether the text at `at` is `wanted`.
+bool is_text_at(std::span<const std::byte> bytes, std::size_t at, std::string_view wanted) {
+  return at < bytes.size() && bytes.size() - at > wanted.size() && bytes[at + wanted.size()] == std::byte{0} &&
+         std::memcmp(bytes.data() + at, wanted.data(), wanted.size()) == 0;
 }
 
 constexpr std::size_t aligned(std::size_t n) { return (n + 3) & ~std::size_t{3}; }
@@ -55,7 +65,7 @@ std::optional<std::uint32_t> DeviceTree::claimed_size(std::span<const std::byte>
 
 std::optional<DeviceTree::Token> DeviceTree::token_at(std::size_t offset) const {
   if (offset % 4 != 0 || offset > structure_.size() || structure_.size() - offset < 4) return std::nullopt;
-  Token token{.kind = big_endian(structure_, offset), .next = offset + 4, .name = {}, .value = {}};
+  Token token{.kind = big_endian(structure_, offset), .next = offset + 4};
   if (token.kind == begin_node) {
     const auto name = text_at(structure_, token.next);
     if (!name) return std::nullopt;
@@ -64,10 +74,9 @@ std::optional<DeviceTree::Token> DeviceTree::token_at(std::size_t offset) const 
   } else if (token.kind == property_token) {
     if (structure_.size() - token.next < 8) return std::nullopt;
     const std::uint32_t length = big_endian(structure_, token.next);
-    const auto name = text_at(strings_, big_endian(structure_, token.next + 4));
+    token.property_name = big_endian(structure_, token.next + 4);
     const std::size_t start = token.next + 8;
-    if (!name || structure_.size() - start < length) return std::nullopt;
-    token.name = *name;
+    if (structure_.size() - start < length) return std::nullopt;
     token.value = structure_.subspan(start, length);
     token.next = aligned(start + length);
   } else if (token.kind != end_node && token.kind != nop && token.kind != end_of_tree) {
@@ -81,6 +90,9 @@ std::expected<DeviceTree, std::string_view> DeviceTree::open(std::span<const std
   if (!size) return std::unexpected{"no device tree: wrong magic number or size"};
   if (blob.size() < *size) return std::unexpected{"the device tree is cut short"};
   blob = blob.first(*size);
+  if (reinterpret_cast<std::uintptr_t>(blob.data()) % 4 != 0 || big_endian(blob, 8) % 4 != 0 || big_endian(blob, 16) % 4 != 0) {
+    return std::unexpected{"the device tree is not aligned"};
+  }
   // Version 17 is current; 16 is the oldest that is compatible with it.
   if (big_endian(blob, 20) < 17 || big_endian(blob, 24) > 17) return std::unexpected{"unknown version of the device tree"};
   const auto block = [&](std::size_t start, std::size_t length) {
@@ -117,6 +129,7 @@ std::expected<DeviceTree, std::string_view> DeviceTree::open(std::span<const std
         break;
       case property_token:
         if (!properties_allowed) return std::unexpected{"a property is outside a node of the device tree"};
+        if (!text_at(tree.strings_, token->property_name)) return std::unexpected{"a property of the device tree has no name"};
         break;
       case end_of_tree:
         return std::unexpected{"the device tree ends inside a node"};
@@ -133,7 +146,7 @@ MemoryRange DeviceTree::reservation(std::size_t n) const {
 
 std::optional<PropertyValue> DeviceTree::Node::property(std::string_view name) const {
   for (std::size_t offset = properties_; const auto token = tree_->token_at(offset); offset = token->next) {
-    if (token->kind == property_token && token->name == name) return PropertyValue{token->value};
+    if (token->kind == property_token && is_text_at(tree_->strings_, token->property_name, name)) return PropertyValue{token->value};
     if (token->kind != property_token && token->kind != nop) break;
   }
   return std::nullopt;

@@ -112,8 +112,9 @@ class DeviceTree {
   struct Token {
     std::uint32_t kind = 0;
     std::size_t next = 0;         ///< offset of the token after it
-    std::string_view name;        ///< of a node or property
-    std::span<const std::byte> value;
+    std::string_view name{};          ///< of a node
+    std::size_t property_name = 0;  ///< of a property: place in the strings block
+    std::span<const std::byte> value{};
   };
   [[nodiscard]] std::optional<Token> token_at(std::size_t offset) const;
 

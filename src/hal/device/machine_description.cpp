@@ -80,24 +80,25 @@ Problem take(MachineDescription& machine, const Node& node, bool in_reserved) {
   if (type && type->text() == "cpu") return take_core(machine, node);
   if (in_reserved) return add_ranges(machine.reserved, node, "too many reserved ranges in the device tree");
   if (node.depth() == 1 && node.name() == "chosen") return take_chosen(machine, node);
-  if (!node.enabled()) return {};
-  if (node.compatible("arm,gic-v3")) return take_gic(machine, node, 3);
-  if (node.compatible("arm,cortex-a15-gic") || node.compatible("arm,gic-400")) return take_gic(machine, node, 2);
-  if (node.compatible("arm,psci-0.2") || node.compatible("arm,psci-1.0")) {
+  const auto compatible = node.property("compatible");
+  if (!compatible || !node.enabled()) return {};
+  if (compatible->has_text("arm,gic-v3")) return take_gic(machine, node, 3);
+  if (compatible->has_text("arm,cortex-a15-gic") || compatible->has_text("arm,gic-400")) return take_gic(machine, node, 2);
+  if (compatible->has_text("arm,psci-0.2") || compatible->has_text("arm,psci-1.0")) {
     const auto method = node.property("method");
     machine.power_calls = method && method->text() == "smc";
     return {};
   }
-  if (node.compatible("arm,armv8-timer")) {
+  if (compatible->has_text("arm,armv8-timer")) {
     constexpr std::size_t hypervisor_timer = 3;  // secure, non-secure, virtual, hypervisor
     if (const auto line = interrupt(node, hypervisor_timer)) machine.timer = *line;
     return {};
   }
-  if (node.compatible("qemu,fw-cfg-mmio")) {
+  if (compatible->has_text("qemu,fw-cfg-mmio")) {
     machine.firmware_config = node.reg(0).value_or(MemoryRange{});
     return {};
   }
-  if (node.compatible("virtio,mmio")) {
+  if (compatible->has_text("virtio,mmio")) {
     const auto range = node.reg(0);
     const auto line = interrupt(node, 0);
     if (range && line && !machine.transports.add({*range, *line})) {
