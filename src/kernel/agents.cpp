@@ -123,9 +123,14 @@ void dismantle(State& s, Agent& agent) {
     const std::uint64_t at = std::uint64_t{c->mapped_at()} << page_shift;
     if (at >= agent.slot.value && at < agent.slot.value + hal::Port::geometry().slot_bytes) unmap_region(s, p, *c);
   }
-  if (agent.map_base.value > agent.slot.value) {
-    release_range(s, p, agent.slot, (agent.map_base.value - agent.slot.value) >> page_shift);
+  const rvm_package_image& image = s.package->images()[agent.image];
+  const SlotLayout layout{agent.slot, image};
+  for (const rvm_package_segment& segment : s.package->segments().subspan(image.first_segment, image.segment_count)) {
+    release_range(s, p, offset(layout.image, segment.offset), pages_for(segment.memory_bytes));
   }
+  release_range(s, p, layout.stack, image.stack_pages);
+  release_range(s, p, layout.heap, image.heap_pages);
+  release_range(s, p, layout.base, 1);
   // It may have given its own capability away; what remains elsewhere names an id that is never used again.
   const cap::Capability* const self = s.capabilities.find(agent.self_capability);
   if (self != nullptr && self->type() == ObjectType::agent && self->object_id() == agent.id.value) {
@@ -207,6 +212,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   p.agents.push_back(agent);
   ++p.agent_count;
   const SlotLayout layout{GuestAddress{partition::Pool<Agent>::index_of(agent.id) * hal::Port::geometry().slot_bytes}, image};
+  agent.image = request.image;
   agent.slot = layout.base;
   agent.map_base = layout.map;
 

@@ -140,25 +140,27 @@ void settle(State& s, Partition& p, const memory::Unmapped& unmapped) {
 void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages) {
   // In chunks, because a page may be freed only after the TLBs forgot it, and the list of a chunk fits the stack.
   constexpr std::uint64_t chunk_pages = 64;
-  struct Run {
-    PhysicalAddress address;
-    std::uint64_t pages;
-  };
-  for (std::uint64_t done = 0; done < pages; done += chunk_pages) {
-    std::array<Run, chunk_pages> runs;
+  std::array<PhysicalAddress, chunk_pages> removed;
+  for (std::uint64_t done = 0; done < pages;) {
     std::size_t count = 0;
-    const auto unmapped = p.space.unmap(offset(from, done * page_bytes), std::min(chunk_pages, pages - done),
-                                        [&](GuestAddress, PhysicalAddress physical, std::uint64_t n) { runs[count++] = {physical, n}; });
+    const GuestAddress first = offset(from, done * page_bytes);
+    while (count < chunk_pages && done + count < pages) {
+      const auto page = p.space.translate(offset(first, count * page_bytes));
+      if (!page) break;
+      removed[count++] = page->address;
+    }
+    done += count;
+    if (count == 0) {
+      ++done;  // a hole: an agent that was only half built
+      continue;
+    }
+    const auto unmapped = p.space.unmap(first, count, [](GuestAddress, PhysicalAddress, std::uint64_t) {});
     ensure(unmapped.has_value());
-    if (count == 0) continue;
     settle(s, p, *unmapped);
-    for (const Run& run : std::span{runs}.first(count)) {
-      for (std::uint64_t i = 0; i < run.pages; ++i) {
-        const PhysicalAddress page = offset(run.address, i * page_bytes);
-        if (!s.pages.owner_of(page)) continue;  // of the boot package
-        ensure(s.pages.free_run(page, 1).has_value());
-        p.account.credit(1);
-      }
+    for (const PhysicalAddress page : std::span{removed}.first(count)) {
+      if (!s.pages.owner_of(page)) continue;  // of the boot package
+      ensure(s.pages.free_run(page, 1).has_value());
+      p.account.credit(1);
     }
   }
 }

@@ -84,6 +84,7 @@ struct Agent {
   std::uint64_t wait_mask = 0;
 
   // Memory.
+  std::uint32_t image = 0;  ///< index in the boot package
   GuestAddress slot{};
   GuestAddress map_base{};
   rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
