@@ -176,18 +176,19 @@ void activate_stage_one(Context& context) {
 
 VectorScope::VectorScope() {
   if (has(Port::this_core().live, Extended::vectors)) {
+    undo_ = Undo::restore;
     rvm_save_vectors(&saved_);
-  } else {
+  } else if (FeatureTraps{{.raw = cptr_el2::read()}}.has(FeatureTraps::floating_point)) {
+    undo_ = Undo::forbid;
     permit_vectors(true);
+  } else {
+    undo_ = Undo::nothing;  // inside another scope
   }
 }
 
 VectorScope::~VectorScope() {
-  if (has(Port::this_core().live, Extended::vectors)) {
-    rvm_load_vectors(&saved_);
-  } else {
-    permit_vectors(false);
-  }
+  if (undo_ == Undo::restore) rvm_load_vectors(&saved_);
+  if (undo_ == Undo::forbid) permit_vectors(false);
 }
 
 }  // namespace rvm::hal

@@ -25,6 +25,8 @@ struct MonitorControl : Register<MonitorControl, std::uint64_t> {
 /// Two pages, aligned to their size, so that it serves as root in both geometries. Always zero.
 alignas(2 * page_bytes) constinit std::array<std::byte, 2 * page_bytes> empty_tables{};
 
+constinit bool counters_permitted = false;
+
 std::uint64_t physical_size() { return field(id_aa64mmfr0_el1::read(), 0); }
 
 void configure_translation(const TranslationGeometry& geometry) {
@@ -55,7 +57,9 @@ void configure_traps() {
   M monitor = M{}.with(M::trap_exceptions).with(M::trap_debug).with(M::trap_os_lock).with(M::trap_rom);
   const std::uint64_t debug = id_aa64dfr0_el1::read();
   if (const auto pmu = field(debug, 8); pmu != 0 && pmu != 0xf) {
-    monitor = monitor.with(M::trap_counter_control).with(M::trap_counters).with(M::counters, field(pmcr_el0::read(), 11, 5));
+    const std::uint64_t trapped = counters_permitted ? 0 : 1;
+    monitor = monitor.with(M::trap_counter_control, trapped).with(M::trap_counters, trapped)
+                  .with(M::counters, field(pmcr_el0::read(), 11, 5));
   }
   if (field(debug, 32) != 0) monitor = monitor.with(M::trap_profiling);
   if (field(debug, 40) != 0) monitor = monitor.with(M::trap_trace_filter);
@@ -97,6 +101,8 @@ void reset_agent_registers() {
 
 bool has_scalable_matrix() { return field(id_aa64pfr1_el1::read(), 24) != 0; }
 bool has_error_records() { return field(id_aa64pfr0_el1::read(), 28) != 0; }
+
+void permit_counters() { counters_permitted = true; }
 
 std::uint64_t empty_root() { return reinterpret_cast<std::uint64_t>(empty_tables.data()); }
 

@@ -63,6 +63,9 @@ inline constexpr std::uint64_t sctlr_mmu_on = 1;
 /// Sets every control register of the calling core. No agent's state is live afterwards.
 void configure_core(Core& core, const TranslationGeometry& geometry);
 
+/// Lets agents use the performance counters, on cores configured from now on.
+void permit_counters();
+
 /// Root of an empty stage 2, for cores without an agent.
 [[nodiscard]] std::uint64_t empty_root();
 

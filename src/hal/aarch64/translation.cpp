@@ -67,6 +67,11 @@ void Port::zero_page(PhysicalAddress pa) {
   for (std::uint64_t at = pa.value; at < pa.value + page_bytes; at += block) asm volatile("dc zva, %0" : : "r"(at) : "memory");
 }
 
+void Port::permit_performance_counters() {
+  permit_counters();
+  configure_core(this_core(), geometry_);
+}
+
 void Port::force_vmid8() {
   geometry_.vmid_bits = 8;
   configure_core(this_core(), geometry_);

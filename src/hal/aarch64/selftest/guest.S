@@ -21,6 +21,13 @@ guest_\name:
   .balign 4096
   .global guest_code
 guest_code:
+  /* For the kernel: destroys what agents left in some vector registers. */
+  .global clobber_vectors
+clobber_vectors:
+  movi v0.2d, #0
+  movi v31.2d, #0
+  ret
+
   piece call
   mov x1, #42
   report
@@ -95,6 +102,15 @@ guest_code:
   dc cisw, xzr
 
   /* What the first agent leaves in registers, and what the second finds there. */
+  piece unmapped_later        /* 0x3000 is readable until the kernel is asked to take it away */
+  mov x4, #0x3000
+  ldr x2, [x4]
+  mov x0, #0x12
+  hvc #0
+  ldr x2, [x4, #8]
+  mov x1, #0
+  report
+
   piece leave
   mov x2, #0x1234
   fmov d0, x2

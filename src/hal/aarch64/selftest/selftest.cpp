@@ -13,9 +13,10 @@ using namespace rvm::hal;
 #define RVM_GUEST_PIECES(X)                                                                                            \
   X(call) X(clock) X(spin) X(load) X(store) X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint)  \
   X(undefined) X(call_1) X(supervisor) X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave)      \
-  X(find) X(stage_1) X(stage_1_other)
+  X(find) X(unmapped_later) X(stage_1) X(stage_1_other)
 extern "C" {
 extern const std::byte guest_code[];
+void clobber_vectors();
 #define RVM_X(name) extern const std::byte guest_##name[];
 RVM_GUEST_PIECES(RVM_X)
 #undef RVM_X
@@ -56,6 +57,7 @@ const Case cases[] = {
     {"physical timer", guest_timer, Ending::fault, 0, FaultKind::undefined},
     {"feature control", guest_feature, Ending::fault, 0, FaultKind::undefined},
     {"cache by set and way", guest_set_way, Ending::fault, 0, FaultKind::undefined},
+    {"a page that was taken away", guest_unmapped_later, Ending::fault, 0x3008, FaultKind::data_abort},
     {"registers are switched and not leaked", guest_leave, Ending::report, 1, FaultKind::undefined, guest_find},
     {"stage 1 of one agent alone", guest_stage_1, Ending::report, 77, FaultKind::undefined, guest_stage_1_other},
 };
@@ -88,12 +90,16 @@ void map(PhysicalAddress table, GuestAddress ipa, std::uint64_t descriptor) {
   }
 }
 
+constexpr GuestAddress revocable{0x3000};
+
 StageTwoRoot make_partition(std::uint16_t vmid) {
   constexpr std::uint64_t page = 3, normal = 0xf << 2, readable = 1 << 6, writable = 1 << 7, shared = 3 << 8, accessed = 1 << 10;
   constexpr std::uint64_t no_execute = std::uint64_t{1} << 54;
   const StageTwoRoot root{allocate(Port::geometry().root_pages), vmid};
   map(root.table, GuestAddress{0x1000}, Port::to_physical(guest_code).value | page | normal | readable | shared | accessed);
-  map(root.table, GuestAddress{0x2000}, allocate(1).value | page | normal | readable | writable | shared | accessed | no_execute);
+  constexpr std::uint64_t data = page | normal | readable | writable | shared | accessed | no_execute;
+  map(root.table, GuestAddress{0x2000}, allocate(1).value | data);
+  map(root.table, revocable, allocate(1).value | data);
   Port::publish_tables();
   return root;
 }
@@ -189,7 +195,10 @@ Context& start(const BootInformation& boot) {
         Decimal{Port::now().value}, "\n");
   break_kernel({reinterpret_cast<const char*>(boot.boot_package.data()), boot.boot_package.size()});
   for (std::uint16_t i = 0; i < 2; ++i) roots[i] = make_partition(static_cast<std::uint16_t>(i + 1));
-  { const VectorScope scope; }
+  {
+    const VectorScope scope;
+    clobber_vectors();
+  }
   Port::set_timer(Port::now() + Nanoseconds{100'000});
   Port::wait_for_interrupt();
   expect("timer wakes an idle core", Port::acknowledge_interrupt().kind == Interrupt::timer);
@@ -212,6 +221,15 @@ Context& on_hypercall(Context& caller) {
     idle();
   }
   if (caller.reg(0) == 0x10) return end_case(caller, Ending::report, FaultKind::undefined, caller.reg(1));
+  if (caller.reg(0) == 0x12) {
+    map(roots[0].table, revocable, 0);
+    Port::invalidate_page(roots[0], revocable);
+    return caller;
+  }
+  {
+    const VectorScope outer, inner;
+    clobber_vectors();  // must not show in the agent that is left
+  }
   Context& other = contexts[&caller == &contexts[0] ? 1 : 0];
   Port::switch_context(&caller, other, roots[&other == &contexts[0] ? 0 : 1]);
   return other;

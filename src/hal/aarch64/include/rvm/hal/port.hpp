@@ -152,6 +152,10 @@ class Port {
   /// Uses 8-bit VMIDs even where the CPU has 16. Before the first switch_context and before the other cores start.
   static void force_vmid8();
 
+  /// Lets agents use the performance counters, which are not switched between them and count the kernel too: for measuring
+  /// only. Same conditions as force_vmid8.
+  static void permit_performance_counters();
+
   /// Data of the calling core. Only the port uses this.
   [[nodiscard]] static Core& this_core() {
     Core* core = nullptr;

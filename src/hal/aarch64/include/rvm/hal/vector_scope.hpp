@@ -8,7 +8,7 @@ namespace rvm::hal {
 /// While one of these lives, kernel code may use the vector registers. An agent's values that are in them are kept and come
 /// back at the end; values the kernel leaves behind are unreachable, since whoever is given vector registers has all of
 /// them loaded first. Cost: a few instructions, and about 70 more when the current agent has live vector registers.
-/// Not nested; no switch_context or deactivate inside.
+/// May be nested; no switch_context or deactivate inside.
 class VectorScope {
  public:
   [[nodiscard]] VectorScope();
@@ -17,7 +17,9 @@ class VectorScope {
   VectorScope& operator=(const VectorScope&) = delete;
 
  private:
-  VectorRegisters saved_;
+  enum class Undo : std::uint8_t { nothing, forbid, restore };
+  Undo undo_;
+  VectorRegisters saved_;  ///< filled only for Undo::restore
 };
 
 }  // namespace rvm::hal
