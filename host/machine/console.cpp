@@ -18,6 +18,11 @@ std::uint64_t number(const Json& object, const char* key) {
   return it != object.end() && it->is_number_integer() ? it->get<std::uint64_t>() : 0;
 }
 
+bool flag(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_boolean() && it->get<bool>();
+}
+
 std::string text(const Json& object, const char* key) {
   const auto it = object.find(key);
   return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
@@ -45,7 +50,7 @@ SummaryReport summary(const Json& o) {
           .switches = number(o, "switches"), .refused = number(o, "refused"), .faults = number(o, "faults"),
           .vmid_reclaims = number(o, "vmid_reclaims"), .throttled = number(o, "throttled"), .records = number(o, "records"),
           .durable = number(o, "durable"), .tree_size = number(o, "tree_size"), .root = text(o, "root"),
-          .reason = text(o, "reason")};
+          .closed = flag(o, "closed"), .reason = text(o, "reason")};
 }
 
 /// False when the line is not one of the known reports.
@@ -64,6 +69,12 @@ bool take_report(MachineReport& report, std::string_view line) {
                              text(object, "address")});
   } else if (type == "agent") {
     report.agents.push_back(agent(object));
+  } else if (type == "refused") {
+    report.refusal = text(object, "reason");
+  } else if (type == "log_stopped") {
+    report.log_stopped = text(object, "reason");
+  } else if (type == "panic") {
+    report.panicked = true;
   } else if (type == "summary") {
     report.summary = summary(object);
   } else {

@@ -67,7 +67,8 @@ struct SummaryReport {
   std::uint64_t durable = 0;
   std::uint64_t tree_size = 0;
   std::string root;
-  std::string reason;  ///< done, requested, time
+  bool closed = false;  ///< the closing record is on the volume
+  std::string reason;   ///< done, requested, time
 };
 
 /// One line, understood.
@@ -86,6 +87,9 @@ struct MachineReport {
   std::vector<AgentReport> agents;
   std::optional<SummaryReport> summary;
   std::uint64_t durable = 0;
+  std::string refusal;      ///< why the kernel would not start, if so
+  std::string log_stopped;  ///< why the log takes no more records, if so
+  bool panicked = false;    ///< the kernel itself faulted
   std::vector<std::string> last_texts;       ///< the last few `rvm:` lines, and lines of no known form
   std::vector<std::string> malformed;        ///< `rvm#` lines that are not understood
   std::map<std::string, std::vector<std::string>, std::less<>> marked;  ///< agents' `attack:`, `victim:` and `bench:` lines

@@ -73,25 +73,44 @@ class Judge {
       problem(fmt::format("the kernel printed a report that is not understood: {}", line),
               "build the rvm program and the kernel from the same tree: make build");
     }
-    if (report_.summary) {
-      return;
+    if (report_.panicked) {
+      problem("the hypervisor itself faulted" + kernel_lines(), "this is a defect of RVM: keep the volume and report these lines");
+    } else if (!report_.refusal.empty()) {
+      problem(fmt::format("the kernel would not start: {}{}", report_.refusal, kernel_lines()), "the last line above says what to do");
+    } else if (!report_.summary && !s.interrupted && !s.timed_out) {
+      std::string cause = fmt::format("the machine stopped without its closing report: QEMU {}{}", Child::describe(s.status), kernel_lines());
+      const bool locked = s.qemu_errors.contains("lock");  // QEMU: Failed to get "write" lock
+      problem(std::move(cause), locked ? "another machine uses this volume: end it, or name another with --disk"
+                                       : "run it again with --verbose to see every line of the kernel");
     }
-    std::string cause = fmt::format("the machine stopped without its closing report: QEMU {}", Child::describe(s.status));
-    for (const std::string& line : report_.last_texts) {
-      cause += "\n  rvm: " + line;
-    }
-    if (!s.qemu_errors.empty()) {
-      cause += "\n  qemu: " + s.qemu_errors.substr(0, s.qemu_errors.find_last_not_of('\n') + 1);
-    }
-    if (!s.interrupted && !s.timed_out) {
-      problem(std::move(cause), report_.boot ? "run it again with --verbose to see every line of the kernel"
-                                             : "see the message above; --verbose shows every line of the kernel");
+    if (!report_.log_stopped.empty()) {
+      problem(fmt::format("the log volume takes no more records: {}", report_.log_stopped),
+              "free some space where it lies, or begin a larger one (--disk NEW --disk-size 256M)", ExitCode::environment);
     }
   }
 
+  /// What the kernel and QEMU said last, each on a line.
+  std::string kernel_lines() const {
+    std::string text;
+    for (const std::string& line : report_.last_texts) {
+      text += "\n  rvm: " + line;
+    }
+    const std::string& errors = facts_.session.qemu_errors;
+    if (!errors.empty()) {
+      text += "\n  qemu: " + errors.substr(0, errors.find_last_not_of('\n') + 1);
+    }
+    return text;
+  }
+
+  /// An agent that was spawned later may carry the same name; the manifest's own has the lowest id.
   const AgentReport* report_of(const SwarmAgent& agent) const {
-    const auto it = std::ranges::find(report_.agents, agent.name, &AgentReport::name);
-    return it == report_.agents.end() ? nullptr : &*it;
+    const AgentReport* found = nullptr;
+    for (const AgentReport& r : report_.agents) {
+      if (r.name == agent.name && (found == nullptr || r.id < found->id)) {
+        found = &r;
+      }
+    }
+    return found;
   }
 
   const FaultReport* fault_of(const AgentReport& agent) const {
