@@ -41,8 +41,10 @@ TEST_CASE("HMAC-SHA-256: Wycheproof") {
       const auto tag_bytes = group.at("tagSize").get<std::size_t>() / 8;
       for (const auto& test : group.at("tests")) {
         CAPTURE(test.at("tcId").get<int>());
-        const Digest mac = HmacKey{unhex(test.at("key").get<std::string>())}.mac(unhex(test.at("msg").get<std::string>()));
-        const bool equal = equal_constant_time(std::span{mac}.first(tag_bytes), unhex(test.at("tag").get<std::string>()));
+        const Digest mac =
+            HmacKey{unhex(test.at("key").get<std::string>())}.mac(unhex(test.at("msg").get<std::string>()));
+        const bool equal =
+            equal_constant_time(std::span{mac}.first(tag_bytes), unhex(test.at("tag").get<std::string>()));
         CHECK(equal == (test.at("result") == "valid"));
         ++run;
       }
@@ -60,8 +62,9 @@ TEST_CASE("HKDF-SHA-256: Wycheproof") {
       for (const auto& test : group.at("tests")) {
         CAPTURE(test.at("tcId").get<int>());
         std::vector<std::byte> output(test.at("size").get<std::size_t>());
-        const auto status = hkdf_sha256(unhex(test.at("ikm").get<std::string>()), unhex(test.at("salt").get<std::string>()),
-                                        unhex(test.at("info").get<std::string>()), output);
+        const auto status =
+            hkdf_sha256(unhex(test.at("ikm").get<std::string>()), unhex(test.at("salt").get<std::string>()),
+                        unhex(test.at("info").get<std::string>()), output);
         CHECK(status.has_value() == (test.at("result") == "valid"));
         if (status) CHECK(hex(output) == test.at("okm").get<std::string>());
         ++run;

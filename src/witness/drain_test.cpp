@@ -158,7 +158,8 @@ TEST_CASE("drain: devices that cannot be used, each with its own error, and none
   const auto damaged = disk.content;
   CHECK(Boot{}.resume.error() == VolumeError::damaged);
   CHECK(disk.content == damaged);
-  for (auto error : {VolumeError::no_device, VolumeError::full, VolumeError::uncommitted}) CHECK(describe(error).size() > 10);
+  for (auto error : {VolumeError::no_device, VolumeError::full, VolumeError::uncommitted})
+    CHECK(describe(error).size() > 10);
 }
 
 TEST_CASE("drain: one damaged superblock is repaired from the other, and no record is lost") {
@@ -298,8 +299,8 @@ TEST_CASE("drain: power cuts at random steps") {
       if (boot.drain.state() == DrainState::full) break;
     }
   }
-  MESSAGE(steps << " steps, " << boots << " boots, " << torn << " torn tails, " << recovered << " records beyond the superblock, "
-                << repaired << " superblocks repaired");
+  MESSAGE(steps << " steps, " << boots << " boots, " << torn << " torn tails, " << recovered
+                << " records beyond the superblock, " << repaired << " superblocks repaired");
   CHECK(torn > 0);
   CHECK(recovered > 0);
   CHECK(repaired > 0);
@@ -322,7 +323,8 @@ TEST_CASE("drain: power cut at each request of format, recovery, drain and close
         Drain<CuttingDevice> drain;
         bool closed = false;
         try {
-          const auto resume = drain.load(keys, std::span<std::byte, staging_bytes>{staging}, test::text("cuts"), sealer);
+          const auto resume =
+              drain.load(keys, std::span<std::byte, staging_bytes>{staging}, test::text("cuts"), sealer);
           REQUIRE(resume);
           REQUIRE(resume->next_sequence >= reported);
           REQUIRE(ring.init(slots, resume->next_sequence));

@@ -40,7 +40,8 @@ void Ring::publish_limits() {
 
 std::size_t Ring::free_slots(Lane lane) const {
   const Count reserved = reserved_.load(std::memory_order_relaxed);
-  const auto room = static_cast<SignedCount>(limit_[static_cast<std::size_t>(lane)].load(std::memory_order_relaxed) - reserved);
+  const auto room =
+      static_cast<SignedCount>(limit_[static_cast<std::size_t>(lane)].load(std::memory_order_relaxed) - reserved);
   return room > 0 ? static_cast<std::size_t>(room) : 0;
 }
 

@@ -16,7 +16,14 @@ using namespace rvm::witness;
 namespace {
 
 Fields fields(std::uint64_t n) {
-  return {.kind = Kind::ipc_send, .tier = 2, .flags = 3, .actor = PartitionId{4}, .target = 5, .capability_hash = 6, .payload = n, .aux = ~n};
+  return {.kind = Kind::ipc_send,
+          .tier = 2,
+          .flags = 3,
+          .actor = PartitionId{4},
+          .target = 5,
+          .capability_hash = 6,
+          .payload = n,
+          .aux = ~n};
 }
 
 }  // namespace
@@ -192,7 +199,11 @@ TEST_CASE("ring: several cores emit while one seals and drains; every record app
   for (unsigned core = 0; core < cores; ++core) {
     threads.emplace_back([&ring, core] {
       for (std::uint64_t i = 0; i < per_core;) {
-        const Fields f{.kind = Kind::ipc_send, .actor = PartitionId{core}, .target = static_cast<std::uint32_t>(i), .payload = i, .aux = ~i};
+        const Fields f{.kind = Kind::ipc_send,
+                       .actor = PartitionId{core},
+                       .target = static_cast<std::uint32_t>(i),
+                       .payload = i,
+                       .aux = ~i};
         if (ring.emit(core == 0 ? Lane::reserved : Lane::ordinary, f, Nanoseconds{i})) {
           ++i;
         } else {
@@ -212,7 +223,8 @@ TEST_CASE("ring: several cores emit while one seals and drains; every record app
       continue;
     }
     const std::uint64_t n = seen.at(record->actor_partition)++;
-    right = right && record->sequence == next && record->payload == n && record->aux == ~n && record->target_object == n;
+    right =
+        right && record->sequence == next && record->payload == n && record->aux == ~n && record->target_object == n;
     record->prev_hash = next;  // the sealer writes too
     ring.mark_sealed(++next);
     if (next % 16 == 0) ring.mark_durable(next);

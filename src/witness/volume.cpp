@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t digested_bytes = offsetof(SuperblockSector, digest);
 constexpr std::size_t authenticated_bytes = offsetof(SuperblockSector, mac);
-static_assert(offsetof(FrontierSector, digest) == digested_bytes && offsetof(FrontierSector, mac) == authenticated_bytes);
+static_assert(offsetof(FrontierSector, digest) == digested_bytes &&
+              offsetof(FrontierSector, mac) == authenticated_bytes);
 
 template <typename Sector>
 Sector load(std::span<const std::byte, sector_bytes> bytes) {
@@ -40,7 +41,8 @@ bool digest_holds(std::span<const std::byte, sector_bytes> bytes) {
 }
 
 bool mac_holds(const Keys* keys, std::uint64_t index, std::span<const std::byte, sector_bytes> bytes) {
-  return keys == nullptr || crypto::equal_constant_time(sector_mac(*keys, index, bytes), bytes.last<crypto::digest_bytes>());
+  return keys == nullptr ||
+         crypto::equal_constant_time(sector_mac(*keys, index, bytes), bytes.last<crypto::digest_bytes>());
 }
 
 std::span<const std::byte, sector_bytes> sector_of(std::span<const std::byte, superblock_bytes> image, std::size_t i) {
@@ -210,30 +212,48 @@ SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead
 
 std::string_view describe(SegmentProblem problem) {
   switch (problem) {
-    case SegmentProblem::none: return "no problem";
-    case SegmentProblem::bad_magic: return "no segment header";
-    case SegmentProblem::bad_length: return "impossible record count or length";
-    case SegmentProblem::bad_flags: return "flags that version 1 does not have";
-    case SegmentProblem::other_volume: return "segment of another volume";
-    case SegmentProblem::wrong_sequence: return "first sequence number does not follow";
-    case SegmentProblem::digest_mismatch: return "segment digest does not match its contents and predecessor";
-    case SegmentProblem::padding_not_zero: return "padding is not zero";
+    case SegmentProblem::none:
+      return "no problem";
+    case SegmentProblem::bad_magic:
+      return "no segment header";
+    case SegmentProblem::bad_length:
+      return "impossible record count or length";
+    case SegmentProblem::bad_flags:
+      return "flags that version 1 does not have";
+    case SegmentProblem::other_volume:
+      return "segment of another volume";
+    case SegmentProblem::wrong_sequence:
+      return "first sequence number does not follow";
+    case SegmentProblem::digest_mismatch:
+      return "segment digest does not match its contents and predecessor";
+    case SegmentProblem::padding_not_zero:
+      return "padding is not zero";
   }
   return "unknown";
 }
 
 std::string_view describe(VolumeError error) {
   switch (error) {
-    case VolumeError::no_device: return "there is no block device for the witness log";
-    case VolumeError::too_small: return "the log device is too small; it needs at least 68 KiB";
-    case VolumeError::foreign: return "the log device holds something that is not a witness log; give an empty one";
-    case VolumeError::wrong_key: return "the witness log was written under another device key; use that key or a new disk";
-    case VolumeError::unsupported_version: return "the witness log has a format version that this kernel does not know";
-    case VolumeError::damaged: return "the witness log is damaged; run `rvm witness verify` on it, or use a new disk";
-    case VolumeError::shrunk: return "the log device is smaller than when the witness log was written";
-    case VolumeError::device_failed: return "the log device keeps failing";
-    case VolumeError::full: return "the log device is full; export the witness log and use a larger disk";
-    case VolumeError::uncommitted: return "a witness record was reserved and never committed";
+    case VolumeError::no_device:
+      return "there is no block device for the witness log";
+    case VolumeError::too_small:
+      return "the log device is too small; it needs at least 68 KiB";
+    case VolumeError::foreign:
+      return "the log device holds something that is not a witness log; give an empty one";
+    case VolumeError::wrong_key:
+      return "the witness log was written under another device key; use that key or a new disk";
+    case VolumeError::unsupported_version:
+      return "the witness log has a format version that this kernel does not know";
+    case VolumeError::damaged:
+      return "the witness log is damaged; run `rvm witness verify` on it, or use a new disk";
+    case VolumeError::shrunk:
+      return "the log device is smaller than when the witness log was written";
+    case VolumeError::device_failed:
+      return "the log device keeps failing";
+    case VolumeError::full:
+      return "the log device is full; export the witness log and use a larger disk";
+    case VolumeError::uncommitted:
+      return "a witness record was reserved and never committed";
   }
   return "unknown";
 }

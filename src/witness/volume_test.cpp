@@ -109,7 +109,9 @@ TEST_CASE("superblock: every mixture of the sectors of two generations is one of
     for (unsigned choice = 0; choice < 256; ++choice) {
       Image mixed = old_image;
       for (std::size_t s = 0; s < superblock_sectors; ++s) {
-        if ((choice >> s & 1) != 0) std::copy_n(new_image.begin() + static_cast<std::ptrdiff_t>(s * sector_bytes), sector_bytes, mixed.begin() + static_cast<std::ptrdiff_t>(s * sector_bytes));
+        if ((choice >> s & 1) != 0)
+          std::copy_n(new_image.begin() + static_cast<std::ptrdiff_t>(s * sector_bytes), sector_bytes,
+                      mixed.begin() + static_cast<std::ptrdiff_t>(s * sector_bytes));
       }
       Sample read;
       const SuperblockCondition expected =
@@ -124,9 +126,11 @@ TEST_CASE("segment: what is encoded is decoded; any flipped byte is a problem") 
   const VolumeHead head = sample(9, 1).head;
   for (std::size_t records : {1u, 6u, 7u, 8u, 13u}) {
     std::vector<std::byte> bytes(segment_extent(records));
-    for (std::size_t i = segment_header_bytes; i < segment_header_bytes + records * record_bytes; ++i) bytes[i] = static_cast<std::byte>(random());
-    const crypto::Digest digest = encode_segment_header(head, std::span{bytes}.subspan(segment_header_bytes).first(records * record_bytes),
-                                                        std::span{bytes}.first<segment_header_bytes>());
+    for (std::size_t i = segment_header_bytes; i < segment_header_bytes + records * record_bytes; ++i)
+      bytes[i] = static_cast<std::byte>(random());
+    const crypto::Digest digest =
+        encode_segment_header(head, std::span{bytes}.subspan(segment_header_bytes).first(records * record_bytes),
+                              std::span{bytes}.first<segment_header_bytes>());
     const SegmentReading reading = decode_segment(bytes, head);
     CHECK(reading.problem == SegmentProblem::none);
     CHECK(reading.records == records);
@@ -171,7 +175,8 @@ TEST_CASE("superblock and segment: random bytes behind right magic numbers") {
     REQUIRE(decode_segment(std::span{bytes}.first(size), head).problem != SegmentProblem::none);
     std::memcpy(bytes.data(), superblock_magic.data(), superblock_magic.size());
     Sample read;
-    REQUIRE(decode_superblock(std::span{bytes}.first<superblock_bytes>(), 0, round % 3 == 0 ? nullptr : &keys, read.head, read.tree).condition !=
-            SuperblockCondition::valid);
+    REQUIRE(decode_superblock(std::span{bytes}.first<superblock_bytes>(), 0, round % 3 == 0 ? nullptr : &keys,
+                              read.head, read.tree)
+                .condition != SuperblockCondition::valid);
   }
 }

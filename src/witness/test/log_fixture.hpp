@@ -60,11 +60,15 @@ class Disk {
       return hal::BlockStatus::failed;
     }
     switch (request.kind) {
-      case Request::Kind::read: std::memcpy(request.memory, content.data() + request.position, request.bytes); break;
+      case Request::Kind::read:
+        std::memcpy(request.memory, content.data() + request.position, request.bytes);
+        break;
       case Request::Kind::write:
         for (std::size_t at = 0; at < request.bytes; at += sector_bytes) write_sector(request, at);
         break;
-      case Request::Kind::flush: stable_.clear(); break;
+      case Request::Kind::flush:
+        stable_.clear();
+        break;
     }
     return hal::BlockStatus::done;
   }
@@ -140,12 +144,20 @@ class Boot {
     const std::uint64_t n = ring.reserved();
     return ring
         .emit(Lane::reserved,
-              {.kind = kind, .tier = 1, .flags = static_cast<std::uint16_t>(n), .actor = PartitionId{static_cast<std::uint32_t>(1 + n % 5)},
-               .target = static_cast<std::uint32_t>(n * 3), .capability_hash = 0x1234, .payload = n * n, .aux = ~n},
+              {.kind = kind,
+               .tier = 1,
+               .flags = static_cast<std::uint16_t>(n),
+               .actor = PartitionId{static_cast<std::uint32_t>(1 + n % 5)},
+               .target = static_cast<std::uint32_t>(n * 3),
+               .capability_hash = 0x1234,
+               .payload = n * n,
+               .aux = ~n},
               Nanoseconds{1000 + n})
         .has_value();
   }
-  bool emit_tree_head(bool closing) { return ring.emit(Lane::reserved, sealer.tree_head(closing), Nanoseconds{5000}).has_value(); }
+  bool emit_tree_head(bool closing) {
+    return ring.emit(Lane::reserved, sealer.tree_head(closing), Nanoseconds{5000}).has_value();
+  }
 
   /// What the kernel does at an orderly shutdown.
   std::expected<void, VolumeError> shut_down() {

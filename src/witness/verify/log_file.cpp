@@ -22,7 +22,7 @@ std::expected<LogFile, std::string> LogFile::open(const std::filesystem::path& p
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return error(std::strerror(errno));
   LogFile file{descriptor, 0};
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0) return error(std::strerror(errno));
   if (S_ISDIR(status.st_mode)) return error("is a folder, not a log");
   const off_t end = ::lseek(descriptor, 0, SEEK_END);
@@ -35,14 +35,17 @@ std::expected<LogFile, std::string> LogFile::open(const std::filesystem::path& p
     std::memcpy(magic.data(), sector.data(), magic.size());
     // Digests too, so that a flipped byte of the magic number does not turn a volume into bare records.
     const auto digest = crypto::sha256(std::span{sector}.first<offsetof(SuperblockSector, digest)>());
-    const bool whole = std::ranges::equal(digest, std::span{sector}.subspan<offsetof(SuperblockSector, digest), crypto::digest_bytes>());
+    const bool whole = std::ranges::equal(
+        digest, std::span{sector}.subspan<offsetof(SuperblockSector, digest), crypto::digest_bytes>());
     file.looks_like_volume_ = file.looks_like_volume_ || magic == superblock_magic || whole;
   }
   return file;
 }
 
 LogFile::LogFile(LogFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(other.bytes_), looks_like_volume_(other.looks_like_volume_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      bytes_(other.bytes_),
+      looks_like_volume_(other.looks_like_volume_) {}
 
 LogFile::~LogFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -72,7 +75,8 @@ std::uint64_t LogFile::first_nonzero(std::uint64_t from, std::uint64_t to) const
   if (from >= to) return to;
   std::vector<std::byte> chunk(std::min<std::uint64_t>(to - from, 1 << 18));
   for (std::uint64_t at = next_data(from); at < to; at = next_data(at)) {
-    const std::size_t n = read(at, std::span{chunk}.first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), to - at))));
+    const std::size_t n =
+        read(at, std::span{chunk}.first(static_cast<std::size_t>(std::min<std::uint64_t>(chunk.size(), to - at))));
     if (n == 0) break;
     if (!all_zero(std::span{chunk}.first(n))) {
       const auto found = std::ranges::find_if(chunk, [](std::byte b) { return b != std::byte{0}; });

@@ -33,7 +33,8 @@ bool visit_all(std::span<const std::byte> records, std::uint64_t position, const
 
 std::expected<std::uint64_t, std::string> visit_volume(const LogFile& file, const Visit& visit) {
   const Superblocks blocks = read_superblocks(file, nullptr);
-  if (!blocks.newest) return std::unexpected{std::string{"neither superblock of the volume is readable; run `rvm witness verify`"}};
+  if (!blocks.newest)
+    return std::unexpected{std::string{"neither superblock of the volume is readable; run `rvm witness verify`"}};
   const VolumeHead& newest = blocks.heads[*blocks.newest];
   VolumeHead at = newest;
   at.records = 0;
@@ -43,11 +44,12 @@ std::expected<std::uint64_t, std::string> visit_volume(const LogFile& file, cons
   for (;;) {
     const bool counted = at.append < newest.append;
     if (!counted && newest.state == VolumeState::closed) return visited;
-    const SegmentBytes segment = read_segment(file, at, counted ? newest.append : std::min(file.bytes(), newest.capacity));
+    const SegmentBytes segment =
+        read_segment(file, at, counted ? newest.append : std::min(file.bytes(), newest.capacity));
     if (segment.reading.problem != SegmentProblem::none) {
       if (!counted) return visited;
-      return std::unexpected{"record " + std::to_string(at.records) + ": " + std::string{describe(segment.reading.problem)} +
-                             "; run `rvm witness verify`"};
+      return std::unexpected{"record " + std::to_string(at.records) + ": " +
+                             std::string{describe(segment.reading.problem)} + "; run `rvm witness verify`"};
     }
     const auto records = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.records * record_bytes);
     if (!visit_all(records, at.append + segment_header_bytes, visit, visited)) return visited;

@@ -16,11 +16,12 @@ TEST_CASE("query: records of a volume and of its export are the same, in order, 
   raw_file.replace(export_raw(volume));
   for (const TemporaryFile* file : {&volume_file, &raw_file}) {
     std::uint64_t next = 0;
-    const auto visited = for_each_record(LogFile::open(file->path()).value(), [&next](const Record& record, std::uint64_t) {
-      return record.sequence == next++;
-    });
+    const auto visited =
+        for_each_record(LogFile::open(file->path()).value(),
+                        [&next](const Record& record, std::uint64_t) { return record.sequence == next++; });
     CHECK(visited == sample_records);
-    CHECK(for_each_record(LogFile::open(file->path()).value(), [](const Record& r, std::uint64_t) { return r.sequence < 4; }) == 5);
+    CHECK(for_each_record(LogFile::open(file->path()).value(),
+                          [](const Record& r, std::uint64_t) { return r.sequence < 4; }) == 5);
   }
 }
 

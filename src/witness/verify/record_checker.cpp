@@ -5,7 +5,8 @@
 
 namespace rvm::witness {
 
-void RecordChecker::problem(std::optional<std::uint64_t> sequence, std::uint64_t offset, std::string what, std::string why) {
+void RecordChecker::problem(std::optional<std::uint64_t> sequence, std::uint64_t offset, std::string what,
+                            std::string why) {
   ++report_.problem_count;
   if (report_.problems.size() < options_.problems_max) {
     report_.problems.push_back({sequence, offset, std::move(what), std::move(why)});
@@ -30,7 +31,8 @@ void RecordChecker::check(const Record& record, std::uint64_t offset) {
   if (record.action_kind == Kind::tree_head) check_tree_head(record, offset);
   if (record.action_kind == Kind::boot_attestation) ++report_.boots;
   if (!damaged_ && describe(record.action_kind) == nullptr) {
-    record_problem(expected_ - 1, offset, fmt::format("unknown kind 0x{:02x}", static_cast<unsigned>(record.action_kind)));
+    record_problem(expected_ - 1, offset,
+                   fmt::format("unknown kind 0x{:02x}", static_cast<unsigned>(record.action_kind)));
   }
   closed_ = record.action_kind == Kind::tree_head && (record.flags & tree_head_closing) != 0;
 
@@ -119,7 +121,8 @@ void RecordChecker::check_tree_head(const Record& record, std::uint64_t offset) 
 void RecordChecker::check_anchor(std::uint64_t offset) {
   if (!options_.anchor || tree_.size() != options_.anchor->size) return;
   if (tree_.root() != options_.anchor->root) {
-    record_problem(expected_ - 1, offset, fmt::format("the first {} records are not those that are known", tree_.size()));
+    record_problem(expected_ - 1, offset,
+                   fmt::format("the first {} records are not those that are known", tree_.size()));
   }
 }
 
@@ -134,7 +137,8 @@ void RecordChecker::finish(std::uint64_t log_end, bool must_be_closed, const std
     report_.notes.emplace_back("no MAC at all matches: this is probably not the device key of this log");
   }
   if (options_.anchor && tree_.size() < options_.anchor->size) {
-    record_problem(expected_, log_end, fmt::format("the log was cut: it is known to have had {} records", options_.anchor->size));
+    record_problem(expected_, log_end,
+                   fmt::format("the log was cut: it is known to have had {} records", options_.anchor->size));
   }
   if (must_be_closed && !closed_) {
     record_problem(expected_, log_end, "missing: the log does not end in a closing TreeHead, so its tail was cut off");

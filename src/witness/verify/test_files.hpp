@@ -36,7 +36,9 @@ class TemporaryFile {
     put(0, bytes);
   }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] VerifyReport verify(const VerifyOptions& options) const { return witness::verify(LogFile::open(path_).value(), options); }
+  [[nodiscard]] VerifyReport verify(const VerifyOptions& options) const {
+    return witness::verify(LogFile::open(path_).value(), options);
+  }
 
  private:
   int descriptor_;

@@ -33,7 +33,8 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
     at += got;
   }
   if (file.bytes() != at) {
-    checker.record_problem(checker.expected(), at, fmt::format("incomplete: the file ends after {} of its 64 bytes", file.bytes() - at));
+    checker.record_problem(checker.expected(), at,
+                           fmt::format("incomplete: the file ends after {} of its 64 bytes", file.bytes() - at));
   }
   const bool tail_checked = !options.allow_open && file.bytes() == at;
   checker.finish(at, tail_checked);
@@ -42,7 +43,8 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
   report.durable = report.records;
   report.ok = report.problem_count == 0;
   if (options.keys == nullptr) {
-    report.notes.emplace_back("no key: the chain was checked, MACs were not; the last record's own contents are unprotected");
+    report.notes.emplace_back(
+        "no key: the chain was checked, MACs were not; the last record's own contents are unprotected");
   }
   return report;
 }

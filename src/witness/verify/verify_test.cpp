@@ -77,13 +77,18 @@ TEST_CASE("verify: every single changed byte of a raw log is reported with the n
     // Without the key all but the last record are protected by the chain; of the last, timestamp and MAC are not.
     const VerifyReport unauthenticated = file.verify(without_key);
     const std::size_t in_last = i - (raw.size() - record_bytes);
-    const bool unprotected = i >= raw.size() - record_bytes && ((in_last >= 8 && in_last < 16) || (in_last >= 48 && in_last < 56));
+    const bool unprotected =
+        i >= raw.size() - record_bytes && ((in_last >= 8 && in_last < 16) || (in_last >= 48 && in_last < 56));
     REQUIRE(unauthenticated.ok == unprotected);
     if (!unprotected) {
       const std::uint64_t named = unauthenticated.problems.at(0).sequence.value();
-      const bool last_link = i >= raw.size() - record_bytes && in_last >= 40 && in_last < 48;  // no third record to decide
-      const bool no_longer_closing = i >= raw.size() - record_bytes && (in_last == 16 || in_last == 18);  // one after it is missed
-      REQUIRE(named == (last_link ? i / record_bytes - 1 : no_longer_closing ? i / record_bytes + 1 : i / record_bytes));
+      const bool last_link =
+          i >= raw.size() - record_bytes && in_last >= 40 && in_last < 48;  // no third record to decide
+      const bool no_longer_closing =
+          i >= raw.size() - record_bytes && (in_last == 16 || in_last == 18);  // one after it is missed
+      REQUIRE(named == (last_link           ? i / record_bytes - 1
+                        : no_longer_closing ? i / record_bytes + 1
+                                            : i / record_bytes));
     }
     file.put(i, {&raw[i], 1});
   }
@@ -145,12 +150,14 @@ TEST_CASE("verify: cut, dropped, repeated and exchanged records of a raw log") {
       file.replace(without_records(raw, i, 1));
       REQUIRE(file.verify(*options).problems.at(0).sequence == i);
       auto repeated = raw;
-      repeated.insert(repeated.begin() + static_cast<std::ptrdiff_t>(i * record_bytes), raw.begin() + static_cast<std::ptrdiff_t>(i * record_bytes),
+      repeated.insert(repeated.begin() + static_cast<std::ptrdiff_t>(i * record_bytes),
+                      raw.begin() + static_cast<std::ptrdiff_t>(i * record_bytes),
                       raw.begin() + static_cast<std::ptrdiff_t>((i + 1) * record_bytes));
       file.replace(repeated);
       REQUIRE(file.verify(*options).problems.at(0).sequence == i + 1);
       auto exchanged = raw;
-      std::swap_ranges(exchanged.begin() + static_cast<std::ptrdiff_t>(i * record_bytes), exchanged.begin() + static_cast<std::ptrdiff_t>((i + 1) * record_bytes),
+      std::swap_ranges(exchanged.begin() + static_cast<std::ptrdiff_t>(i * record_bytes),
+                       exchanged.begin() + static_cast<std::ptrdiff_t>((i + 1) * record_bytes),
                        exchanged.begin() + static_cast<std::ptrdiff_t>((i + 1) * record_bytes));
       file.replace(exchanged);
       REQUIRE(file.verify(*options).problems.at(0).sequence == i);
@@ -199,12 +206,14 @@ TEST_CASE("verify: cut, dropped, repeated and exchanged segments of a volume, an
   for (std::size_t at = data_start; at < end; at += sector_bytes) {
     CAPTURE(at);
     auto changed = volume;
-    std::fill(changed.begin() + static_cast<std::ptrdiff_t>(at), changed.begin() + static_cast<std::ptrdiff_t>(end), std::byte{0});
+    std::fill(changed.begin() + static_cast<std::ptrdiff_t>(at), changed.begin() + static_cast<std::ptrdiff_t>(end),
+              std::byte{0});
     file.replace(changed);
     REQUIRE_FALSE(file.verify(with_key).ok);
     REQUIRE(file.verify(with_key).problems.at(0).sequence.has_value());
     changed = volume;  // one sector taken out, the rest moved up
-    std::copy(changed.begin() + static_cast<std::ptrdiff_t>(at + sector_bytes), changed.end(), changed.begin() + static_cast<std::ptrdiff_t>(at));
+    std::copy(changed.begin() + static_cast<std::ptrdiff_t>(at + sector_bytes), changed.end(),
+              changed.begin() + static_cast<std::ptrdiff_t>(at));
     file.replace(changed);
     REQUIRE_FALSE(file.verify(with_key).ok);
     changed = volume;  // one sector repeated
@@ -213,7 +222,8 @@ TEST_CASE("verify: cut, dropped, repeated and exchanged segments of a volume, an
     REQUIRE_FALSE(file.verify(with_key).ok);
     if (at + 2 * sector_bytes <= end) {
       changed = volume;
-      std::swap_ranges(changed.begin() + static_cast<std::ptrdiff_t>(at), changed.begin() + static_cast<std::ptrdiff_t>(at + sector_bytes),
+      std::swap_ranges(changed.begin() + static_cast<std::ptrdiff_t>(at),
+                       changed.begin() + static_cast<std::ptrdiff_t>(at + sector_bytes),
                        changed.begin() + static_cast<std::ptrdiff_t>(at + sector_bytes));
       file.replace(changed);
       REQUIRE_FALSE(file.verify(with_key).ok);

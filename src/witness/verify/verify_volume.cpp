@@ -15,13 +15,20 @@ namespace {
 
 std::string_view describe(SuperblockCondition condition) {
   switch (condition) {
-    case SuperblockCondition::valid: return "valid";
-    case SuperblockCondition::blank: return "blank";
-    case SuperblockCondition::torn: return "half written: power was cut, or it was altered";
-    case SuperblockCondition::damaged: return "damaged: digest or MAC does not match";
-    case SuperblockCondition::wrong_key: return "written under another device key";
-    case SuperblockCondition::unsupported: return "of a format version that is not known";
-    case SuperblockCondition::foreign: return "not a superblock: the magic number is missing";
+    case SuperblockCondition::valid:
+      return "valid";
+    case SuperblockCondition::blank:
+      return "blank";
+    case SuperblockCondition::torn:
+      return "half written: power was cut, or it was altered";
+    case SuperblockCondition::damaged:
+      return "damaged: digest or MAC does not match";
+    case SuperblockCondition::wrong_key:
+      return "written under another device key";
+    case SuperblockCondition::unsupported:
+      return "of a format version that is not known";
+    case SuperblockCondition::foreign:
+      return "not a superblock: the magic number is missing";
   }
   return "unknown";
 }
@@ -39,7 +46,8 @@ class VolumeVerifier {
       walk_counted();
       walk_beyond();
     }
-    if (options_.keys == nullptr) report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
+    if (options_.keys == nullptr)
+      report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
     drop_consequences();
     report_.ok = report_.problem_count == 0;
     return std::move(report_);
@@ -61,8 +69,8 @@ class VolumeVerifier {
   VerifyReport report_;
   RecordChecker checker_;
   Superblocks blocks_;
-  VolumeHead newest_;  // the superblock in force
-  VolumeHead at_;      // where the walk is
+  VolumeHead newest_;                           // the superblock in force
+  VolumeHead at_;                               // where the walk is
   std::optional<crypto::Digest> stored_chain_;  // after a segment with a wrong digest: the digest that it states
   struct SuspectSegment {
     std::uint64_t first, count, offset;
@@ -74,7 +82,8 @@ class VolumeVerifier {
 bool VolumeVerifier::check_superblocks() {
   if (!blocks_.newest) {
     for (unsigned slot = 0; slot < 2; ++slot) {
-      checker_.problem({}, slot * superblock_bytes, fmt::format("superblock {}", slot), std::string{describe(blocks_.readings[slot].condition)});
+      checker_.problem({}, slot * superblock_bytes, fmt::format("superblock {}", slot),
+                       std::string{describe(blocks_.readings[slot].condition)});
     }
     return false;
   }
@@ -90,7 +99,8 @@ bool VolumeVerifier::check_superblocks() {
   if (reading.condition == SuperblockCondition::valid) {
     if (blocks_.heads[other].generation + 1 != newest_.generation) {
       checker_.problem({}, offset, what,
-                       fmt::format("generation {} does not precede {}: replaced by an old copy", blocks_.heads[other].generation, newest_.generation));
+                       fmt::format("generation {} does not precede {}: replaced by an old copy",
+                                   blocks_.heads[other].generation, newest_.generation));
     }
   } else if (open && reading.condition == SuperblockCondition::torn) {
     report_.notes.push_back(what + " was being written when power was cut; the next boot repairs it");
@@ -98,7 +108,8 @@ bool VolumeVerifier::check_superblocks() {
     checker_.problem({}, offset, what, std::string{describe(reading.condition)});
   }
   if (file_.bytes() < newest_.capacity) {
-    checker_.problem({}, file_.bytes(), "volume", fmt::format("the file ends at {} bytes, the volume has {}", file_.bytes(), newest_.capacity));
+    checker_.problem({}, file_.bytes(), "volume",
+                     fmt::format("the file ends at {} bytes, the volume has {}", file_.bytes(), newest_.capacity));
   }
   at_ = newest_;
   at_.records = 0;
@@ -124,7 +135,8 @@ void VolumeVerifier::walk_counted() {
     if (problem != SegmentProblem::none) {
       const bool framing_lost = problem == SegmentProblem::bad_magic || problem == SegmentProblem::bad_length;
       if (framing_lost && !find_lost_extent(segment)) {
-        segment_problem(at_.records, newest_.records - std::min(newest_.records, at_.records), std::string{describe(problem)});
+        segment_problem(at_.records, newest_.records - std::min(newest_.records, at_.records),
+                        std::string{describe(problem)});
         report_.notes.push_back(fmt::format("the segments from byte {} on could not be followed", at_.append));
         break;
       }
@@ -152,10 +164,12 @@ bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
     } else {
       SegmentHeader header;
       std::memcpy(&header, segment.bytes.data() + at, sizeof(header));
-      if (header.magic != segment_magic || !std::ranges::equal(header.volume, std::span{newest_.volume_id}.first<8>())) continue;
+      if (header.magic != segment_magic || !std::ranges::equal(header.volume, std::span{newest_.volume_id}.first<8>()))
+        continue;
       records = header.first_sequence - at_.records;
     }
-    if (records == 0 || records > segment_records_max || segment_extent(static_cast<std::size_t>(records)) != at) continue;
+    if (records == 0 || records > segment_records_max || segment_extent(static_cast<std::size_t>(records)) != at)
+      continue;
     segment.reading.records = static_cast<std::uint32_t>(records);
     segment.reading.extent = at;
     segment.reading.digest = {};
@@ -181,7 +195,8 @@ void VolumeVerifier::compare_with_superblock() {
   const bool sound = report_.problem_count == 0 && !checker_.any_damaged();
   if (!sound) return;
   const auto differs = [this](std::string_view what) {
-    checker_.record_problem(checker_.count(), at_.append, fmt::format("the records before it do not give the superblock's {}", what));
+    checker_.record_problem(checker_.count(), at_.append,
+                            fmt::format("the records before it do not give the superblock's {}", what));
   };
   if (at_.records != newest_.records || at_.append != newest_.append) return differs("record count");
   if (at_.segments != newest_.segments) return differs("segment count");
@@ -196,12 +211,16 @@ void VolumeVerifier::compare_with_superblock() {
 // The older superblock must describe a point that the log passed through.
 void VolumeVerifier::check_older_superblock() {
   const unsigned other = 1 - *blocks_.newest;
-  if (blocks_.readings[other].condition != SuperblockCondition::valid || report_.problem_count != 0 || checker_.any_damaged()) return;
+  if (blocks_.readings[other].condition != SuperblockCondition::valid || report_.problem_count != 0 ||
+      checker_.any_damaged())
+    return;
   const VolumeHead& older = blocks_.heads[other];
   if (older.append != at_.append) return;
   const bool same = older.records == at_.records && older.chain == at_.chain && older.volume_id == at_.volume_id &&
                     older.last_leaf == checker_.head() && blocks_.trees[other] == checker_.tree();
-  if (!same) checker_.problem({}, other * superblock_bytes, fmt::format("superblock {}", other), "describes another log than this");
+  if (!same)
+    checker_.problem({}, other * superblock_bytes, fmt::format("superblock {}", other),
+                     "describes another log than this");
 }
 
 void VolumeVerifier::walk_beyond() {
@@ -213,7 +232,8 @@ void VolumeVerifier::walk_beyond() {
     }
   }
   const bool closed = report_.state == LogState::closed;
-  const std::optional<crypto::Digest> last_leaf = closed && newest_.records > 0 ? std::optional{newest_.last_leaf} : std::nullopt;
+  const std::optional<crypto::Digest> last_leaf =
+      closed && newest_.records > 0 ? std::optional{newest_.last_leaf} : std::nullopt;
   checker_.finish(at_.append, closed && newest_.records > 0 && report_.problem_count == 0, last_leaf);
   // An interrupted write reaches at most one segment beyond the end of an open log; nothing else may be there.
   const std::uint64_t last = report_.records == 0 ? 0 : report_.records - 1;
@@ -221,7 +241,8 @@ void VolumeVerifier::walk_beyond() {
   const std::uint64_t zero_from = std::min(file_.bytes(), closed ? log_end : log_end + segment_bytes_max);
   const std::uint64_t torn = file_.first_nonzero(log_end, zero_from);
   if (torn < zero_from) {
-    report_.notes.push_back(fmt::format("an interrupted write follows record {} at byte {}; the next boot cuts it off", last, torn));
+    report_.notes.push_back(
+        fmt::format("an interrupted write follows record {} at byte {}; the next boot cuts it off", last, torn));
   }
   const std::uint64_t junk = file_.first_nonzero(zero_from, file_.bytes());
   if (junk < file_.bytes()) {
@@ -238,9 +259,11 @@ void VolumeVerifier::segment_problem(std::uint64_t first, std::uint64_t count, s
 void VolumeVerifier::drop_consequences() {
   for (const SuspectSegment& suspect : suspects_) {
     const auto names_record = [&suspect](const Problem& p) {
-      return p.sequence && *p.sequence >= suspect.first && *p.sequence < suspect.first + suspect.count && p.offset > suspect.offset;
+      return p.sequence && *p.sequence >= suspect.first && *p.sequence < suspect.first + suspect.count &&
+             p.offset > suspect.offset;
     };
-    const auto segment = std::ranges::find_if(report_.problems, [&](const Problem& p) { return p.offset == suspect.offset; });
+    const auto segment =
+        std::ranges::find_if(report_.problems, [&](const Problem& p) { return p.offset == suspect.offset; });
     if (segment == report_.problems.end() || std::ranges::none_of(report_.problems, names_record)) continue;
     report_.problems.erase(segment);
     --report_.problem_count;

@@ -54,7 +54,7 @@ struct Resume {
 
 enum class DrainState : std::uint8_t {
   unloaded,
-  idle,                ///< nothing in flight
+  idle,  ///< nothing in flight
   writing_segment,
   flushing_segment,
   writing_superblock,
@@ -89,7 +89,9 @@ class Drain {
 
   [[nodiscard]] DrainState state() const { return state_; }
   /// Why the drain stopped, when state() is full or failed.
-  [[nodiscard]] VolumeError error() const { return state_ == DrainState::full ? VolumeError::full : VolumeError::device_failed; }
+  [[nodiscard]] VolumeError error() const {
+    return state_ == DrainState::full ? VolumeError::full : VolumeError::device_failed;
+  }
   /// Bytes that still fit on the device.
   [[nodiscard]] std::uint64_t bytes_left() const { return head_.capacity - head_.append; }
 
@@ -131,7 +133,7 @@ class Drain {
   VolumeHead head_{};  // what the device's newest superblock says
   VolumeHead next_{};  // what it will say when the segment in flight is durable
   DrainState state_ = DrainState::unloaded;
-  unsigned failures_ = 0;             // of the request in flight
+  unsigned failures_ = 0;              // of the request in flight
   Nanoseconds waiting_since_ = never;  // when a sealed record was first seen that is not on its way
 };
 

@@ -118,7 +118,8 @@ std::expected<bool, VolumeError> Drain<Device>::choose_superblock(MerkleFrontier
   }
   resume.superblock_repaired = condition0 != valid || condition1 != valid;
   const bool second = condition1 == valid && (condition0 != valid || next_.generation > head_.generation);
-  decode_superblock(image(second ? 1 : 0), second ? 1 : 0, keys_, head_, tree);  // again: the other one overwrote `tree`
+  decode_superblock(image(second ? 1 : 0), second ? 1 : 0, keys_, head_,
+                    tree);  // again: the other one overwrote `tree`
   return false;
 }
 
@@ -140,7 +141,8 @@ std::expected<void, VolumeError> Drain<Device>::format(std::span<const std::byte
 }
 
 template <BlockDevice Device>
-void Drain<Device>::take_segment(const SegmentReading& segment, const crypto::Digest& last_leaf, VolumeHead& head) const {
+void Drain<Device>::take_segment(const SegmentReading& segment, const crypto::Digest& last_leaf,
+                                 VolumeHead& head) const {
   head.records += segment.records;
   head.append += segment.extent;
   head.segments += 1;
@@ -185,7 +187,8 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
 // is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end.
 template <BlockDevice Device>
 void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
-  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append) / sector_bytes * sector_bytes;
+  const std::uint64_t room =
+      std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append) / sector_bytes * sector_bytes;
   sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
 }
 
@@ -197,7 +200,8 @@ bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
     return false;
   }
   if (waiting_since_ == never) waiting_since_ = now;
-  return sealed >= batch_records || (ring.reserved() - head_.records) * 2 >= ring.capacity() || waiting_since_ + age_max <= now;
+  return sealed >= batch_records || (ring.reserved() - head_.records) * 2 >= ring.capacity() ||
+         waiting_since_ + age_max <= now;
 }
 
 // Builds segment and superblock in the staging memory, so that sealing may go on while they are written.
@@ -264,9 +268,15 @@ DrainState Drain<Device>::advance(Ring& ring) {
       continue;
     }
     switch (state_) {
-      case writing_segment: enter(flushing_segment); break;
-      case flushing_segment: enter(writing_superblock); break;
-      case writing_superblock: enter(flushing_superblock); break;
+      case writing_segment:
+        enter(flushing_segment);
+        break;
+      case flushing_segment:
+        enter(writing_superblock);
+        break;
+      case writing_superblock:
+        enter(flushing_superblock);
+        break;
       default:
         head_ = next_;
         ring.mark_durable(head_.records);
@@ -291,9 +301,12 @@ std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer
   for (;;) {
     const std::uint32_t sealed = sealer.seal(ring, batch);
     switch (advance(ring)) {
-      case DrainState::full: return std::unexpected{VolumeError::full};
-      case DrainState::failed: return std::unexpected{VolumeError::device_failed};
-      case DrainState::closed: return {};
+      case DrainState::full:
+        return std::unexpected{VolumeError::full};
+      case DrainState::failed:
+        return std::unexpected{VolumeError::device_failed};
+      case DrainState::closed:
+        return {};
       case DrainState::idle:
         if (sealed == batch) continue;
         if (sealer.size() == head_.records) {
@@ -302,7 +315,8 @@ std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer
         }
         begin_segment(ring, sealer);
         break;
-      default: Device::relax();
+      default:
+        Device::relax();
     }
   }
 }

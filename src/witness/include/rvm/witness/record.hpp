@@ -23,8 +23,8 @@ static_assert(std::endian::native == std::endian::little, "records are little-en
 inline constexpr std::size_t record_bytes = 64;
 
 struct alignas(record_bytes) Record {
-  std::uint64_t sequence;         ///< 0 for the first of a log, then strictly +1, across boots
-  std::uint64_t timestamp_ns;     ///< since boot; BootAttestation gives the offset to Unix time
+  std::uint64_t sequence;      ///< 0 for the first of a log, then strictly +1, across boots
+  std::uint64_t timestamp_ns;  ///< since boot; BootAttestation gives the offset to Unix time
   Kind action_kind;
   std::uint8_t proof_tier;        ///< 1..3
   std::uint16_t flags;            ///< per kind
@@ -37,10 +37,12 @@ struct alignas(record_bytes) Record {
   std::uint64_t aux;              ///< per kind
 };
 
-static_assert(sizeof(Record) == record_bytes && std::is_trivially_copyable_v<Record> && std::is_standard_layout_v<Record>);
+static_assert(sizeof(Record) == record_bytes && std::is_trivially_copyable_v<Record> &&
+              std::is_standard_layout_v<Record>);
 static_assert(std::has_unique_object_representations_v<Record>, "no padding: every byte is hashed");
 static_assert(offsetof(Record, sequence) == 0 && offsetof(Record, timestamp_ns) == 8);
-static_assert(offsetof(Record, action_kind) == 16 && offsetof(Record, proof_tier) == 17 && offsetof(Record, flags) == 18);
+static_assert(offsetof(Record, action_kind) == 16 && offsetof(Record, proof_tier) == 17 &&
+              offsetof(Record, flags) == 18);
 static_assert(offsetof(Record, actor_partition) == 20 && offsetof(Record, target_object) == 24);
 static_assert(offsetof(Record, capability_hash) == 28 && offsetof(Record, payload) == 32);
 static_assert(offsetof(Record, prev_hash) == 40 && offsetof(Record, record_hash) == 48 && offsetof(Record, aux) == 56);

@@ -43,7 +43,8 @@ class [[nodiscard]] Reservation {
   Reservation& operator=(Reservation&&) = delete;
   Reservation& operator=(const Reservation&) = delete;
   ~Reservation() {
-    if (ring_ != nullptr) [[unlikely]] __builtin_trap();
+    if (ring_ != nullptr) [[unlikely]]
+      __builtin_trap();
   }
 
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
@@ -180,7 +181,8 @@ inline void Ring::commit(Reservation&& reservation, const Fields& fields, Nanose
 
 inline Status Ring::emit(Lane lane, const Fields& fields, Nanoseconds now) {
   Result<Reservation> reservation = reserve(lane);
-  if (!reservation) [[unlikely]] return fail(reservation.error());
+  if (!reservation) [[unlikely]]
+    return fail(reservation.error());
   commit(std::move(*reservation), fields, now);
   return {};
 }

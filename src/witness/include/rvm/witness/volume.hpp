@@ -49,8 +49,8 @@ struct VolumeHead {
   std::uint64_t generation = 0;
   std::uint64_t capacity = 0;  ///< bytes of the device when it was written
   VolumeState state = VolumeState::open;
-  std::uint64_t records = 0;   ///< durable records: sequence numbers 0 .. records-1 are in segments before `append`
-  std::uint64_t append = 0;    ///< byte position of the next segment
+  std::uint64_t records = 0;  ///< durable records: sequence numbers 0 .. records-1 are in segments before `append`
+  std::uint64_t append = 0;   ///< byte position of the next segment
   std::uint64_t segments = 0;
   crypto::Digest last_leaf{};  ///< leaf hash of record records-1
   crypto::Digest chain{};      ///< digest of the last segment; before the first, chain_start(volume_id)
@@ -70,10 +70,10 @@ struct SuperblockSector {
   std::uint64_t segments;
   crypto::Digest last_leaf;
   crypto::Digest chain;
-  crypto::Digest root;  ///< of the Merkle tree over the durable records
+  crypto::Digest root;                ///< of the Merkle tree over the durable records
   std::array<std::byte, 272> unused;  ///< zero
-  crypto::Digest digest;  ///< SHA-256 of bytes 0..447
-  crypto::Digest mac;     ///< HMAC(volume key, sector index || bytes 0..479)
+  crypto::Digest digest;              ///< SHA-256 of bytes 0..447
+  crypto::Digest mac;                 ///< HMAC(volume key, sector index || bytes 0..479)
 };
 
 inline constexpr std::size_t nodes_per_sector = 13;
@@ -84,19 +84,19 @@ struct FrontierSector {
   std::uint64_t generation;
   std::array<crypto::Digest, nodes_per_sector> nodes;  ///< zero where the tree size has no bit
   std::array<std::byte, 16> unused;                    ///< zero
-  crypto::Digest digest;  ///< as above
+  crypto::Digest digest;                               ///< as above
   crypto::Digest mac;
 };
 
 /// Followed by `record_count` records, then zeros up to the next multiple of 512.
 struct SegmentHeader {
   std::array<char, 4> magic;
-  std::uint32_t record_count;   ///< 1 .. segment_records_max
+  std::uint32_t record_count;  ///< 1 .. segment_records_max
   std::uint64_t first_sequence;
-  std::uint32_t payload_bytes;  ///< 64 * record_count
-  std::uint32_t flags;          ///< 0 in version 1
+  std::uint32_t payload_bytes;      ///< 64 * record_count
+  std::uint32_t flags;              ///< 0 in version 1
   std::array<std::byte, 8> volume;  ///< first half of the volume id
-  crypto::Digest digest;  ///< SHA-256(bytes 0..31 || previous segment's digest || records)
+  crypto::Digest digest;            ///< SHA-256(bytes 0..31 || previous segment's digest || records)
 };
 
 static_assert(sizeof(SuperblockSector) == sector_bytes && sizeof(FrontierSector) == sector_bytes);
@@ -151,7 +151,14 @@ crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std
                                      std::span<std::byte, segment_header_bytes> header);
 
 enum class SegmentProblem : std::uint8_t {
-  none, bad_magic, bad_length, bad_flags, other_volume, wrong_sequence, digest_mismatch, padding_not_zero
+  none,
+  bad_magic,
+  bad_length,
+  bad_flags,
+  other_volume,
+  wrong_sequence,
+  digest_mismatch,
+  padding_not_zero
 };
 [[nodiscard]] std::string_view describe(SegmentProblem problem);
 
@@ -167,7 +174,16 @@ SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead
 
 /// Why a volume cannot be used. Nothing is ever reformatted because of one of these.
 enum class VolumeError : std::uint8_t {
-  no_device, too_small, foreign, wrong_key, unsupported_version, damaged, shrunk, device_failed, full, uncommitted
+  no_device,
+  too_small,
+  foreign,
+  wrong_key,
+  unsupported_version,
+  damaged,
+  shrunk,
+  device_failed,
+  full,
+  uncommitted
 };
 /// What happened and what to do about it, for people.
 [[nodiscard]] std::string_view describe(VolumeError error);

@@ -31,10 +31,11 @@ struct TreeAnchor {
 };
 
 struct VerifyOptions {
-  const Keys* keys = nullptr;    ///< without: MACs are not checked and the report says so
-  bool allow_open = false;       ///< a raw file need not end in a closing TreeHead
+  const Keys* keys = nullptr;      ///< without: MACs are not checked and the report says so
+  bool allow_open = false;         ///< a raw file need not end in a closing TreeHead
   std::size_t problems_max = 100;  ///< how many are described; all are counted
-  std::optional<TreeAnchor> anchor = std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked
+  std::optional<TreeAnchor> anchor =
+      std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked
 };
 
 enum class LogState : std::uint8_t {
@@ -48,7 +49,7 @@ struct VerifyReport {
   bool authenticated = false;  ///< MACs were checked
   LogState state = LogState::open;
   std::uint64_t records = 0;
-  std::uint64_t durable = 0;    ///< counted by the superblock; the others were found beyond it. Equal to records if raw
+  std::uint64_t durable = 0;  ///< counted by the superblock; the others were found beyond it. Equal to records if raw
   std::uint64_t tree_size = 0;
   crypto::Digest root{};
   std::uint64_t tree_heads = 0;  ///< TreeHead records seen and right
