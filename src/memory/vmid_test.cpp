@@ -132,6 +132,24 @@ TEST_CASE("vmid: a partition that keeps running on one core keeps its VMID over 
   machine->run(0, 999);
 }
 
+TEST_CASE("vmid: renewed by one core and reclaimed again, a partition still has one VMID on the core it never left") {
+  const auto machine = std::make_unique<Machine>(8, 3, 1000);
+  machine->run(0, 999);  // and stays there
+  for (std::uint32_t round = 0; round < 4; ++round) {
+    const unsigned before = machine->reclaims;
+    for (std::uint32_t i = 0; machine->reclaims == before; ++i) {
+      machine->run(1, i % 998);
+    }
+    machine->run(1, 999);  // renews the tag, then goes
+    machine->run(1, round);
+  }
+  const unsigned before = machine->reclaims;
+  for (std::uint32_t i = 0; machine->reclaims == before; ++i) {
+    machine->run(1, i % 998);
+  }
+  machine->run(2, 999);  // checked against core 0 in run()
+}
+
 TEST_CASE("vmid: no generation ends as long as the partitions fit") {
   const auto eight = std::make_unique<Machine>(8, 8, 1000);
   for (std::uint32_t i = 0; i < 100'000; ++i) {
