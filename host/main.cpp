@@ -51,14 +51,16 @@ CLI::Option* quantity(CLI::App& app, const char* name, T& target, Parse parse, c
 
 std::optional<std::uint64_t> parse_memory(std::string_view text) {
   const auto value = parse_size(text);
-  const bool fits = value && *value >= std::uint64_t{64} << 20 && *value <= std::uint64_t{32} << 30 && *value % RVM_PAGE_SIZE == 0;
+  const bool fits =
+      value && *value >= std::uint64_t{64} << 20 && *value <= std::uint64_t{32} << 30 && *value % RVM_PAGE_SIZE == 0;
   return fits ? value : std::nullopt;
 }
 
 std::optional<std::uint64_t> parse_disk_size(std::string_view text) {
   const auto value = parse_size(text);
-  return value && *value >= std::uint64_t{1} << 20 && *value <= std::uint64_t{1} << 40 && *value % RVM_PAGE_SIZE == 0 ? value
-                                                                                                             : std::nullopt;
+  return value && *value >= std::uint64_t{1} << 20 && *value <= std::uint64_t{1} << 40 && *value % RVM_PAGE_SIZE == 0
+             ? value
+             : std::nullopt;
 }
 
 std::optional<Nanoseconds> parse_limit(std::string_view text) {
@@ -67,30 +69,41 @@ std::optional<Nanoseconds> parse_limit(std::string_view text) {
 }
 
 void add_key(CLI::App& app, std::optional<fs::path>& key) {
-  app.add_option("--key", key, "device key file, 32 bytes (default ${XDG_STATE_HOME:-~/.local/state}/rvm/device.key, made at first use)")
+  app.add_option(
+         "--key", key,
+         "device key file, 32 bytes (default ${XDG_STATE_HOME:-~/.local/state}/rvm/device.key, made at first use)")
       ->type_name("FILE");
 }
 
 void add_run(CLI::App& app, RunOptions& o, Command& command) {
-  CLI::App* const run = app.add_subcommand("run", "boot a swarm of agents, show what they print, verify the log of what they did");
+  CLI::App* const run =
+      app.add_subcommand("run", "boot a swarm of agents, show what they print, verify the log of what they did");
   run->add_option("PATH", o.path, "manifest (swarm.toml), folder with one, or agent program (.elf)");
   run->add_option("--cpus", o.cpus, "number of cores, 1-8")->check(CLI::Range(1, 8));
-  quantity(*run, "--memory", o.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G")->type_name("SIZE");
-  run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")->check(CLI::IsMember({"cortex-a72", "cortex-a53", "max"}));
-  run->add_option("--gic", o.gic, "version of the interrupt controller: 2 or 3")->check(CLI::IsMember({2, 3}));
-  run->add_option("--disk", o.disk, "keep the log in this volume; continued if it exists (default: a temporary one)")->type_name("FILE");
-  quantity(*run, "--disk-size", o.disk_size, parse_disk_size, "a size from 1M to 1T", "size of a new volume, sparse (default 64M)")
+  quantity(*run, "--memory", o.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G")
       ->type_name("SIZE");
-  quantity(*run, "--for", o.run_for, parse_limit, "a duration of at least 1ms, such as 10s", "end in good order after this long")
+  run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")
+      ->check(CLI::IsMember({"cortex-a72", "cortex-a53", "max"}));
+  run->add_option("--gic", o.gic, "version of the interrupt controller: 2 or 3")->check(CLI::IsMember({2, 3}));
+  run->add_option("--disk", o.disk, "keep the log in this volume; continued if it exists (default: a temporary one)")
+      ->type_name("FILE");
+  quantity(*run, "--disk-size", o.disk_size, parse_disk_size, "a size from 1M to 1T",
+           "size of a new volume, sparse (default 64M)")
+      ->type_name("SIZE");
+  quantity(*run, "--for", o.run_for, parse_limit, "a duration of at least 1ms, such as 10s",
+           "end in good order after this long")
       ->type_name("DURATION");
-  quantity(*run, "--timeout", o.timeout, parse_limit, "a duration of at least 1ms, such as 120s", "give up after this long (default 120s)")
+  quantity(*run, "--timeout", o.timeout, parse_limit, "a duration of at least 1ms, such as 120s",
+           "give up after this long (default 120s)")
       ->type_name("DURATION");
-  run->add_flag("--icount", o.icount, "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
+  run->add_flag("--icount", o.icount,
+                "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
   run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
   run->add_flag("--gdb", o.gdb, "wait for a debugger on port 1234; no time limit");
   run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   add_key(*run, o.key);
-  run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")->type_name("FILE");
+  run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
+      ->type_name("FILE");
   run->add_flag("--unchecked-package", o.unchecked_package, "leave checking --package to the kernel")->group("");
   run->add_flag("--quiet", o.style.quiet, "print only what went wrong");
   run->add_flag("--verbose", o.style.verbose, "print every line of the kernel, and a table of agents at the end");
@@ -135,19 +148,28 @@ std::string kind_list() {
 void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   CLI::App* const witness = app.add_subcommand("witness", "verify, search and export the log of what a machine did");
   witness->require_subcommand(1);
-  witness->footer("Examples:\n  rvm witness verify log.img\n  rvm witness query log.img --kind ProofRejected --json\n"
-                  "  rvm witness export log.img --raw log.raw\n  rvm witness verify --raw log.raw");
+  witness->footer(
+      "Examples:\n  rvm witness verify log.img\n  rvm witness query log.img --kind ProofRejected --json\n"
+      "  rvm witness export log.img --raw log.raw\n  rvm witness verify --raw log.raw");
 
-  CLI::App* const verify = witness->add_subcommand("verify", "check every record, the chain, the MACs, the tree; name the first bad record");
+  CLI::App* const verify =
+      witness->add_subcommand("verify", "check every record, the chain, the MACs, the tree; name the first bad record");
   auto* const volume = verify->add_option("VOLUME", o.source.volume, "log volume, as --disk of `rvm run` left it");
-  verify->add_option("--raw", o.source.raw, "check a file of 64-byte records instead")->type_name("FILE")->excludes(volume);
+  verify->add_option("--raw", o.source.raw, "check a file of 64-byte records instead")
+      ->type_name("FILE")
+      ->excludes(volume);
   add_key(*verify, o.source.key);
-  verify->add_flag("--allow-open", o.source.allow_open, "accept records without a closing tree head: a cut tail is then not noticed");
-  verify->add_option("--tree", o.source.known_tree, "a tree the log must contain, as an earlier verification printed it: a log that was "
-                     "cut back to an earlier orderly end, or replaced, does not")->type_name("SIZE:ROOT");
+  verify->add_flag("--allow-open", o.source.allow_open,
+                   "accept records without a closing tree head: a cut tail is then not noticed");
+  verify
+      ->add_option("--tree", o.source.known_tree,
+                   "a tree the log must contain, as an earlier verification printed it: a log that was "
+                   "cut back to an earlier orderly end, or replaced, does not")
+      ->type_name("SIZE:ROOT");
   verify->add_flag("--json", o.json, "one line of JSON");
-  verify->footer("Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
-                 "  rvm witness verify --raw log.raw --key device.key");
+  verify->footer(
+      "Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
+      "  rvm witness verify --raw log.raw --key device.key");
   verify->callback([&o, &command] {
     if (!o.source.volume && !o.source.raw) {
       throw CLI::RequiredError("VOLUME or --raw FILE");
@@ -167,7 +189,8 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   query->add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
   query->add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
   query->add_flag("--json", o.json, "one JSON object per line");
-  query->footer(kind_list() + "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
+  query->footer(kind_list() +
+                "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
                 "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
   query->callback([&o, &command] {
     if (o.partition) {
@@ -182,17 +205,21 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   add_key(*exporting, o.source.key);
   exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
   exporting->footer("Example:\n  rvm witness export log.img --raw log.raw");
-  exporting->callback([&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
+  exporting->callback(
+      [&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
 }
 
 void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
-  CLI::App* const bench = app.add_subcommand("bench", "measure in exact instruction counts and compare with the baseline");
+  CLI::App* const bench =
+      app.add_subcommand("bench", "measure in exact instruction counts and compare with the baseline");
   bench->add_flag("--json", o.json, "one line of JSON");
-  bench->add_option("--baseline", o.baseline, "compare with this file (default tests/baseline/bench.json)")->type_name("FILE");
+  bench->add_option("--baseline", o.baseline, "compare with this file (default tests/baseline/bench.json)")
+      ->type_name("FILE");
   bench->add_flag("--update-baseline", o.update_baseline, "write the figures there instead of comparing");
   bench->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
-  bench->footer("Exit code 1 when a figure is more than 5 % above the baseline.\n\nExamples:\n  rvm bench\n  rvm bench --json\n"
-                "  rvm bench --update-baseline");
+  bench->footer(
+      "Exit code 1 when a figure is more than 5 % above the baseline.\n\nExamples:\n  rvm bench\n  rvm bench --json\n"
+      "  rvm bench --update-baseline");
   bench->callback([&o, &command] { command = [&o] { return bench_command(o); }; });
 }
 
@@ -221,7 +248,8 @@ struct PackageCommandOptions {
 void add_package(CLI::App& app, PackageCommandOptions& o, Command& command) {
   CLI::App* const package = app.add_subcommand("package", "build, inspect and verify boot packages");
   package->require_subcommand(1);
-  package->footer("Examples:\n  rvm package build examples/pingpong -o pingpong.pkg\n  rvm package inspect pingpong.pkg");
+  package->footer(
+      "Examples:\n  rvm package build examples/pingpong -o pingpong.pkg\n  rvm package inspect pingpong.pkg");
   CLI::App* const build = package->add_subcommand("build", "write the package that `rvm run PATH` would boot");
   build->add_option("PATH", o.run.path, "manifest, folder with one, or agent program")->required();
   build->add_option("-o,--output", o.file, "file to write")->type_name("FILE")->required();
@@ -241,11 +269,13 @@ void add_package(CLI::App& app, PackageCommandOptions& o, Command& command) {
 }
 
 ExitCode run_program(int argc, char** argv) {
-  CLI::App app("RVM: a bare-metal microhypervisor for AI agents. This program builds, boots, watches and verifies it.", "rvm");
+  CLI::App app("RVM: a bare-metal microhypervisor for AI agents. This program builds, boots, watches and verifies it.",
+               "rvm");
   app.set_version_flag("--version", std::string("rvm ") + RVM_VERSION);
   app.require_subcommand(1);
   app.footer(std::string("Examples:\n  rvm run examples/swarm/swarm.toml\n  rvm new hello && rvm run hello\n"
-                         "  rvm witness verify log.img\n\n") + exit_codes);
+                         "  rvm witness verify log.img\n\n") +
+             exit_codes);
   Command command;
   RunOptions run;
   WitnessOptions witness;

@@ -38,7 +38,10 @@ Outcome<Figures> image_figures() {
   if (!sizes) {
     return failure(ExitCode::environment, fmt::format("{}: {}", elf.string(), sizes.error().cause), sizes.error().cure);
   }
-  return Figures{{"text_bytes", sizes->text}, {"rodata_bytes", sizes->rodata}, {"data_bytes", sizes->data}, {"bss_bytes", sizes->bss}};
+  return Figures{{"text_bytes", sizes->text},
+                 {"rodata_bytes", sizes->rodata},
+                 {"data_bytes", sizes->data},
+                 {"bss_bytes", sizes->bss}};
 }
 
 /// Median time to read a manifest, its programs, and to sign the package.
@@ -81,7 +84,8 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
     }
   }
   const std::uint64_t records = std::max<std::uint64_t>(1, finished->log ? finished->log->records : 1);
-  out.host_ns = {{"package_build", package_build_ns(run)}, {"witness_verify_record", nanoseconds(finished->verify_time) / records}};
+  out.host_ns = {{"package_build", package_build_ns(run)},
+                 {"witness_verify_record", nanoseconds(finished->verify_time) / records}};
   return out;
 }
 
@@ -90,7 +94,8 @@ void print_table(const BenchFigures& now, const std::optional<BenchFigures>& bas
     fmt::print("{}\n", title);
     for (const auto& [name, value] : figures) {
       std::string change;
-      if (const auto it = before == nullptr ? figures.end() : before->find(name); before != nullptr && it != before->end() && it->second != 0) {
+      if (const auto it = before == nullptr ? figures.end() : before->find(name);
+          before != nullptr && it != before->end() && it->second != 0) {
         change = fmt::format("{:>+9.2f} %", (static_cast<double>(value) / static_cast<double>(it->second) - 1) * 100);
       }
       fmt::print("  {:<26}{:>14}{}\n", name, format_count(value), change);
@@ -113,7 +118,8 @@ Outcome<std::optional<BenchFigures>> load_baseline(const fs::path& path) {
   // Sound: char may alias any object.
   auto figures = parse_bench_json({reinterpret_cast<const char*>(file->data()), file->size()});
   if (!figures) {
-    return failure(ExitCode::environment, fmt::format("{} is not a baseline", path.string()), "make it again: rvm bench --update-baseline");
+    return failure(ExitCode::environment, fmt::format("{} is not a baseline", path.string()),
+                   "make it again: rvm bench --update-baseline");
   }
   return figures;
 }
@@ -122,11 +128,14 @@ ExitCode report_regressions(const std::vector<Regression>& found, const fs::path
   if (found.empty()) {
     return ExitCode::ok;
   }
-  std::string cause = fmt::format("{} figures are more than {} % above the baseline {}", found.size(), regression_percent, path.string());
+  std::string cause = fmt::format("{} figures are more than {} % above the baseline {}", found.size(),
+                                  regression_percent, path.string());
   for (const Regression& r : found) {
-    cause += r.now ? fmt::format("\n  {}: {} was {}", r.name, *r.now, r.baseline) : fmt::format("\n  {}: no longer measured", r.name);
+    cause += r.now ? fmt::format("\n  {}: {} was {}", r.name, *r.now, r.baseline)
+                   : fmt::format("\n  {}: no longer measured", r.name);
   }
-  print(Failure{ExitCode::failed, std::move(cause), "find what made it slower; if it is worth it, rvm bench --update-baseline and say why"});
+  print(Failure{ExitCode::failed, std::move(cause),
+                "find what made it slower; if it is worth it, rvm bench --update-baseline and say why"});
   return ExitCode::failed;
 }
 
@@ -149,7 +158,7 @@ ExitCode bench_command(const BenchOptions& options) {
   if (options.update_baseline) {
     BenchFigures kept = *figures;
     kept.host_ns.clear();
-    if (const auto written = write_file(path, as_bytes(bench_json(kept) + "\n")); !written) {
+    if (const auto written = write_file(path, as_bytes(bench_json(kept, true) + "\n")); !written) {
       print(written.error());
       return written.error().code;
     }

@@ -27,7 +27,7 @@ struct BenchFigures {
 
 /// What every benchmark run must measure. docs/performance.md says how, and where the floors are.
 inline constexpr std::array<std::string_view, 9> required_figures{
-    "hypercall_null",  "hypercall_denied", "partition_switch", "ipc_call_reply",        "ipc_signal",
+    "hypercall_null",  "hypercall_denied", "partition_switch", "ipc_call_reply",       "ipc_signal",
     "region_map_page", "witness_emit",     "timer_preempt",    "boot_to_first_witness"};
 
 /// A figure may grow this much over the baseline, in per cent.
@@ -45,7 +45,8 @@ struct Regression {
 /// Figures of `baseline` that are missing now or more than 5 % above. Times on the host are not compared.
 [[nodiscard]] std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now);
 
-[[nodiscard]] std::string bench_json(const BenchFigures& figures);
+/// In one line, or for a file to keep.
+[[nodiscard]] std::string bench_json(const BenchFigures& figures, bool pretty = false);
 [[nodiscard]] std::optional<BenchFigures> parse_bench_json(std::string_view text);
 
 struct BenchOptions {

@@ -8,7 +8,8 @@ using namespace rvm::host;
 TEST_CASE("figures come from the agents' lines") {
   MachineReport report;
   report.boot = BootReport{.first_witness_ns = 42};
-  report.marked["bench"] = {"bench: hypercall_null instructions=70", "bench: nonsense", "bench: x instructions=", "bench: y instructions=5 more"};
+  report.marked["bench"] = {"bench: hypercall_null instructions=70", "bench: nonsense",
+                            "bench: x instructions=", "bench: y instructions=5 more"};
   const Figures figures = instruction_figures(report);
   CHECK(figures.at("hypercall_null") == 70);
   CHECK(figures.at("boot_to_first_witness") == 42);

@@ -21,7 +21,8 @@ std::optional<std::pair<std::string, std::uint64_t>> parse_line(std::string_view
   }
   std::uint64_t value = 0;
   const char* const begin = line.data() + at + middle.size();
-  if (const auto [end, error] = std::from_chars(begin, line.data() + line.size(), value); error != std::errc{} || end == begin) {
+  if (const auto [end, error] = std::from_chars(begin, line.data() + line.size(), value);
+      error != std::errc{} || end == begin) {
     return std::nullopt;
   }
   return std::pair{std::string(line.substr(head.size(), at - head.size())), value};
@@ -93,18 +94,21 @@ std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFig
   return out;
 }
 
-std::string bench_json(const BenchFigures& f) {
+std::string bench_json(const BenchFigures& f, bool pretty) {
   Json out;
   out["instructions"] = object_of(f.instructions);
   out["image"] = object_of(f.image);
-  out["host_ns"] = object_of(f.host_ns);
-  return out.dump();
+  if (!f.host_ns.empty()) {
+    out["host_ns"] = object_of(f.host_ns);
+  }
+  return out.dump(pretty ? 2 : -1);
 }
 
 std::optional<BenchFigures> parse_bench_json(std::string_view text) {
   const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   BenchFigures out;
-  if (!parsed.is_object() || !read_object(parsed, "instructions", out.instructions) || !read_object(parsed, "image", out.image)) {
+  if (!parsed.is_object() || !read_object(parsed, "instructions", out.instructions) ||
+      !read_object(parsed, "image", out.image)) {
     return std::nullopt;
   }
   return out;

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>

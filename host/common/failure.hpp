@@ -12,9 +12,9 @@ namespace rvm::host {
 /// Exit codes of the `rvm` program; the one list, repeated in `rvm --help`.
 enum class ExitCode : int {
   ok = 0,
-  failed = 1,       ///< the run failed or timed out, a log does not verify, a figure regressed
-  usage = 2,        ///< bad arguments, or a manifest or agent program that breaks a rule
-  environment = 3,  ///< something is missing or unreadable: a file, QEMU, the kernel image, disk space
+  failed = 1,         ///< the run failed or timed out, a log does not verify, a figure regressed
+  usage = 2,          ///< bad arguments, or a manifest or agent program that breaks a rule
+  environment = 3,    ///< something is missing or unreadable: a file, QEMU, the kernel image, disk space
   interrupted = 130,  ///< ended by Ctrl-C or a signal, in good order; 128 + SIGINT, as shells count
 };
 

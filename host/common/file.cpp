@@ -45,7 +45,8 @@ Outcome<AnonymousFile> AnonymousFile::create(const char* purpose, std::uint64_t 
   // Without MFD_CLOEXEC: QEMU inherits the descriptor and opens it by its path.
   Descriptor fd(::memfd_create(purpose, 0));
   if (!fd || ::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
-    return failure(ExitCode::environment, fmt::format("cannot make a temporary file for the {}: {}", purpose, system_error()),
+    return failure(ExitCode::environment,
+                   fmt::format("cannot make a temporary file for the {}: {}", purpose, system_error()),
                    "free some memory, or name a file with --disk");
   }
   return AnonymousFile(std::move(fd));
@@ -55,7 +56,8 @@ Outcome<AnonymousFile> AnonymousFile::containing(const char* purpose, std::span<
   auto file = create(purpose, 0);
   if (file) {
     if (auto written = write_all(file->descriptor_.get(), contents); !written) {
-      return failure(ExitCode::environment, fmt::format("cannot fill a temporary file for the {}: {}", purpose, written.error().cause));
+      return failure(ExitCode::environment,
+                     fmt::format("cannot fill a temporary file for the {}: {}", purpose, written.error().cause));
     }
   }
   return file;
@@ -67,16 +69,17 @@ std::string AnonymousFile::path() const { return fmt::format("/proc/self/fd/{}",
 Outcome<Bytes> read_file(const std::filesystem::path& path, std::string_view purpose, std::uint64_t limit) {
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
-    return failure(ExitCode::environment, fmt::format("cannot open {} ({}): {}", path.string(), purpose, system_error()),
+    return failure(ExitCode::environment,
+                   fmt::format("cannot open {} ({}): {}", path.string(), purpose, system_error()),
                    "check the path and its permissions");
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return failure(ExitCode::environment, fmt::format("{} ({}) is not a regular file", path.string(), purpose));
   }
   if (static_cast<std::uint64_t>(status.st_size) > limit) {
-    return failure(ExitCode::environment, fmt::format("{} ({}) is {} bytes; at most {} are accepted", path.string(), purpose,
-                                                      status.st_size, limit));
+    return failure(ExitCode::environment, fmt::format("{} ({}) is {} bytes; at most {} are accepted", path.string(),
+                                                      purpose, status.st_size, limit));
   }
   Bytes contents(static_cast<std::size_t>(status.st_size));
   std::size_t have = 0;

@@ -51,17 +51,18 @@ fs::path default_kernel_elf() { return root_folder() / "build/appliance/rvm.elf"
 Outcome<fs::path> find_module(const fs::path& folder, std::string_view module) {
   const fs::path name(module);
   const std::string with_suffix = std::string(module) + ".elf";
-  const std::array candidates{folder / name, folder / with_suffix, folder / "build" / name, folder / "build" / with_suffix,
-                              root_folder() / "build/appliance/agents" / with_suffix};
+  const std::array candidates{folder / name, folder / with_suffix, folder / "build" / name,
+                              folder / "build" / with_suffix, root_folder() / "build/appliance/agents" / with_suffix};
   for (const fs::path& candidate : candidates) {
     if (is_file(candidate)) {
       return candidate;
     }
   }
-  return failure(ExitCode::environment,
-                 fmt::format("there is no agent program '{}': looked for {}, {} and {}", module, candidates[0].string(),
-                             candidates[3].string(), candidates[4].string()),
-                 "build it (`make` in the agent's folder, or `make` at the root for the examples), or correct `module`");
+  return failure(
+      ExitCode::environment,
+      fmt::format("there is no agent program '{}': looked for {}, {} and {}", module, candidates[0].string(),
+                  candidates[3].string(), candidates[4].string()),
+      "build it (`make` in the agent's folder, or `make` at the root for the examples), or correct `module`");
 }
 
 std::optional<fs::path> state_folder() {

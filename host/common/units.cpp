@@ -17,18 +17,17 @@ struct Unit {
   std::uint64_t factor;
 };
 
-constexpr std::array size_units{Unit{"", 1},
-                                Unit{"B", 1},
-                                Unit{"K", 1ull << 10},
-                                Unit{"KiB", 1ull << 10},
-                                Unit{"M", 1ull << 20},
-                                Unit{"MiB", 1ull << 20},
-                                Unit{"G", 1ull << 30},
-                                Unit{"GiB", 1ull << 30},
-                                Unit{"T", 1ull << 40},
-                                Unit{"TiB", 1ull << 40}};
-constexpr std::array time_units{Unit{"ns", 1},         Unit{"us", 1'000},           Unit{"ms", 1'000'000},
-                                Unit{"s", 1'000'000'000}, Unit{"m", 60'000'000'000}, Unit{"h", 3'600'000'000'000}};
+constexpr std::array size_units{Unit{"", 1},           Unit{"B", 1},
+                                Unit{"K", 1ull << 10}, Unit{"KiB", 1ull << 10},
+                                Unit{"M", 1ull << 20}, Unit{"MiB", 1ull << 20},
+                                Unit{"G", 1ull << 30}, Unit{"GiB", 1ull << 30},
+                                Unit{"T", 1ull << 40}, Unit{"TiB", 1ull << 40}};
+constexpr std::array time_units{Unit{"ns", 1},
+                                Unit{"us", 1'000},
+                                Unit{"ms", 1'000'000},
+                                Unit{"s", 1'000'000'000},
+                                Unit{"m", 60'000'000'000},
+                                Unit{"h", 3'600'000'000'000}};
 
 /// Decimal digits, an optional fraction of at most nine digits, a unit. The fraction must come out whole.
 std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
@@ -113,6 +112,10 @@ std::string format_count(std::uint64_t value) {
     digits.insert(at, ",");
   }
   return digits;
+}
+
+std::string format_count(std::uint64_t value, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", format_count(value), value == 1 ? one : many);
 }
 
 }  // namespace rvm::host

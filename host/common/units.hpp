@@ -21,5 +21,7 @@ namespace rvm::host {
 [[nodiscard]] std::string format_duration(Nanoseconds duration);
 /// "1,234,567".
 [[nodiscard]] std::string format_count(std::uint64_t value);
+/// "1 agent", "1,000 agents".
+[[nodiscard]] std::string format_count(std::uint64_t value, std::string_view one, std::string_view many);
 
 }  // namespace rvm::host

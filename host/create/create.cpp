@@ -38,13 +38,15 @@ Outcome<void> create_project(const fs::path& place, Language language) {
     return failure(ExitCode::usage, *wrong, "rvm new my-agent");
   }
   if (root_folder().empty()) {
-    return failure(ExitCode::environment, "cannot tell where the RVM repository with the SDK is", "set RVM_ROOT to its folder");
+    return failure(ExitCode::environment, "cannot tell where the RVM repository with the SDK is",
+                   "set RVM_ROOT to its folder");
   }
   std::error_code error;
   if (!fs::create_directory(place, error)) {
-    return failure(ExitCode::environment, fmt::format("cannot make the folder {}: {}", place.string(),
-                                                      error ? error.message() : "it exists already"),
-                   "choose another name, or a folder that you may write");
+    return failure(
+        ExitCode::environment,
+        fmt::format("cannot make the folder {}: {}", place.string(), error ? error.message() : "it exists already"),
+        "choose another name, or a folder that you may write");
   }
   const std::string_view suffix = language == Language::cpp ? "cpp" : "c";
   const std::array<std::pair<std::string, std::string_view>, 5> files{

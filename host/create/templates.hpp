@@ -7,7 +7,8 @@
 
 namespace rvm::host::templates {
 
-inline constexpr std::string_view manifest = R"(# What runs, and who may talk to whom. Every key: docs/guide/manifest.md in the RVM repository.
+inline constexpr std::string_view manifest =
+    R"(# What runs, and who may talk to whom. Every key: docs/guide/manifest.md in the RVM repository.
 development = true   # the emulated machine has a development key
 build = "make"       # `rvm run` calls make in this folder first
 
@@ -21,7 +22,8 @@ module = "@NAME@"
 args = ["world"]
 )";
 
-inline constexpr std::string_view makefile = R"(# Builds @NAME@.elf. RVM is where the RVM repository is; `rvm run` passes it.
+inline constexpr std::string_view makefile =
+    R"(# Builds @NAME@.elf. RVM is where the RVM repository is; `rvm run` passes it.
 RVM ?= @ROOT@
 
 AGENT   := @NAME@
@@ -29,7 +31,8 @@ SOURCES := @NAME@.@SUFFIX@
 include $(RVM)/sdk/agent.mk
 )";
 
-inline constexpr std::string_view cpp_source = R"(// An RVM agent. It runs alone in its partition; what it may touch is what the manifest gives it.
+inline constexpr std::string_view cpp_source =
+    R"(// An RVM agent. It runs alone in its partition; what it may touch is what the manifest gives it.
 #include "rvm/agent.hpp"
 
 using namespace rvm::agent;
@@ -45,7 +48,8 @@ extern "C" int agent_main(const rvm_agent_info*) {
 }
 )";
 
-inline constexpr std::string_view c_source = R"(/* An RVM agent. It runs alone in its partition; what it may touch is what the manifest gives it. */
+inline constexpr std::string_view c_source =
+    R"(/* An RVM agent. It runs alone in its partition; what it may touch is what the manifest gives it. */
 #include "rvm/agent.h"
 
 int agent_main(const struct rvm_agent_info* info) {

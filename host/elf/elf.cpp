@@ -36,7 +36,9 @@ std::optional<T> structure_at(File file, std::uint64_t offset) {
   return out;
 }
 
-bool inside(std::uint64_t offset, std::uint64_t length, std::uint64_t size) { return offset <= size && length <= size - offset; }
+bool inside(std::uint64_t offset, std::uint64_t length, std::uint64_t size) {
+  return offset <= size && length <= size - offset;
+}
 
 std::expected<Elf64_Ehdr, ElfError> read_header(File file) {
   const auto header = structure_at<Elf64_Ehdr>(file, 0);
@@ -59,8 +61,8 @@ std::expected<std::vector<Elf64_Phdr>, ElfError> read_program_headers(File file,
                                      : "the program is linked at a fixed address; agents are position independent");
   }
   if (h.e_phentsize != sizeof(Elf64_Phdr) || h.e_phnum == 0 || h.e_phnum > headers_limit) {
-    return refuse(fmt::format("{} program headers of {} bytes; 1 to {} of {} bytes are accepted", h.e_phnum, h.e_phentsize,
-                              headers_limit, sizeof(Elf64_Phdr)));
+    return refuse(fmt::format("{} program headers of {} bytes; 1 to {} of {} bytes are accepted", h.e_phnum,
+                              h.e_phentsize, headers_limit, sizeof(Elf64_Phdr)));
   }
   std::vector<Elf64_Phdr> headers;
   for (std::uint64_t i = 0; i < h.e_phnum; ++i) {
@@ -77,7 +79,13 @@ std::expected<std::vector<Elf64_Phdr>, ElfError> read_program_headers(File file,
 
 std::expected<void, ElfError> check_kind(const Elf64_Phdr& p) {
   switch (p.p_type) {
-    case PT_NULL: case PT_LOAD: case PT_DYNAMIC: case PT_NOTE: case PT_PHDR: case PT_GNU_EH_FRAME: case PT_GNU_RELRO:
+    case PT_NULL:
+    case PT_LOAD:
+    case PT_DYNAMIC:
+    case PT_NOTE:
+    case PT_PHDR:
+    case PT_GNU_EH_FRAME:
+    case PT_GNU_RELRO:
     case PT_GNU_PROPERTY:
       return {};
     case PT_GNU_STACK:
@@ -99,7 +107,8 @@ std::expected<ProgramSegment, ElfError> read_segment(File file, const Elf64_Phdr
     return refuse(fmt::format("the segment at {:#x} is writable and executable", p.p_vaddr));
   }
   if ((p.p_flags & ~static_cast<Elf64_Word>(PF_R | PF_W | PF_X)) != 0 || (p.p_flags & PF_R) == 0) {
-    return refuse(fmt::format("the segment at {:#x} has flags {:#x}; readable ones are accepted", p.p_vaddr, p.p_flags));
+    return refuse(
+        fmt::format("the segment at {:#x} has flags {:#x}; readable ones are accepted", p.p_vaddr, p.p_flags));
   }
   if (p.p_filesz > p.p_memsz || !inside(p.p_offset, p.p_filesz, file.size())) {
     return refuse(fmt::format("the contents of the segment at {:#x} do not fit the file or the segment", p.p_vaddr));
@@ -112,7 +121,8 @@ std::expected<ProgramSegment, ElfError> read_segment(File file, const Elf64_Phdr
   out.offset = p.p_vaddr & ~(page - 1);
   const std::uint64_t lead = p.p_vaddr - out.offset;
   out.memory_bytes = (lead + p.p_memsz + page - 1) & ~(page - 1);
-  out.permissions = RVM_MAP_READ | ((p.p_flags & PF_W) != 0 ? RVM_MAP_WRITE : 0) | ((p.p_flags & PF_X) != 0 ? RVM_MAP_EXECUTE : 0);
+  out.permissions =
+      RVM_MAP_READ | ((p.p_flags & PF_W) != 0 ? RVM_MAP_WRITE : 0) | ((p.p_flags & PF_X) != 0 ? RVM_MAP_EXECUTE : 0);
   const File contents = file.subspan(p.p_offset, p.p_filesz);
   // A segment that is not writable is mapped in place from the package, so it is stored whole, zeros included.
   const std::uint64_t stored = (p.p_flags & PF_W) != 0 ? lead + p.p_filesz : out.memory_bytes;
@@ -149,7 +159,9 @@ std::expected<DynamicTags, ElfError> read_dynamic(File file, const Elf64_Phdr& p
         return refuse("the program needs a shared library; agents are linked statically");
       case DT_TEXTREL:
         return refuse("the program has relocations in read-only memory", "compile with -fPIE");
-      case DT_RELR: case DT_REL: case DT_JMPREL:
+      case DT_RELR:
+      case DT_REL:
+      case DT_JMPREL:
         return refuse("the program has relocations that the SDK's start code does not apply",
                       "link with -Wl,--pack-dyn-relocs=none and leave no symbol undefined");
       case DT_RELA:
@@ -189,17 +201,20 @@ std::expected<void, ElfError> check_relocations(File file, std::span<const Elf64
     return refuse("the relocation table lies outside the program");
   }
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto entry = structure_at<Elf64_Rela>(file, home->p_offset + (tags->rela - home->p_vaddr) + i * sizeof(Elf64_Rela));
+    const auto entry =
+        structure_at<Elf64_Rela>(file, home->p_offset + (tags->rela - home->p_vaddr) + i * sizeof(Elf64_Rela));
     if (!entry) {
       return refuse("the relocation table lies outside the file");
     }
     if (ELF64_R_TYPE(entry->r_info) != R_AARCH64_RELATIVE || ELF64_R_SYM(entry->r_info) != 0) {
-      return refuse(fmt::format("relocation {} has type {}; only R_AARCH64_RELATIVE is applied", i, ELF64_R_TYPE(entry->r_info)),
-                    "leave no symbol undefined and link with -static-pie");
+      return refuse(
+          fmt::format("relocation {} has type {}; only R_AARCH64_RELATIVE is applied", i, ELF64_R_TYPE(entry->r_info)),
+          "leave no symbol undefined and link with -static-pie");
     }
     const Elf64_Phdr* const target = load_segment(headers, entry->r_offset, sizeof(std::uint64_t));
     if (target == nullptr || (target->p_flags & PF_W) == 0) {
-      return refuse(fmt::format("relocation {} changes {:#x}, which is not writable", i, entry->r_offset), "compile with -fPIE");
+      return refuse(fmt::format("relocation {} changes {:#x}, which is not writable", i, entry->r_offset),
+                    "compile with -fPIE");
     }
   }
   return {};
@@ -215,7 +230,8 @@ std::expected<void, ElfError> check_layout(const Program& program, std::span<con
   }
   const Elf64_Phdr* const home = load_segment(headers, program.entry, 4);
   if (home == nullptr || (home->p_flags & PF_X) == 0 || program.entry % 4 != 0) {
-    return refuse(fmt::format("the entry point {:#x} is not in executable memory", program.entry), "define _start, as the SDK's crt0 does");
+    return refuse(fmt::format("the entry point {:#x} is not in executable memory", program.entry),
+                  "define _start, as the SDK's crt0 does");
   }
   return {};
 }
@@ -276,9 +292,9 @@ std::expected<SectionSizes, ElfError> read_section_sizes(File file) {
       continue;
     }
     std::uint64_t& kind = (section->sh_flags & SHF_EXECINSTR) != 0 ? sizes.text
-                          : (section->sh_flags & SHF_WRITE) == 0    ? sizes.rodata
-                          : section->sh_type == SHT_NOBITS          ? sizes.bss
-                                                                    : sizes.data;
+                          : (section->sh_flags & SHF_WRITE) == 0   ? sizes.rodata
+                          : section->sh_type == SHT_NOBITS         ? sizes.bss
+                                                                   : sizes.data;
     kind += section->sh_size;
   }
   return sizes;

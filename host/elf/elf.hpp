@@ -16,15 +16,15 @@ namespace rvm::host {
 
 /// Whole pages of an agent's image.
 struct ProgramSegment {
-  std::uint64_t offset = 0;        ///< from the image base, multiple of the page size
-  std::uint64_t memory_bytes = 0;  ///< multiple of the page size
-  std::vector<std::byte> contents; ///< initialised part, at most memory_bytes; the rest is zero
-  std::uint32_t permissions = 0;   ///< RVM_MAP_*
+  std::uint64_t offset = 0;         ///< from the image base, multiple of the page size
+  std::uint64_t memory_bytes = 0;   ///< multiple of the page size
+  std::vector<std::byte> contents;  ///< initialised part, at most memory_bytes; the rest is zero
+  std::uint32_t permissions = 0;    ///< RVM_MAP_*
 };
 
 struct Program {
-  std::uint64_t entry = 0;  ///< offset from the image base, inside an executable segment
-  std::uint64_t bytes = 0;  ///< extent of the image, multiple of the page size
+  std::uint64_t entry = 0;               ///< offset from the image base, inside an executable segment
+  std::uint64_t bytes = 0;               ///< extent of the image, multiple of the page size
   std::vector<ProgramSegment> segments;  ///< ascending, sharing no page
 };
 

@@ -34,8 +34,8 @@ struct ElfBuilder {
     add(PT_LOAD, PF_R | PF_W, 0x3000, 0x3000, 0x100, 0x2000);
   }
 
-  Elf64_Phdr& add(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t address, std::uint64_t file,
-                  std::uint64_t memory) {
+  Elf64_Phdr& add(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t address,
+                  std::uint64_t file, std::uint64_t memory) {
     Elf64_Phdr p{};
     p.p_type = type;
     p.p_flags = flags;

@@ -76,7 +76,8 @@ TEST_CASE("what the kernel could not map safely is refused with its reason") {
   CHECK(refusal([](ElfBuilder& e) { e.header.e_entry = 0x1002; }).contains("entry point"));
   CHECK(refusal([](ElfBuilder& e) { e.add(PT_INTERP, PF_R, 0, 0, 8, 8); }).contains("dynamic loader"));
   CHECK(refusal([](ElfBuilder& e) { e.add(PT_TLS, PF_R, 0, 0, 8, 8); }).contains("thread-local"));
-  CHECK(refusal([](ElfBuilder& e) { e.add(PT_GNU_STACK, PF_R | PF_W | PF_X, 0, 0, 0, 0); }).contains("executable stack"));
+  CHECK(
+      refusal([](ElfBuilder& e) { e.add(PT_GNU_STACK, PF_R | PF_W | PF_X, 0, 0, 0, 0); }).contains("executable stack"));
   CHECK(refusal([](ElfBuilder& e) { e.add(0x12345, 0, 0, 0, 0, 0); }).contains("unknown program header"));
   CHECK(refusal([](ElfBuilder& e) { e.bytes = 0x3050; }).contains("do not fit the file"));
 }
@@ -89,7 +90,8 @@ TEST_CASE("relocations that the start code does not apply are refused") {
     }
     e.add(PT_DYNAMIC, PF_R, 0x2000, 0x2000, 0x100, 0x100);
   };
-  const std::vector<Elf64_Dyn> table{{DT_RELA, {0x2080}}, {DT_RELASZ, {sizeof(Elf64_Rela)}}, {DT_RELAENT, {sizeof(Elf64_Rela)}}};
+  const std::vector<Elf64_Dyn> table{
+      {DT_RELA, {0x2080}}, {DT_RELASZ, {sizeof(Elf64_Rela)}}, {DT_RELAENT, {sizeof(Elf64_Rela)}}};
   CHECK(refusal([&](ElfBuilder& e) {
           with_dynamic(e, table);
           e.put(0x2080, Elf64_Rela{0x3000, ELF64_R_INFO(0, R_AARCH64_RELATIVE), 0x1000});
@@ -105,7 +107,8 @@ TEST_CASE("relocations that the start code does not apply are refused") {
   CHECK(refusal([&](ElfBuilder& e) { with_dynamic(e, {{DT_NEEDED, {1}}}); }).contains("shared library"));
   CHECK(refusal([&](ElfBuilder& e) { with_dynamic(e, {{DT_TEXTREL, {0}}}); }).contains("read-only"));
   CHECK(refusal([&](ElfBuilder& e) { with_dynamic(e, {{DT_RELR, {0}}}); }).contains("start code"));
-  CHECK(refusal([&](ElfBuilder& e) { with_dynamic(e, {{DT_RELA, {0x20000}}, {DT_RELASZ, {24}}}); }).contains("outside"));
+  CHECK(
+      refusal([&](ElfBuilder& e) { with_dynamic(e, {{DT_RELA, {0x20000}}, {DT_RELASZ, {24}}}); }).contains("outside"));
 }
 
 TEST_CASE("random changes: accepted programs keep every promise") {

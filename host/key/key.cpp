@@ -35,9 +35,10 @@ Outcome<Key> read_key(const std::filesystem::path& path) {
   }
   Key key;
   if (contents->size() != key.bytes.size()) {
-    return failure(ExitCode::environment,
-                   fmt::format("the device key {} has {} bytes instead of {}", path.string(), contents->size(), key.bytes.size()),
-                   key_cure);
+    return failure(
+        ExitCode::environment,
+        fmt::format("the device key {} has {} bytes instead of {}", path.string(), contents->size(), key.bytes.size()),
+        key_cure);
   }
   std::copy(contents->begin(), contents->end(), key.bytes.begin());
   sodium_memzero(contents->data(), contents->size());
@@ -59,7 +60,8 @@ Outcome<void> create_key(const std::filesystem::path& path) {
   const std::string reason = system_error();
   ::unlink(fresh.c_str());
   if (!linked) {
-    return failure(ExitCode::environment, fmt::format("cannot create the device key {}: {}", path.string(), reason), key_cure);
+    return failure(ExitCode::environment, fmt::format("cannot create the device key {}: {}", path.string(), reason),
+                   key_cure);
   }
   return {};
 }

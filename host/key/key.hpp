@@ -28,7 +28,8 @@ struct Key {
 [[nodiscard]] Digest sha256(std::span<const std::byte> data);
 [[nodiscard]] Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
 /// HKDF-SHA-256 (RFC 5869) with one block of output: 32 bytes.
-[[nodiscard]] Key hkdf_sha256(std::span<const std::byte> secret, std::span<const std::byte> salt, std::string_view info);
+[[nodiscard]] Key hkdf_sha256(std::span<const std::byte> secret, std::span<const std::byte> salt,
+                              std::string_view info);
 /// Equality in time that does not depend on where they differ.
 [[nodiscard]] bool equal(const Digest& a, const Digest& b);
 [[nodiscard]] std::string hex(std::span<const std::byte> data);

@@ -70,7 +70,8 @@ Outcome<Child> Child::start(const std::filesystem::path& program, std::span<cons
   auto err = make_pipe();
   auto report = make_pipe();  // closed by a successful exec, else carries its errno
   if (!in || !out || !err || !report) {
-    return failure(ExitCode::environment, fmt::format("cannot make a pipe: {}", system_error()), "close some files or programs");
+    return failure(ExitCode::environment, fmt::format("cannot make a pipe: {}", system_error()),
+                   "close some files or programs");
   }
   const std::string name = program.string();
   std::vector<char*> pointers{const_cast<char*>(name.c_str())};  // execv does not write through them
@@ -85,7 +86,8 @@ Outcome<Child> Child::start(const std::filesystem::path& program, std::span<cons
     become(name.c_str(), pointers.data(), *in, *out, *err, parent, report->write.get());
   }
   if (child.pid_ < 0) {
-    return failure(ExitCode::environment, fmt::format("cannot start {}: {}", name, system_error()), "end some programs");
+    return failure(ExitCode::environment, fmt::format("cannot start {}: {}", name, system_error()),
+                   "end some programs");
   }
   report->write.close();
   int error = 0;

@@ -17,7 +17,8 @@ namespace rvm::host {
 /// (PR_SET_PDEATHSIG), and the destructor kills and reaps it.
 class Child {
  public:
-  [[nodiscard]] static Outcome<Child> start(const std::filesystem::path& program, std::span<const std::string> arguments);
+  [[nodiscard]] static Outcome<Child> start(const std::filesystem::path& program,
+                                            std::span<const std::string> arguments);
 
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;

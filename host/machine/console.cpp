@@ -29,16 +29,29 @@ std::string text(const Json& object, const char* key) {
 }
 
 BootReport boot(const Json& o) {
-  return {.cpus = number(o, "cpus"), .memory = number(o, "memory"), .partitions = number(o, "partitions"),
-          .agents = number(o, "agents"), .first_witness_ns = number(o, "first_witness_ns"),
-          .log_records = number(o, "log_records"), .vmid_bits = number(o, "vmid_bits"), .ipa_bits = number(o, "ipa_bits")};
+  return {.cpus = number(o, "cpus"),
+          .memory = number(o, "memory"),
+          .partitions = number(o, "partitions"),
+          .agents = number(o, "agents"),
+          .first_witness_ns = number(o, "first_witness_ns"),
+          .log_records = number(o, "log_records"),
+          .vmid_bits = number(o, "vmid_bits"),
+          .ipa_bits = number(o, "ipa_bits")};
 }
 
 AgentReport agent(const Json& o) {
-  AgentReport a{.id = number(o, "id"), .partition = number(o, "partition"), .name = text(o, "name"), .state = text(o, "state"),
-                .exit = number(o, "exit"), .cpu_ns = number(o, "cpu_ns"), .messages = number(o, "messages"),
-                .refused = number(o, "refused"), .faults = number(o, "faults"), .deadlines_met = number(o, "deadlines_met"),
-                .deadlines_missed = number(o, "deadlines_missed"), .latency = {}};
+  AgentReport a{.id = number(o, "id"),
+                .partition = number(o, "partition"),
+                .name = text(o, "name"),
+                .state = text(o, "state"),
+                .exit = number(o, "exit"),
+                .cpu_ns = number(o, "cpu_ns"),
+                .messages = number(o, "messages"),
+                .refused = number(o, "refused"),
+                .faults = number(o, "faults"),
+                .deadlines_met = number(o, "deadlines_met"),
+                .deadlines_missed = number(o, "deadlines_missed"),
+                .latency = {}};
   if (const auto it = o.find("latency"); it != o.end() && it->is_object()) {
     a.latency = LatencyReport{number(*it, "p50"), number(*it, "p99"), number(*it, "max")};
   }
@@ -46,11 +59,20 @@ AgentReport agent(const Json& o) {
 }
 
 SummaryReport summary(const Json& o) {
-  return {.partitions = number(o, "partitions"), .agents = number(o, "agents"), .messages = number(o, "messages"),
-          .switches = number(o, "switches"), .refused = number(o, "refused"), .faults = number(o, "faults"),
-          .vmid_reclaims = number(o, "vmid_reclaims"), .throttled = number(o, "throttled"), .records = number(o, "records"),
-          .durable = number(o, "durable"), .tree_size = number(o, "tree_size"), .root = text(o, "root"),
-          .closed = flag(o, "closed"), .reason = text(o, "reason")};
+  return {.partitions = number(o, "partitions"),
+          .agents = number(o, "agents"),
+          .messages = number(o, "messages"),
+          .switches = number(o, "switches"),
+          .refused = number(o, "refused"),
+          .faults = number(o, "faults"),
+          .vmid_reclaims = number(o, "vmid_reclaims"),
+          .throttled = number(o, "throttled"),
+          .records = number(o, "records"),
+          .durable = number(o, "durable"),
+          .tree_size = number(o, "tree_size"),
+          .root = text(o, "root"),
+          .closed = flag(o, "closed"),
+          .reason = text(o, "reason")};
 }
 
 /// False when the line is not one of the known reports.
@@ -65,8 +87,8 @@ bool take_report(MachineReport& report, std::string_view line) {
   } else if (type == "durable") {
     report.durable = std::max(report.durable, number(object, "seq"));
   } else if (type == "fault") {
-    report.faults.push_back({number(object, "agent"), number(object, "partition"), text(object, "name"), text(object, "kind"),
-                             text(object, "address")});
+    report.faults.push_back({number(object, "agent"), number(object, "partition"), text(object, "name"),
+                             text(object, "kind"), text(object, "address")});
   } else if (type == "agent") {
     report.agents.push_back(agent(object));
   } else if (type == "refused") {
@@ -101,7 +123,8 @@ ConsoleLine classify(std::string_view line) {
     return {Source::kernel_text, {}, line.substr(5)};
   }
   const auto bar = line.find("| ");
-  if (bar != std::string_view::npos && bar != 0 && line.substr(0, bar).find_first_of(" :#|") == std::string_view::npos) {
+  if (bar != std::string_view::npos && bar != 0 &&
+      line.substr(0, bar).find_first_of(" :#|") == std::string_view::npos) {
     return {Source::agent, line.substr(0, bar), line.substr(bar + 2)};
   }
   if (line.ends_with('|') && line.size() > 1 && line.find_first_of(" :#|") == line.size() - 1) {

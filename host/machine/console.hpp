@@ -87,12 +87,13 @@ struct MachineReport {
   std::vector<AgentReport> agents;
   std::optional<SummaryReport> summary;
   std::uint64_t durable = 0;
-  std::string refusal;      ///< why the kernel would not start, if so
-  std::string log_stopped;  ///< why the log takes no more records, if so
-  bool panicked = false;    ///< the kernel itself faulted
-  std::vector<std::string> last_texts;       ///< the last few `rvm:` lines, and lines of no known form
-  std::vector<std::string> malformed;        ///< `rvm#` lines that are not understood
-  std::map<std::string, std::vector<std::string>, std::less<>> marked;  ///< agents' `attack:`, `victim:` and `bench:` lines
+  std::string refusal;                  ///< why the kernel would not start, if so
+  std::string log_stopped;              ///< why the log takes no more records, if so
+  bool panicked = false;                ///< the kernel itself faulted
+  std::vector<std::string> last_texts;  ///< the last few `rvm:` lines, and lines of no known form
+  std::vector<std::string> malformed;   ///< `rvm#` lines that are not understood
+  std::map<std::string, std::vector<std::string>, std::less<>>
+      marked;  ///< agents' `attack:`, `victim:` and `bench:` lines
 
   void take(const ConsoleLine& line);
 };

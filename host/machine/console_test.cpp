@@ -36,15 +36,24 @@ TEST_CASE("lines are told apart by their beginning") {
 TEST_CASE("a run's reports") {
   const MachineReport r = report_of(
       "rvm: starting\r\n"
-      "rvm# {\"t\":\"boot\",\"cpus\":2,\"memory\":1073741824,\"partitions\":3,\"agents\":2,\"first_witness_ns\":77,\"log_records\":5,"
+      "rvm# "
+      "{\"t\":\"boot\",\"cpus\":2,\"memory\":1073741824,\"partitions\":3,\"agents\":2,\"first_witness_ns\":77,\"log_"
+      "records\":5,"
       "\"vmid_bits\":8,\"ipa_bits\":44}\n"
       "rvm# {\"t\":\"durable\",\"seq\":10}\nrvm# {\"t\":\"durable\",\"seq\":7}\n"
       "mem| attack: tried\nmem| nothing special\n"
-      "rvm# {\"t\":\"fault\",\"agent\":1,\"partition\":2,\"name\":\"mem\",\"kind\":\"data abort\",\"address\":\"0x10\"}\n"
-      "rvm# {\"t\":\"agent\",\"id\":1,\"partition\":2,\"name\":\"mem\",\"state\":\"faulted\",\"exit\":0,\"cpu_ns\":9,\"messages\":1,"
-      "\"refused\":2,\"faults\":1,\"deadlines_met\":3,\"deadlines_missed\":4,\"latency\":{\"p50\":1,\"p99\":2,\"max\":3}}\n"
-      "rvm# {\"t\":\"summary\",\"partitions\":3,\"agents\":2,\"messages\":4,\"switches\":5,\"refused\":6,\"faults\":7,\"vmid_reclaims\":0,"
-      "\"throttled\":1,\"records\":99,\"durable\":99,\"tree_size\":99,\"root\":\"ab\",\"closed\":true,\"reason\":\"done\"}");
+      "rvm# {\"t\":\"fault\",\"agent\":1,\"partition\":2,\"name\":\"mem\",\"kind\":\"data "
+      "abort\",\"address\":\"0x10\"}\n"
+      "rvm# "
+      "{\"t\":\"agent\",\"id\":1,\"partition\":2,\"name\":\"mem\",\"state\":\"faulted\",\"exit\":0,\"cpu_ns\":9,"
+      "\"messages\":1,"
+      "\"refused\":2,\"faults\":1,\"deadlines_met\":3,\"deadlines_missed\":4,\"latency\":{\"p50\":1,\"p99\":2,\"max\":"
+      "3}}\n"
+      "rvm# "
+      "{\"t\":\"summary\",\"partitions\":3,\"agents\":2,\"messages\":4,\"switches\":5,\"refused\":6,\"faults\":7,"
+      "\"vmid_reclaims\":0,"
+      "\"throttled\":1,\"records\":99,\"durable\":99,\"tree_size\":99,\"root\":\"ab\",\"closed\":true,\"reason\":"
+      "\"done\"}");
   REQUIRE(r.boot);
   CHECK(r.boot->first_witness_ns == 77);
   CHECK(r.boot->log_records == 5);

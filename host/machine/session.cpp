@@ -74,7 +74,8 @@ class Session {
   }
 
   bool read_console() {
-    return drain(child_.output(), [&](std::string_view bytes) { lines_.feed(bytes, [&](std::string_view l) { take(l); }); });
+    return drain(child_.output(),
+                 [&](std::string_view bytes) { lines_.feed(bytes, [&](std::string_view l) { take(l); }); });
   }
 
   bool read_errors() {
@@ -129,7 +130,8 @@ class Session {
 
 }  // namespace
 
-Outcome<SessionResult> run_session(const MachineParts& parts, const SessionOptions& options, const LineObserver& observe) {
+Outcome<SessionResult> run_session(const MachineParts& parts, const SessionOptions& options,
+                                   const LineObserver& observe) {
   const auto qemu = find_qemu();
   if (!qemu) {
     return std::unexpected(qemu.error());

@@ -82,7 +82,8 @@ TEST_CASE("lines arrive and the end is noticed") {
 }
 
 TEST_CASE("a signal asks for an orderly end") {
-  const FakeQemu qemu(std::string(boot_line) + "read -r -n1 byte; printf '%q' \"$byte\" >received; echo 'rvm: ending'\n");
+  const FakeQemu qemu(std::string(boot_line) +
+                      "read -r -n1 byte; printf '%q' \"$byte\" >received; echo 'rvm: ending'\n");
   const SessionResult result = run({}, [](const std::optional<ConsoleLine>& line, const MachineReport&) {
     if (line && line->source == ConsoleLine::Source::kernel_report) {
       ::kill(::getpid(), SIGINT);
@@ -97,12 +98,13 @@ TEST_CASE("a signal asks for an orderly end") {
 TEST_CASE("a second signal, or deafness, ends it by force") {
   const FakeQemu qemu(std::string(boot_line) + "exec sleep 60\n");
   SUBCASE("second signal") {
-    const SessionResult result = run({}, [sent = 0](const std::optional<ConsoleLine>& line, const MachineReport& r) mutable {
-      if (!line && r.boot && sent < 2) {
-        ++sent;
-        ::kill(::getpid(), SIGTERM);
-      }
-    });
+    const SessionResult result =
+        run({}, [sent = 0](const std::optional<ConsoleLine>& line, const MachineReport& r) mutable {
+          if (!line && r.boot && sent < 2) {
+            ++sent;
+            ::kill(::getpid(), SIGTERM);
+          }
+        });
     CHECK(result.interrupted);
     CHECK(result.killed);
     CHECK(result.wall < 5s);
@@ -152,7 +154,8 @@ TEST_CASE("no QEMU, or one that cannot run, is said with a cure") {
   ::unsetenv("RVM_QEMU");
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("rvm-child-test-{}", ::getpid());
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / "garbage") << "\x7f" "ELF and then nothing";
+  std::ofstream(folder / "garbage") << "\x7f"
+                                       "ELF and then nothing";
   ::chmod((folder / "garbage").c_str(), 0755);
   CHECK_FALSE(Child::start(folder / "garbage", {}));
   std::filesystem::remove_all(folder);

@@ -32,8 +32,8 @@ bool matches(std::string_view pattern, std::string_view name) {
 }
 
 std::string pairs_differ(std::string_view a, std::size_t a_count, std::string_view b, std::size_t b_count) {
-  return fmt::format("'{}' names {} and '{}' names {}: pairs need as many on both sides, or say pair = \"all\"", a, a_count, b,
-                     b_count);
+  return fmt::format("'{}' names {} and '{}' names {}: pairs need as many on both sides, or say pair = \"all\"", a,
+                     a_count, b, b_count);
 }
 
 class Expansion {
@@ -92,8 +92,8 @@ class Expansion {
 
   void add_agents(const AgentEntry& entry) {
     if (entry.affinity >= static_cast<std::int32_t>(manifest_.machine.cpus)) {
-      report(entry.name.at, fmt::format("'{}' wants core {}, but the machine has {} (cores count from 0)", entry.name.value,
-                                        entry.affinity, manifest_.machine.cpus));
+      report(entry.name.at, fmt::format("'{}' wants core {}, but the machine has {} (cores count from 0)",
+                                        entry.name.value, entry.affinity, manifest_.machine.cpus));
     }
     const bool replicated = entry.replicas.has_value();
     for (std::uint32_t i = 0; i < entry.replicas.value_or(1); ++i) {
@@ -117,7 +117,8 @@ class Expansion {
         bytes += agent.arguments.back().size() + 1;
       }
       if (bytes > RVM_ARGUMENT_BYTES) {
-        report(entry.name.at, fmt::format("the args of '{}' take {} bytes; at most {} fit", agent.name, bytes, RVM_ARGUMENT_BYTES));
+        report(entry.name.at,
+               fmt::format("the args of '{}' take {} bytes; at most {} fit", agent.name, bytes, RVM_ARGUMENT_BYTES));
         return;
       }
       swarm_.agents.push_back(std::move(agent));
@@ -164,7 +165,8 @@ class Expansion {
     };
     const auto add = [&](std::size_t s, std::size_t r) {
       if (from[s] != to[r]) {
-        swarm_.edges.push_back({named(entry.name, many_receivers, r), named(peer_name, many_senders, s), from[s], to[r], &entry});
+        swarm_.edges.push_back(
+            {named(entry.name, many_receivers, r), named(peer_name, many_senders, s), from[s], to[r], &entry});
       } else if (pair != Pairing::all) {
         report(entry.at, fmt::format("this edge joins '{}' to itself", swarm_.agents[from[s]].name));
       }
@@ -221,7 +223,8 @@ class Expansion {
   void check_limits() {
     const Position top{1, 1};
     if (swarm_.partitions.size() > partitions_limit) {
-      report(top, fmt::format("{} partitions, control included; at most {} fit", swarm_.partitions.size(), partitions_limit));
+      report(top, fmt::format("{} partitions, control included; at most {} fit", swarm_.partitions.size(),
+                              partitions_limit));
     }
     if (swarm_.agents.size() > agents_limit) {
       report(top, fmt::format("{} agents; at most {} fit", swarm_.agents.size(), agents_limit));
@@ -246,7 +249,8 @@ class Expansion {
 
   /// Every name in an agent's directory is there once, and the directory has room.
   void check_directories() {
-    const std::set<std::string, std::less<>> standard{RVM_DIRECTORY_CONSOLE, RVM_DIRECTORY_PARTITION, RVM_DIRECTORY_SELF};
+    const std::set<std::string, std::less<>> standard{RVM_DIRECTORY_CONSOLE, RVM_DIRECTORY_PARTITION,
+                                                      RVM_DIRECTORY_SELF};
     static_assert(standard_directory_entries == 3);
     std::vector<std::set<std::string, std::less<>>> directories(swarm_.agents.size(), standard);
     const auto add = [&](std::uint32_t agent, const std::string& name, Position at) {
@@ -255,8 +259,8 @@ class Expansion {
       } else if (!directories[agent].insert(name).second) {
         report(at, fmt::format("'{}' has '{}' in its directory already", swarm_.agents[agent].name, name));
       } else if (directories[agent].size() == RVM_DIRECTORY_ENTRIES + 1) {
-        report(at, fmt::format("the directory of '{}' is full: {} entries fit, {} of them standard", swarm_.agents[agent].name,
-                               RVM_DIRECTORY_ENTRIES, standard_directory_entries));
+        report(at, fmt::format("the directory of '{}' is full: {} entries fit, {} of them standard",
+                               swarm_.agents[agent].name, RVM_DIRECTORY_ENTRIES, standard_directory_entries));
       }
     };
     for (const SwarmEdge& edge : swarm_.edges) {

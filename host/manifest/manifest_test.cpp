@@ -85,7 +85,8 @@ TEST_CASE("mistakes are named with line, column and the nearest right word") {
   CHECK(complaint("deadline = 5\n").contains("must be a duration with its unit"));
   CHECK(complaint("budget = \"1ms\"\n").contains("give a 'period' too"));
   CHECK(complaint("period = \"1ms\"\nbudget = \"2ms\"\n").contains("more than the 'period'"));
-  CHECK(complaint("expect = \"fautl\"\n") == "14:10: 'expect' cannot be 'fautl': it is 'ok', 'fault' or 'any'; did you mean 'fault'?");
+  CHECK(complaint("expect = \"fautl\"\n") ==
+        "14:10: 'expect' cannot be 'fautl': it is 'ok', 'fault' or 'any'; did you mean 'fault'?");
   CHECK(complaint("affinity = 2\n").contains("the machine has 2"));
   CHECK(complaint("args = [\"a\", \"\"]\n").contains("an argument is empty"));
   CHECK(complaint("evidence = \"fault\"\n").contains("give an 'attack' too"));
@@ -181,13 +182,17 @@ name = "home"
 
 TEST_CASE("limits of the kernel are checked before it sees them") {
   CHECK(complaint("replicas = 65\n").contains("more than 64 agents in partition 'right'"));
-  CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"ping\"\nname = \"me\"\npair = \"zip\"\n").contains("joins 'ping' to itself"));
-  CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"pong\"\nname = \"self\"\n").contains("has 'self' in its directory already"));
+  CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"ping\"\nname = \"me\"\npair = \"zip\"\n")
+            .contains("joins 'ping' to itself"));
+  CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"pong\"\nname = \"self\"\n")
+            .contains("has 'self' in its directory already"));
   CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"pong\"\nname = \"x\"\nqueue = 3\n").contains("power of two"));
   CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"pong\"\nname = \"x\"\nnotify = 64\n").contains("from 0 to 63"));
   CHECK(complaint("[[edge]]\nfrom = \"ping\"\nto = \"pnog\"\nname = \"x\"\n").contains("did you mean 'pong'"));
-  CHECK(complaint("[[grant]]\nagent = \"ping\"\ntype = \"witness\"\nrights = []\nname = \"w\"\n").contains("needs 'rights'"));
-  CHECK(complaint("[[grant]]\nagent = \"ping\"\ntype = \"witness\"\nobject = \"log\"\nrights = [\"read\"]\nname = \"w\"\n")
+  CHECK(complaint("[[grant]]\nagent = \"ping\"\ntype = \"witness\"\nrights = []\nname = \"w\"\n")
+            .contains("needs 'rights'"));
+  CHECK(complaint(
+            "[[grant]]\nagent = \"ping\"\ntype = \"witness\"\nobject = \"log\"\nrights = [\"read\"]\nname = \"w\"\n")
             .contains("leave 'object' out"));
   std::string many_edges;
   for (int i = 0; i < 65; ++i) {
@@ -207,9 +212,15 @@ TEST_CASE("random changes never crash the parser, and every complaint has a plac
     for (int change = 0; change < 3; ++change) {
       const std::size_t at = random() % text.size();
       switch (random() % 3) {
-        case 0: text[at] = static_cast<char>(random()); break;
-        case 1: text.erase(at, random() % 40); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 40)); break;
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, random() % 40);
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 40));
+          break;
       }
     }
     const auto manifest = parse_manifest(text);
@@ -230,11 +241,12 @@ TEST_CASE("the manifests of the examples are right") {
       continue;
     }
     const auto manifest = load_manifest(file);
-    INFO(file.string(), manifest ? "" : manifest.error().cause);
+    INFO(file.string());
+    INFO((manifest ? std::string{} : manifest.error().cause));
     REQUIRE(manifest);
     CHECK(manifest->development);
     const auto swarm = expand(*manifest);
-    INFO(swarm ? "" : to_failure(file.string(), swarm.error()).cause);
+    INFO((swarm ? std::string{} : to_failure(file.string(), swarm.error()).cause));
     CHECK(swarm.has_value());
     ++seen;
   }
@@ -246,7 +258,8 @@ TEST_CASE("parser, schema and guide name the same keys") {
   const std::string guide = slurp(source / "docs/guide/manifest.md");
   const auto schema = nlohmann::json::parse(slurp(source / "schema/swarm.schema.json"));
   std::set<std::string> parsed;
-  const std::regex accessor(R"re(\b[tw]\.(?:text|texts|required_text|required_text_or_texts|flag|number|optional_number|signed_number|size|duration|choice|choice_text|required_flags|table|tables)\("(\w+)")re");
+  const std::regex accessor(
+      R"re(\b[tw]\.(?:text|texts|required_text|required_text_or_texts|flag|number|optional_number|signed_number|size|duration|choice|choice_text|required_flags|table|tables)\("(\w+)")re");
   for (std::sregex_iterator it(code.begin(), code.end(), accessor), end; it != end; ++it) {
     parsed.insert((*it)[1]);
   }

@@ -34,10 +34,13 @@ constexpr std::array pairings{Choice{"zip", static_cast<std::uint32_t>(Pairing::
 constexpr std::uint32_t hypervisor_choice = 1000;
 constexpr std::array grant_types{Choice{"partition", RVM_OBJECT_PARTITION}, Choice{"agent", RVM_OBJECT_AGENT},
                                  Choice{"witness", RVM_OBJECT_WITNESS}, Choice{"hypervisor", hypervisor_choice}};
-constexpr std::array right_names{
-    Choice{"read", RVM_RIGHT_READ},       Choice{"write", RVM_RIGHT_WRITE}, Choice{"grant", RVM_RIGHT_GRANT},
-    Choice{"revoke", RVM_RIGHT_REVOKE},   Choice{"execute", RVM_RIGHT_EXECUTE}, Choice{"prove", RVM_RIGHT_PROVE},
-    Choice{"grant_once", RVM_RIGHT_GRANT_ONCE}};
+constexpr std::array right_names{Choice{"read", RVM_RIGHT_READ},
+                                 Choice{"write", RVM_RIGHT_WRITE},
+                                 Choice{"grant", RVM_RIGHT_GRANT},
+                                 Choice{"revoke", RVM_RIGHT_REVOKE},
+                                 Choice{"execute", RVM_RIGHT_EXECUTE},
+                                 Choice{"prove", RVM_RIGHT_PROVE},
+                                 Choice{"grant_once", RVM_RIGHT_GRANT_ONCE}};
 
 constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 constexpr std::uint64_t gibibyte = std::uint64_t{1} << 30;
@@ -244,8 +247,9 @@ std::expected<Manifest, Diagnostics> parse_manifest(std::string_view text) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto begin = parsed.error().source().begin;
-    return std::unexpected(Diagnostics{{{static_cast<std::uint32_t>(begin.line), static_cast<std::uint32_t>(begin.column)},
-                                        std::string(parsed.error().description())}});
+    return std::unexpected(
+        Diagnostics{{{static_cast<std::uint32_t>(begin.line), static_cast<std::uint32_t>(begin.column)},
+                     std::string(parsed.error().description())}});
   }
   Manifest manifest;
   Diagnostics diagnostics;
@@ -258,7 +262,9 @@ std::expected<Manifest, Diagnostics> parse_manifest(std::string_view text) {
 }
 
 Failure to_failure(const std::string& title, const Diagnostics& diagnostics) {
-  Failure out{ExitCode::usage, diagnostics.size() == 1 ? "the manifest has a mistake" : fmt::format("the manifest has {} mistakes", diagnostics.size()),
+  Failure out{ExitCode::usage,
+              diagnostics.size() == 1 ? "the manifest has a mistake"
+                                      : fmt::format("the manifest has {} mistakes", diagnostics.size()),
               "correct the manifest; docs/guide/manifest.md lists every key"};
   constexpr std::size_t shown = 20;
   for (std::size_t i = 0; i < std::min(shown, diagnostics.size()); ++i) {

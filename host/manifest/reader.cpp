@@ -143,8 +143,8 @@ std::optional<std::uint64_t> TableReader::in_range(const toml::node& node, std::
   if (value >= range.least && value <= range.greatest) {
     return value;
   }
-  report(position_of(node), fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_, value, range.least,
-                                        range.greatest));
+  report(position_of(node),
+         fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_, value, range.least, range.greatest));
   return std::nullopt;
 }
 
@@ -194,8 +194,8 @@ std::uint64_t TableReader::size(std::string_view key, std::uint64_t fallback, Ra
     return fallback;
   }
   if (*value < range.least || *value > range.greatest) {
-    report(position_of(*node), fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_, format_size(*value),
-                                           format_size(range.least), format_size(range.greatest)));
+    report(position_of(*node), fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_,
+                                           format_size(*value), format_size(range.least), format_size(range.greatest)));
     return fallback;
   }
   if (pages && *value % RVM_PAGE_SIZE != 0) {
@@ -216,9 +216,9 @@ Nanoseconds TableReader::duration(std::string_view key, Nanoseconds fallback, Ra
     return fallback;
   }
   if (value->value < range.least || value->value > range.greatest) {
-    report(position_of(*node), fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_, format_duration(*value),
-                                           format_duration(Nanoseconds{range.least}),
-                                           format_duration(Nanoseconds{range.greatest})));
+    report(position_of(*node),
+           fmt::format("'{}' in {} is {}; it must be from {} to {}", key, where_, format_duration(*value),
+                       format_duration(Nanoseconds{range.least}), format_duration(Nanoseconds{range.greatest})));
     return fallback;
   }
   return *value;

@@ -48,8 +48,8 @@ struct Swarm {
   std::vector<SwarmGrant> grants;
 };
 
-inline constexpr std::uint32_t partitions_limit = 4095;        ///< with the hypervisor 4096
-inline constexpr std::uint32_t agents_limit = 4095;            ///< id 0 names no agent
+inline constexpr std::uint32_t partitions_limit = 4095;  ///< with the hypervisor 4096
+inline constexpr std::uint32_t agents_limit = 4095;      ///< id 0 names no agent
 inline constexpr std::uint32_t agents_per_partition_limit = 64;
 inline constexpr std::uint32_t edges_per_partition_limit = 64;
 inline constexpr std::uint32_t standard_directory_entries = 3;  ///< console, partition, self

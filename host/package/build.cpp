@@ -18,7 +18,9 @@ void set_name(char (&field)[N], std::string_view name) {
   std::memcpy(field, name.data(), std::min(name.size(), N - 1));
 }
 
-std::uint64_t rounded_up(std::uint64_t value, std::uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+std::uint64_t rounded_up(std::uint64_t value, std::uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 template <typename Entry>
 rvm_table append_table(Bytes& out, const std::vector<Entry>& entries) {
@@ -105,7 +107,8 @@ std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const
 
 std::uint32_t package_flags(const Manifest& manifest) {
   return (manifest.development ? RVM_PACKAGE_DEVELOPMENT : 0u) | RVM_PACKAGE_CONSOLE_SHUTDOWN |
-         (manifest.witness_each ? RVM_PACKAGE_IPC_EACH : 0u) | (manifest.machine.force_vmid8 ? RVM_PACKAGE_FORCE_VMID8 : 0u);
+         (manifest.witness_each ? RVM_PACKAGE_IPC_EACH : 0u) |
+         (manifest.machine.force_vmid8 ? RVM_PACKAGE_FORCE_VMID8 : 0u);
 }
 
 }  // namespace
@@ -130,7 +133,8 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
       }
       auto parsed = read_program(*file);
       if (!parsed) {
-        return failure(ExitCode::usage, fmt::format("{}: {}", path->string(), parsed.error().cause), parsed.error().cure);
+        return failure(ExitCode::usage, fmt::format("{}: {}", path->string(), parsed.error().cause),
+                       parsed.error().cure);
       }
       program = programs.emplace(*path, out.programs.size()).first;
       out.programs.push_back(std::move(*parsed));
@@ -138,7 +142,8 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
     const auto [image, fresh] = images.try_emplace({program->second, entry.stack, entry.heap}, out.images.size());
     if (fresh) {
       const std::string stem = path->stem().string().substr(0, RVM_NAME_BYTES - 1);
-      out.images.push_back({check_name(stem, RVM_NAME_BYTES - 1) ? "image" : stem, program->second, static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
+      out.images.push_back({check_name(stem, RVM_NAME_BYTES - 1) ? "image" : stem, program->second,
+                            static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
                             static_cast<std::uint32_t>(entry.heap / RVM_PAGE_SIZE)});
     }
     out.of_agent.push_back(image->second);
@@ -146,8 +151,8 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
   return out;
 }
 
-Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmImages& images, const PackageOptions& options,
-                    const Key& device_key) {
+Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmImages& images,
+                    const PackageOptions& options, const Key& device_key) {
   Bytes out(sizeof(rvm_package_header));
   const std::vector<rvm_package_agent> agents = agent_table(out, swarm, images);
 
@@ -190,7 +195,8 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
   header.edges = append_table(out, edge_table(swarm));
   header.grants = append_table(out, grant_table(swarm));
   out.resize(rounded_up(out.size(), 8));
-  const std::uint64_t first_payload = rounded_up(out.size() + segments.size() * sizeof(rvm_package_segment), RVM_PAGE_SIZE);
+  const std::uint64_t first_payload =
+      rounded_up(out.size() + segments.size() * sizeof(rvm_package_segment), RVM_PAGE_SIZE);
   for (rvm_package_segment& s : segments) {
     s.payload += first_payload;
   }

@@ -31,47 +31,71 @@ Json inspected(const PackageView& v) {
   out["wall_clock_ns"] = v.header.wall_clock_ns;
   out["digest"] = hex(std::as_bytes(std::span(v.header.payload_digest)));
   for (const auto& p : v.partitions) {
-    out["partitions"].push_back({{"name", p.name}, {"type", p.type}, {"mode", p.mode}, {"page_quota", p.page_quota},
+    out["partitions"].push_back({{"name", p.name},
+                                 {"type", p.type},
+                                 {"mode", p.mode},
+                                 {"page_quota", p.page_quota},
                                  {"witness_quota", p.witness_quota}});
   }
   for (const auto& i : v.images) {
-    out["images"].push_back({{"name", i.name}, {"entry", i.entry}, {"bytes", i.bytes}, {"segments", i.segment_count},
-                             {"stack_pages", i.stack_pages}, {"heap_pages", i.heap_pages}});
+    out["images"].push_back({{"name", i.name},
+                             {"entry", i.entry},
+                             {"bytes", i.bytes},
+                             {"segments", i.segment_count},
+                             {"stack_pages", i.stack_pages},
+                             {"heap_pages", i.heap_pages}});
   }
   for (const auto& a : v.agents) {
-    out["agents"].push_back({{"name", a.name}, {"partition", v.partitions[a.partition].name}, {"image", v.images[a.image].name},
-                             {"priority", a.priority}, {"affinity", a.affinity}, {"service", (a.flags & RVM_AGENT_SERVICE) != 0},
-                             {"period_ns", a.period_ns}, {"budget_ns", a.budget_ns}, {"deadline_ns", a.deadline_ns}});
+    out["agents"].push_back({{"name", a.name},
+                             {"partition", v.partitions[a.partition].name},
+                             {"image", v.images[a.image].name},
+                             {"priority", a.priority},
+                             {"affinity", a.affinity},
+                             {"service", (a.flags & RVM_AGENT_SERVICE) != 0},
+                             {"period_ns", a.period_ns},
+                             {"budget_ns", a.budget_ns},
+                             {"deadline_ns", a.deadline_ns}});
   }
   for (const auto& e : v.edges) {
-    out["edges"].push_back({{"name", e.name}, {"peer_name", e.peer_name}, {"sender", v.agents[e.sender].name},
-                            {"receiver", v.agents[e.receiver].name}, {"queue", e.queue_length}, {"badge", e.badge}});
+    out["edges"].push_back({{"name", e.name},
+                            {"peer_name", e.peer_name},
+                            {"sender", v.agents[e.sender].name},
+                            {"receiver", v.agents[e.receiver].name},
+                            {"queue", e.queue_length},
+                            {"badge", e.badge}});
   }
   for (const auto& g : v.grants) {
-    out["grants"].push_back({{"name", g.name}, {"agent", v.agents[g.agent].name}, {"type", g.type}, {"object", g.object},
+    out["grants"].push_back({{"name", g.name},
+                             {"agent", v.agents[g.agent].name},
+                             {"type", g.type},
+                             {"object", g.object},
                              {"rights", g.rights}});
   }
   return out;
 }
 
 void print_inspected(const PackageView& v) {
-  fmt::print("{}: {} partitions, {} images, {} agents, {} edges, {} grants; epoch {} us{}\n", format_size(v.bytes.size()),
-             v.partitions.size(), v.images.size(), v.agents.size(), v.edges.size(), v.grants.size(), v.header.epoch_us,
-             development(v) ? "; development" : "");
+  fmt::print("{}: {} partitions, {} images, {} agents, {} edges, {} grants; epoch {} us{}\n",
+             format_size(v.bytes.size()), v.partitions.size(), v.images.size(), v.agents.size(), v.edges.size(),
+             v.grants.size(), v.header.epoch_us, development(v) ? "; development" : "");
   for (const auto& i : v.images) {
     fmt::print("  image {:<24} {} in {} segments, stack {}, heap {}\n", i.name, format_size(i.bytes), i.segment_count,
-               format_size(std::uint64_t{i.stack_pages} * RVM_PAGE_SIZE), format_size(std::uint64_t{i.heap_pages} * RVM_PAGE_SIZE));
+               format_size(std::uint64_t{i.stack_pages} * RVM_PAGE_SIZE),
+               format_size(std::uint64_t{i.heap_pages} * RVM_PAGE_SIZE));
   }
   for (const auto& a : v.agents) {
-    fmt::print("  agent {:<24} runs {} in {}, priority {}\n", a.name, v.images[a.image].name, v.partitions[a.partition].name, a.priority);
+    fmt::print("  agent {:<24} runs {} in {}, priority {}\n", a.name, v.images[a.image].name,
+               v.partitions[a.partition].name, a.priority);
   }
   for (const auto& e : v.edges) {
-    fmt::print("  edge  {:<24} from {} to {}, queue {}\n", e.name, v.agents[e.sender].name, v.agents[e.receiver].name, e.queue_length);
+    fmt::print("  edge  {:<24} from {} to {}, queue {}\n", e.name, v.agents[e.sender].name, v.agents[e.receiver].name,
+               e.queue_length);
   }
 }
 
 Failure corrupt(const std::filesystem::path& file, const std::string& problem) {
-  return {ExitCode::failed, fmt::format("the boot package {} is corrupt: {}", file.string(), problem), "build it again with `rvm package build`"};
+  return {ExitCode::failed, fmt::format("the boot package {} is corrupt: {}", file.string(), problem),
+          "build it again with `rvm package build`"};
 }
 
 }  // namespace
@@ -92,7 +116,8 @@ ExitCode package_build_command(const RunOptions& options, const std::filesystem:
   return ExitCode::ok;
 }
 
-ExitCode package_verify_command(const std::filesystem::path& file, const std::optional<std::filesystem::path>& key_file) {
+ExitCode package_verify_command(const std::filesystem::path& file,
+                                const std::optional<std::filesystem::path>& key_file) {
   const auto key = load_device_key(key_file);
   if (!key) {
     return report(key.error());

@@ -56,8 +56,11 @@ struct PackageView {
 };
 
 /// Checks structure, bounds, indices, digest and, if a key is given, the authenticator. The error says what is wrong.
-[[nodiscard]] std::expected<PackageView, std::string> read_package(std::span<const std::byte> bytes, const Key* device_key);
+[[nodiscard]] std::expected<PackageView, std::string> read_package(std::span<const std::byte> bytes,
+                                                                   const Key* device_key);
 
-[[nodiscard]] inline bool development(const PackageView& view) { return (view.header.flags & RVM_PACKAGE_DEVELOPMENT) != 0; }
+[[nodiscard]] inline bool development(const PackageView& view) {
+  return (view.header.flags & RVM_PACKAGE_DEVELOPMENT) != 0;
+}
 
 }  // namespace rvm::host

@@ -115,7 +115,8 @@ TEST_CASE("the same input gives the same bytes") { CHECK(Built{}.bytes == Built{
 TEST_CASE("no byte can change unnoticed") {
   Built b;
   std::mt19937 random(20260103);
-  for (std::size_t at = 0; at < b.bytes.size(); at = at < sizeof(rvm_package_header) ? at + 1 : at + 1 + random() % 97) {
+  for (std::size_t at = 0; at < b.bytes.size();
+       at = at < sizeof(rvm_package_header) ? at + 1 : at + 1 + random() % 97) {
     b.bytes[at] ^= std::byte{1};
     CHECK_FALSE(read_package(b.bytes, &b.key).has_value());
     b.bytes[at] ^= std::byte{1};

@@ -15,7 +15,8 @@ using Problem = std::string;  // empty: none
 
 /// All entries of a table; the problem says which table and why.
 template <typename Entry>
-Problem read_table(std::span<const std::byte> bytes, const rvm_table& table, const char* name, std::vector<Entry>& out) {
+Problem read_table(std::span<const std::byte> bytes, const rvm_table& table, const char* name,
+                   std::vector<Entry>& out) {
   if (table.entry_bytes != sizeof(Entry) || table.offset % 8 != 0 || table.offset < sizeof(rvm_package_header) ||
       table.offset > bytes.size() || table.count > (bytes.size() - table.offset) / sizeof(Entry)) {
     return fmt::format("the table of {} lies outside the package or has entries of the wrong size", name);
@@ -35,9 +36,11 @@ bool terminated(const char (&name)[N]) {
 
 Problem check_segments(const PackageView& v) {
   for (const rvm_package_segment& s : v.segments) {
-    const bool bounded = s.payload % RVM_PAGE_SIZE == 0 && s.payload <= v.bytes.size() && s.file_bytes <= v.bytes.size() - s.payload;
+    const bool bounded =
+        s.payload % RVM_PAGE_SIZE == 0 && s.payload <= v.bytes.size() && s.file_bytes <= v.bytes.size() - s.payload;
     const bool shaped = s.offset % RVM_PAGE_SIZE == 0 && s.memory_bytes != 0 && s.memory_bytes % RVM_PAGE_SIZE == 0 &&
-                        s.file_bytes <= s.memory_bytes && s.offset <= image_limit && s.memory_bytes <= image_limit - s.offset;
+                        s.file_bytes <= s.memory_bytes && s.offset <= image_limit &&
+                        s.memory_bytes <= image_limit - s.offset;
     constexpr std::uint32_t known = RVM_MAP_READ | RVM_MAP_WRITE | RVM_MAP_EXECUTE;
     const bool allowed = (s.permissions & ~known) == 0 && s.permissions != 0 &&
                          (s.permissions & (RVM_MAP_WRITE | RVM_MAP_EXECUTE)) != (RVM_MAP_WRITE | RVM_MAP_EXECUTE);
@@ -47,7 +50,8 @@ Problem check_segments(const PackageView& v) {
   }
   for (const rvm_package_image& i : v.images) {
     if (!terminated(i.name) || i.segment_count == 0 || i.first_segment > v.segments.size() ||
-        i.segment_count > v.segments.size() - i.first_segment || i.bytes % RVM_PAGE_SIZE != 0 || i.bytes > image_limit) {
+        i.segment_count > v.segments.size() - i.first_segment || i.bytes % RVM_PAGE_SIZE != 0 ||
+        i.bytes > image_limit) {
       return fmt::format("image {} is malformed", &i - v.images.data());
     }
     std::uint64_t end = 0;
@@ -68,16 +72,18 @@ Problem check_segments(const PackageView& v) {
 
 Problem check_agents(const PackageView& v) {
   for (const rvm_package_agent& a : v.agents) {
-    const bool arguments = a.arguments_bytes == 0 || (a.arguments_bytes <= RVM_ARGUMENT_BYTES && a.arguments <= v.bytes.size() &&
-                                                      a.arguments_bytes <= v.bytes.size() - a.arguments);
-    if (!terminated(a.name) || a.partition >= v.partitions.size() || a.image >= v.images.size() || a.priority > 10'000 ||
-        !arguments) {
+    const bool arguments =
+        a.arguments_bytes == 0 || (a.arguments_bytes <= RVM_ARGUMENT_BYTES && a.arguments <= v.bytes.size() &&
+                                   a.arguments_bytes <= v.bytes.size() - a.arguments);
+    if (!terminated(a.name) || a.partition >= v.partitions.size() || a.image >= v.images.size() ||
+        a.priority > 10'000 || !arguments) {
       return fmt::format("agent {} is malformed", &a - v.agents.data());
     }
   }
   for (const rvm_package_edge& e : v.edges) {
-    if (!terminated(e.name) || !terminated(e.peer_name) || e.sender >= v.agents.size() || e.receiver >= v.agents.size() ||
-        !std::has_single_bit(e.queue_length) || e.queue_length > 64 || e.notify_bit > 64) {
+    if (!terminated(e.name) || !terminated(e.peer_name) || e.sender >= v.agents.size() ||
+        e.receiver >= v.agents.size() || !std::has_single_bit(e.queue_length) || e.queue_length > 64 ||
+        e.notify_bit > 64) {
       return fmt::format("edge {} is malformed", &e - v.edges.data());
     }
   }
@@ -85,7 +91,8 @@ Problem check_agents(const PackageView& v) {
     const bool object = g.type == RVM_OBJECT_AGENT       ? g.object < v.agents.size()
                         : g.type == RVM_OBJECT_PARTITION ? g.object < v.partitions.size() || g.object == UINT32_MAX
                                                          : g.type == RVM_OBJECT_WITNESS;
-    if (!terminated(g.name) || g.agent >= v.agents.size() || !object || (g.rights & ~std::uint32_t{RVM_RIGHT_ALL}) != 0) {
+    if (!terminated(g.name) || g.agent >= v.agents.size() || !object ||
+        (g.rights & ~std::uint32_t{RVM_RIGHT_ALL}) != 0) {
       return fmt::format("grant {} is malformed", &g - v.grants.data());
     }
   }
@@ -98,7 +105,8 @@ Problem check_partitions(const PackageView& v) {
   }
   for (const rvm_package_partition& p : v.partitions) {
     const bool root = &p == v.partitions.data();
-    if (!terminated(p.name) || p.mode > RVM_MODE_RECOVERY || p.type > RVM_PARTITION_ROOT || (p.type == RVM_PARTITION_ROOT) != root) {
+    if (!terminated(p.name) || p.mode > RVM_MODE_RECOVERY || p.type > RVM_PARTITION_ROOT ||
+        (p.type == RVM_PARTITION_ROOT) != root) {
       return fmt::format("partition {} is malformed", &p - v.partitions.data());
     }
   }
@@ -128,7 +136,8 @@ Problem check_header(const rvm_package_header& h, std::span<const std::byte> byt
       return "the authenticator does not match: another key made it, or the header was changed";
     }
   }
-  constexpr std::uint32_t known = RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
+  constexpr std::uint32_t known =
+      RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
   if ((h.flags & ~known) != 0 || h.epoch_us < 100 || h.epoch_us > 100'000) {
     return "the header has unknown flags or an epoch outside 100 us .. 100 ms";
   }

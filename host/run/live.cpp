@@ -13,14 +13,16 @@ namespace rvm::host {
 
 namespace {
 
-constexpr std::array<const char*, 6> agent_colours{"\033[32m", "\033[33m", "\033[34m", "\033[35m", "\033[36m", "\033[31m"};
+constexpr std::array<const char*, 6> agent_colours{"\033[32m", "\033[33m", "\033[34m",
+                                                   "\033[35m", "\033[36m", "\033[31m"};
 constexpr const char* plain = "\033[0m";
 constexpr const char* clear_line = "\r\033[K";
 
 }  // namespace
 
 bool colour_wanted(std::FILE* stream) {
-  const char* const refused = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): the program has one thread here
+  const char* const refused =
+      std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): the program has one thread here
   return ::isatty(::fileno(stream)) == 1 && (refused == nullptr || *refused == '\0');
 }
 
@@ -39,7 +41,8 @@ void LivePrinter::line(const ConsoleLine& line) {
   clear_status();
   switch (line.source) {
     case Source::agent: {
-      const char* const colour = colour_ ? agent_colours.at(std::hash<std::string_view>{}(line.agent) % agent_colours.size()) : "";
+      const char* const colour =
+          colour_ ? agent_colours.at(std::hash<std::string_view>{}(line.agent) % agent_colours.size()) : "";
       fmt::print(out_, "{}{}|{} {}\n", colour, line.agent, colour_ ? plain : "", line.text);
       break;
     }

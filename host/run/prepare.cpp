@@ -25,7 +25,8 @@ namespace {
 Outcome<void> run_make(const fs::path& folder) {
   const auto make = find_program("make");
   if (!make) {
-    return failure(ExitCode::environment, "the manifest says build = \"make\", but there is no make", "apt-get install make");
+    return failure(ExitCode::environment, "the manifest says build = \"make\", but there is no make",
+                   "apt-get install make");
   }
   const std::string root = "RVM=" + root_folder().string();
   const std::string where = folder.string();
@@ -39,8 +40,9 @@ Outcome<void> run_make(const fs::path& folder) {
   while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (child < 0 || status != 0) {
-    return failure(ExitCode::failed, fmt::format("building the agents in {} failed: make {}", where,
-                                                 child < 0 ? system_error() : Child::describe(status)),
+    return failure(ExitCode::failed,
+                   fmt::format("building the agents in {} failed: make {}", where,
+                               child < 0 ? system_error() : Child::describe(status)),
                    "correct what the compiler says above");
   }
   return {};
@@ -70,10 +72,11 @@ Outcome<void> check_development(const Manifest& manifest) {
   if (manifest.development) {
     return {};
   }
-  return failure(ExitCode::usage,
-                 fmt::format("{}: the machine that `rvm run` emulates has a development key, and this manifest does not allow one",
-                             manifest.title),
-                 "write `development = true` at its top, before the first table");
+  return failure(
+      ExitCode::usage,
+      fmt::format("{}: the machine that `rvm run` emulates has a development key, and this manifest does not allow one",
+                  manifest.title),
+      "write `development = true` at its top, before the first table");
 }
 
 }  // namespace
@@ -118,7 +121,9 @@ Outcome<BuiltPackage> build_for_run(const RunOptions& options, const Key& device
       return std::unexpected(bytes.error());
     }
     if (const auto view = read_package(*bytes, &device_key); !view && !options.unchecked_package) {
-      return failure(ExitCode::failed, fmt::format("the boot package {} is corrupt or not for this key: {}", options.package->string(), view.error()),
+      return failure(ExitCode::failed,
+                     fmt::format("the boot package {} is corrupt or not for this key: {}", options.package->string(),
+                                 view.error()),
                      "build it again with `rvm package build`, or name its key with --key");
     }
     out.bytes = std::move(*bytes);

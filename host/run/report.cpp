@@ -27,9 +27,17 @@ Json latency_object(const MachineReport& report) {
 Json agents_array(const MachineReport& report) {
   Json out = Json::array();
   for (const AgentReport& a : report.agents) {
-    out.push_back({{"id", a.id}, {"partition", a.partition}, {"name", a.name}, {"state", a.state}, {"exit", a.exit},
-                   {"cpu_ns", a.cpu_ns}, {"messages", a.messages}, {"refused", a.refused}, {"faults", a.faults},
-                   {"deadlines_met", a.deadlines_met}, {"deadlines_missed", a.deadlines_missed}});
+    out.push_back({{"id", a.id},
+                   {"partition", a.partition},
+                   {"name", a.name},
+                   {"state", a.state},
+                   {"exit", a.exit},
+                   {"cpu_ns", a.cpu_ns},
+                   {"messages", a.messages},
+                   {"refused", a.refused},
+                   {"faults", a.faults},
+                   {"deadlines_met", a.deadlines_met},
+                   {"deadlines_missed", a.deadlines_missed}});
   }
   return out;
 }
@@ -46,8 +54,6 @@ std::string dumped(const Json& object) {
   // Agents' output cannot reach this line, but a file name with bytes that are not UTF-8 could.
   return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
-
-std::string plural(std::uint64_t n, const char* one, const char* many) { return fmt::format("{} {}", format_count(n), n == 1 ? one : many); }
 
 std::string agents_text(const MachineReport& report) {
   std::uint64_t finished = 0;
@@ -66,11 +72,13 @@ std::string agents_text(const MachineReport& report) {
   return text;
 }
 
-void add(std::string& out, const char* label, const std::string& text) { out += fmt::format("  {:<11}{}\n", label, text); }
+void add(std::string& out, const char* label, const std::string& text) {
+  out += fmt::format("  {:<11}{}\n", label, text);
+}
 
 void add_agent_table(std::string& out, const MachineReport& report) {
-  out += fmt::format("\n  {:<24}{:>5} {:<10}{:>5}{:>12}{:>12}{:>9}{:>8}{:>8}\n", "agent", "part.", "state", "exit", "CPU", "messages",
-                     "refused", "met", "missed");
+  out += fmt::format("\n  {:<24}{:>5} {:<10}{:>5}{:>12}{:>12}{:>9}{:>8}{:>8}\n", "agent", "part.", "state", "exit",
+                     "CPU", "messages", "refused", "met", "missed");
   for (const AgentReport& a : report.agents) {
     out += fmt::format("  {:<24}{:>5} {:<10}{:>5}{:>12}{:>12}{:>9}{:>8}{:>8}\n", a.name, a.partition, a.state,
                        static_cast<std::int64_t>(a.exit), format_duration(Nanoseconds{a.cpu_ns}), a.messages, a.refused,
@@ -86,12 +94,15 @@ void add_attacks(std::string& out, const Verdict& verdict, bool verbose) {
   for (const AttackVerdict& a : verdict.attacks) {
     const bool bad = !a.tried || !a.contained;
     if (verbose || bad) {
-      out += fmt::format("    {} {}: {} ({})\n", bad ? "NOT CONTAINED" : "contained", a.agent, a.description, a.tried ? a.detail : "never tried");
+      out += fmt::format("    {} {}: {} ({})\n", bad ? "NOT CONTAINED" : "contained", a.agent, a.description,
+                         a.tried ? a.detail : "never tried");
     }
   }
   if (verdict.victim) {
-    add(out, "victim", fmt::format("{} instructions alone, {} beside the attackers ({:+.2f} %)", format_count(verdict.victim->undisturbed),
-                                   format_count(verdict.victim->disturbed), (verdict.victim->ratio() - 1) * 100));
+    add(out, "victim",
+        fmt::format("{} instructions alone, {} beside the attackers ({:+.2f} %)",
+                    format_count(verdict.victim->undisturbed), format_count(verdict.victim->disturbed),
+                    (verdict.victim->ratio() - 1) * 100));
   }
 }
 
@@ -104,7 +115,8 @@ std::string log_text(const RunOutcome& o) {
   }
   const std::uint64_t before = o.session.report.boot ? o.session.report.boot->log_records : 0;
   return fmt::format("verified: {} records{}, none missing or changed\n{:13}root {}", format_count(o.log->records),
-                     before == 0 ? std::string{} : fmt::format(" ({} from earlier boots)", format_count(before)), "", o.log->root);
+                     before == 0 ? std::string{} : fmt::format(" ({} from earlier boots)", format_count(before)), "",
+                     o.log->root);
 }
 
 }  // namespace
@@ -127,12 +139,16 @@ std::string json_line(const RunOutcome& o, ReportStyle style) {
   out["boot"] = {{"first_witness_ns", boot.first_witness_ns}};
   out["attacks"] = {{"tried", o.verdict.tried()}, {"contained", o.verdict.contained()}};
   if (o.verdict.victim) {
-    out["victim"] = {{"undisturbed", o.verdict.victim->undisturbed}, {"disturbed", o.verdict.victim->disturbed},
+    out["victim"] = {{"undisturbed", o.verdict.victim->undisturbed},
+                     {"disturbed", o.verdict.victim->disturbed},
                      {"ratio", o.verdict.victim->ratio()}};
   }
   out["latency_ns"] = latency_object(r);
-  out["witness"] = {{"records", log.records}, {"durable", r.summary ? s.durable : r.durable}, {"verified", log.verified},
-                    {"tree_size", log.tree_size}, {"root", log.root}};
+  out["witness"] = {{"records", log.records},
+                    {"durable", r.summary ? s.durable : r.durable},
+                    {"verified", log.verified},
+                    {"tree_size", log.tree_size},
+                    {"root", log.root}};
   if (style.verbose) {
     out["deadlines"] = {{"met", o.verdict.deadlines_met}, {"missed", o.verdict.deadlines_missed}};
     out["vmid_reclaims"] = s.vmid_reclaims;
@@ -162,30 +178,45 @@ std::string summary_text(const RunOutcome& o, ReportStyle style) {
     return out;
   }
   const SummaryReport& s = *r.summary;
-  out += fmt::format("{} after {}\n", s.reason == "time" ? "ended at the time asked for" : s.reason == "requested" ? "ended when asked to" : "done, ended by itself", wall);
+  out += fmt::format("{} after {}\n",
+                     s.reason == "time"        ? "ended at the time asked for"
+                     : s.reason == "requested" ? "ended when asked to"
+                                               : "done, ended by itself",
+                     wall);
   if (r.boot) {
-    add(out, "boot", fmt::format("first record {} after reset, {} cores", format_duration(Nanoseconds{r.boot->first_witness_ns}), r.boot->cpus));
+    add(out, "boot",
+        fmt::format("first record {} after reset, {}", format_duration(Nanoseconds{r.boot->first_witness_ns}),
+                    format_count(r.boot->cpus, "core", "cores")));
   }
-  add(out, "agents", fmt::format("{} in {} partitions: {}", s.agents, s.partitions, agents_text(r)));
+  add(out, "agents",
+      fmt::format("{} in {}, control included: {}", format_count(s.agents),
+                  format_count(s.partitions, "partition", "partitions"), agents_text(r)));
   add(out, "messages", fmt::format("{} delivered", format_count(s.messages)));
   add(out, "switches", fmt::format("{} between agents", format_count(s.switches)));
-  add(out, "refused", fmt::format("{} for want of authority or a bad argument", plural(s.refused, "operation", "operations")));
-  add(out, "faults", fmt::format("{}{}", plural(s.faults, "agent", "agents"), s.faults == 0 ? "" : ", each stopped alone; the others went on"));
+  add(out, "refused",
+      fmt::format("{} for want of authority or a bad argument", format_count(s.refused, "operation", "operations")));
+  add(out, "faults",
+      fmt::format("{}{}", format_count(s.faults, "agent", "agents"),
+                  s.faults == 0 ? "" : ", each stopped alone; the others went on"));
   if (s.throttled != 0) {
     add(out, "throttled", fmt::format("{} times, partitions that flooded the log", format_count(s.throttled)));
   }
   if (s.vmid_reclaims != 0) {
-    add(out, "VMIDs", fmt::format("{} reclaimed: more partitions than the CPU has names for", format_count(s.vmid_reclaims)));
+    add(out, "VMIDs",
+        fmt::format("{} reclaimed: more partitions than the CPU has names for", format_count(s.vmid_reclaims)));
   }
   if (o.verdict.deadlines_met + o.verdict.deadlines_missed != 0) {
-    add(out, "deadlines", fmt::format("{} met, {} missed", format_count(o.verdict.deadlines_met), format_count(o.verdict.deadlines_missed)));
+    add(out, "deadlines",
+        fmt::format("{} met, {} missed", format_count(o.verdict.deadlines_met),
+                    format_count(o.verdict.deadlines_missed)));
   }
   constexpr unsigned shown_latencies = 4;
   unsigned latencies = 0;
   for (const AgentReport& a : r.agents) {
     if (a.latency && (style.verbose || latencies++ < shown_latencies)) {
-      add(out, "latency", fmt::format("{}: median {}, 99 % within {}, worst {}", a.name, format_duration(Nanoseconds{a.latency->p50}),
-                                      format_duration(Nanoseconds{a.latency->p99}), format_duration(Nanoseconds{a.latency->max})));
+      add(out, "latency",
+          fmt::format("{}: median {}, 99 % within {}, worst {}", a.name, format_duration(Nanoseconds{a.latency->p50}),
+                      format_duration(Nanoseconds{a.latency->p99}), format_duration(Nanoseconds{a.latency->max})));
     }
   }
   add_attacks(out, o.verdict, style.verbose);

@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-
 Outcome<fs::path> find_kernel(const RunOptions& options) {
   const fs::path kernel = options.kernel.value_or(default_kernel_image());
   std::error_code error;
@@ -29,10 +28,14 @@ Outcome<fs::path> find_kernel(const RunOptions& options) {
 
 void print_header(const BuiltPackage& package, const RunOptions& options, const Volume& volume) {
   const MachineSettings& m = package.manifest->machine;
-  fmt::print("RVM {}: {} agents in {} partitions, on {} {} cores, GICv{}, {} of memory{}\n", RVM_VERSION, package.swarm.agents.size(),
-             package.swarm.partitions.empty() ? 0 : package.swarm.partitions.size() - 1, m.cpus, m.cpu, m.gic, format_size(m.memory),
-             m.icount ? ", one instruction per nanosecond" : "");
-  fmt::print("log:  {}\n", volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());
+  const std::size_t partitions =
+      package.swarm.partitions.empty() ? 0 : package.swarm.partitions.size() - 1;  // without control
+  fmt::print("RVM {}: {} in {}, on {} {}, GICv{}, {} of memory{}\n", RVM_VERSION,
+             format_count(package.swarm.agents.size(), "agent", "agents"),
+             format_count(partitions, "partition", "partitions"), m.cpu, format_count(m.cpus, "core", "cores"), m.gic,
+             format_size(m.memory), m.icount ? ", one instruction per nanosecond" : "");
+  fmt::print("log:  {}\n",
+             volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());
   if (options.gdb) {
     const fs::path elf = default_kernel_elf();
     fmt::print("gdb:  waiting; in another terminal: gdb-multiarch {} -ex 'target remote :1234'\n", elf.string());
@@ -42,7 +45,8 @@ void print_header(const BuiltPackage& package, const RunOptions& options, const 
 }
 
 std::optional<LogEvidence> evidence_of(const FinishedRun& run, const Volume& volume) {
-  const bool wanted = std::ranges::any_of(run.package.swarm.agents, [](const SwarmAgent& a) { return !a.entry->attack.empty(); });
+  const bool wanted =
+      std::ranges::any_of(run.package.swarm.agents, [](const SwarmAgent& a) { return !a.entry->attack.empty(); });
   if (!wanted || !run.log || !run.log->verified || !run.session.report.boot) {
     return std::nullopt;
   }
@@ -79,8 +83,10 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (!options.style.json && !options.style.quiet) {
     print_header(run.package, options, *volume);
   }
-  const MachineParts parts{run.package.manifest->machine, *kernel, package_file->path(), key_file->path(), volume->path(), options.gdb};
-  const SessionOptions limits{.timeout = std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
+  const MachineParts parts{
+      run.package.manifest->machine, *kernel, package_file->path(), key_file->path(), volume->path(), options.gdb};
+  const SessionOptions limits{.timeout =
+                                  std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
   LivePrinter printer(options.style);
   const auto started = std::chrono::steady_clock::now();
   auto session = run_session(parts, limits, [&](const std::optional<ConsoleLine>& line, const MachineReport& report) {
@@ -90,7 +96,8 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
     if (report.boot) {
       volume->keep();
     }
-    printer.status(report, std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started));
+    printer.status(report,
+                   std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started));
   });
   printer.clear_status();
   if (!session) {

@@ -65,27 +65,33 @@ class Judge {
     const SessionResult& s = facts_.session;
     if (s.timed_out) {
       problem("the time limit passed before the agents were done",
-              "give it longer (--timeout 300s), or end in good order with --for; an agent that never ends can be a service");
+              "give it longer (--timeout 300s), or end in good order with --for; an agent that never ends can be a "
+              "service");
     } else if (s.interrupted) {
-      problem(s.killed ? "interrupted twice, or it did not end in time: the machine was stopped at once" : "interrupted");
+      problem(s.killed ? "interrupted twice, or it did not end in time: the machine was stopped at once"
+                       : "interrupted");
     }
     for (const std::string& line : report_.malformed) {
       problem(fmt::format("the kernel printed a report that is not understood: {}", line),
               "build the rvm program and the kernel from the same tree: make build");
     }
     if (report_.panicked) {
-      problem("the hypervisor itself faulted" + kernel_lines(), "this is a defect of RVM: keep the volume and report these lines");
+      problem("the hypervisor itself faulted" + kernel_lines(),
+              "this is a defect of RVM: keep the volume and report these lines");
     } else if (!report_.refusal.empty()) {
-      problem(fmt::format("the kernel would not start: {}{}", report_.refusal, kernel_lines()), "the last line above says what to do");
+      problem(fmt::format("the kernel would not start: {}{}", report_.refusal, kernel_lines()),
+              "the last line above says what to do");
     } else if (!report_.summary && !s.interrupted && !s.timed_out) {
-      std::string cause = fmt::format("the machine stopped without its closing report: QEMU {}{}", Child::describe(s.status), kernel_lines());
+      std::string cause = fmt::format("the machine stopped without its closing report: QEMU {}{}",
+                                      Child::describe(s.status), kernel_lines());
       const bool locked = s.qemu_errors.contains("lock");  // QEMU: Failed to get "write" lock
       problem(std::move(cause), locked ? "another machine uses this volume: end it, or name another with --disk"
                                        : "run it again with --verbose to see every line of the kernel");
     }
     if (!report_.log_stopped.empty()) {
       problem(fmt::format("the log volume takes no more records: {}", report_.log_stopped),
-              "free some space where it lies, or begin a larger one (--disk NEW --disk-size 256M)", ExitCode::environment);
+              "free some space where it lies, or begin a larger one (--disk NEW --disk-size 256M)",
+              ExitCode::environment);
     }
   }
 
@@ -130,7 +136,8 @@ class Judge {
       verdict_.deadlines_met += r->deadlines_met;
       verdict_.deadlines_missed += r->deadlines_missed;
       if (agent.entry->expect == Expectation::fault && !faulted(*r)) {
-        problem(fmt::format("agent '{}' was expected to fault but is {}", agent.name, r->state), "correct `expect` in the manifest");
+        problem(fmt::format("agent '{}' was expected to fault but is {}", agent.name, r->state),
+                "correct `expect` in the manifest");
       }
       if (agent.entry->expect == Expectation::ok) {
         check_success(agent, *r);
@@ -149,7 +156,8 @@ class Judge {
               "its last lines above say why; if that is meant, say expect = \"any\" in the manifest");
     }
     if (agent.entry->deadline.value != 0 && r.deadlines_missed != 0) {
-      problem(fmt::format("agent '{}' missed {} of {} deadlines", agent.name, r.deadlines_missed, r.deadlines_met + r.deadlines_missed),
+      problem(fmt::format("agent '{}' missed {} of {} deadlines", agent.name, r.deadlines_missed,
+                          r.deadlines_met + r.deadlines_missed),
               "raise its priority or deadline; on a busy computer --icount makes time independent of it");
     }
   }
@@ -171,13 +179,15 @@ class Judge {
         problem(fmt::format("attack '{}' of agent '{}' was never tried", attack.description, agent.name),
                 "its agent must print 'attack: tried' before it tries; give it longer to run");
       } else if (!attack.contained) {
-        problem(fmt::format("attack '{}' of agent '{}' was not contained: {}", attack.description, agent.name, attack.detail));
+        problem(fmt::format("attack '{}' of agent '{}' was not contained: {}", attack.description, agent.name,
+                            attack.detail));
       }
       verdict_.attacks.push_back(std::move(attack));
     }
   }
 
-  void judge_attack(AttackVerdict& attack, const SwarmAgent& agent, const AgentReport& r, const std::vector<std::string>& lines) {
+  void judge_attack(AttackVerdict& attack, const SwarmAgent& agent, const AgentReport& r,
+                    const std::vector<std::string>& lines) {
     const bool fault = faulted(r);
     const bool refused = any_starts_with(lines, "attack: contained");
     const bool unfinished = r.state == "ready" || r.state == "running" || r.state == "blocked";
@@ -188,7 +198,8 @@ class Judge {
       const Evidence wanted = agent.entry->evidence == Evidence::automatic ? automatic : agent.entry->evidence;
       attack.contained = has_evidence(wanted, r);
       const FaultReport* const f = fault_of(r);
-      attack.detail = !attack.contained ? fmt::format("the log has no {} record of it", wanted == Evidence::fault ? "fault" : "refusal")
+      attack.detail = !attack.contained ? fmt::format("the log has no {} record of it",
+                                                      wanted == Evidence::fault ? "fault" : "refusal")
                       : !fault          ? "refused"
                       : f != nullptr    ? fmt::format("stopped by the kernel: {} at {}", f->kind, f->address)
                                         : "stopped by the kernel";
@@ -208,8 +219,9 @@ class Judge {
       return false;
     }
     const auto agent = static_cast<std::uint32_t>(r.id);
-    return wanted == Evidence::fault ? facts_.evidence->faulted_agents.contains(agent)
-                                     : facts_.evidence->rejected.contains({static_cast<std::uint32_t>(r.partition), agent});
+    return wanted == Evidence::fault
+               ? facts_.evidence->faulted_agents.contains(agent)
+               : facts_.evidence->rejected.contains({static_cast<std::uint32_t>(r.partition), agent});
   }
 
   void check_victims() {
@@ -221,7 +233,8 @@ class Judge {
         const auto undisturbed = value_of(line, "undisturbed");
         const auto disturbed = value_of(line, "disturbed");
         if (!undisturbed || !disturbed || *undisturbed == 0) {
-          problem(fmt::format("agent '{}' printed a line that is not 'victim: undisturbed=N disturbed=N': {}", agent, line));
+          problem(fmt::format("agent '{}' printed a line that is not 'victim: undisturbed=N disturbed=N': {}", agent,
+                              line));
           continue;
         }
         const VictimVerdict victim{*undisturbed, *disturbed};
@@ -229,8 +242,9 @@ class Judge {
           verdict_.victim = victim;
         }
         if (victim.ratio() > victim_ratio_limit) {
-          problem(fmt::format("agent '{}' needed {:.1f} % more instructions beside the attackers; at most {:.0f} % are accepted",
-                              agent, (victim.ratio() - 1) * 100, (victim_ratio_limit - 1) * 100));
+          problem(fmt::format(
+              "agent '{}' needed {:.1f} % more instructions beside the attackers; at most {:.0f} % are accepted", agent,
+              (victim.ratio() - 1) * 100, (victim_ratio_limit - 1) * 100));
         }
       }
     }
@@ -258,8 +272,9 @@ class Judge {
       problem("the machine ended in good order, but its log is not closed");
     }
     if (report_.summary && (report_.summary->records != records || report_.summary->root != log.root)) {
-      problem(fmt::format("the log on the volume ({} records, root {}) is not the one that the kernel reported ({} records, root {})",
-                          records, log.root, report_.summary->records, report_.summary->root));
+      problem(fmt::format(
+          "the log on the volume ({} records, root {}) is not the one that the kernel reported ({} records, root {})",
+          records, log.root, report_.summary->records, report_.summary->root));
     }
   }
 
@@ -286,7 +301,8 @@ std::uint64_t Verdict::tried() const {
   return static_cast<std::uint64_t>(std::ranges::count_if(attacks, &AttackVerdict::tried));
 }
 std::uint64_t Verdict::contained() const {
-  return static_cast<std::uint64_t>(std::ranges::count_if(attacks, [](const AttackVerdict& a) { return a.tried && a.contained; }));
+  return static_cast<std::uint64_t>(
+      std::ranges::count_if(attacks, [](const AttackVerdict& a) { return a.tried && a.contained; }));
 }
 
 Verdict judge(const RunFacts& facts) { return Judge(facts).run(); }

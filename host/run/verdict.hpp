@@ -51,7 +51,7 @@ struct Verdict {
 struct RunFacts {
   const Swarm& swarm;
   const SessionResult& session;
-  const std::optional<LogCheck>& log;        ///< nothing: the volume could not be read
+  const std::optional<LogCheck>& log;  ///< nothing: the volume could not be read
   const std::optional<LogEvidence>& evidence;
 };
 

@@ -26,7 +26,14 @@ struct Run {
     swarm = *expand(manifest);
     session.report.boot = BootReport{.cpus = 2};
     session.report.agents.push_back({.id = 1, .partition = 2, .name = "a", .state = "exited"});
-    session.report.summary = SummaryReport{.partitions = 2, .agents = 1, .records = 9, .durable = 9, .tree_size = 9, .root = "ab", .closed = true, .reason = "done"};
+    session.report.summary = SummaryReport{.partitions = 2,
+                                           .agents = 1,
+                                           .records = 9,
+                                           .durable = 9,
+                                           .tree_size = 9,
+                                           .root = "ab",
+                                           .closed = true,
+                                           .reason = "done"};
     log = LogCheck{.verified = true, .closed = true, .records = 9, .durable = 9, .tree_size = 9, .root = "ab"};
   }
   AgentReport& agent() { return session.report.agents.front(); }

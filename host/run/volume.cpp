@@ -27,17 +27,21 @@ constexpr std::string_view superblock_magic = "RVMLOG1\n";
 
 /// Sets the size of a file whose blocks are written later, if the file system could hold them all.
 Outcome<void> set_size(int fd, const fs::path& path, std::uint64_t size) {
-  struct statvfs space {};
+  struct statvfs space{};
   if (::fstatvfs(fd, &space) == 0) {
     const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
     if (free < size) {
-      return failure(ExitCode::environment, fmt::format("no room for the log volume {}: it may grow to {}, and {} are free",
-                                                        path.string(), format_size(size), format_size(free)), size_cure);
+      return failure(ExitCode::environment,
+                     fmt::format("no room for the log volume {}: it may grow to {}, and {} are free", path.string(),
+                                 format_size(size), format_size(free)),
+                     size_cure);
     }
   }
   if (::ftruncate(fd, static_cast<off_t>(size)) != 0) {
-    return failure(ExitCode::environment, fmt::format("cannot make the log volume {} of {}: {}", path.string(), format_size(size),
-                                                      system_error()), size_cure);
+    return failure(
+        ExitCode::environment,
+        fmt::format("cannot make the log volume {} of {}: {}", path.string(), format_size(size), system_error()),
+        size_cure);
   }
   return {};
 }
@@ -47,19 +51,22 @@ Outcome<void> check_contents(int fd, const fs::path& path) {
   std::array<char, 2 * superblock_bytes> start{};
   const ssize_t got = ::pread(fd, start.data(), start.size(), 0);
   if (got < 0) {
-    return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), system_error()), "check the disk");
+    return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), system_error()),
+                   "check the disk");
   }
   const std::string_view bytes(start.data(), start.size());
-  const bool marked = bytes.starts_with(superblock_magic) || bytes.substr(superblock_bytes).starts_with(superblock_magic);
+  const bool marked =
+      bytes.starts_with(superblock_magic) || bytes.substr(superblock_bytes).starts_with(superblock_magic);
   if (!marked && std::ranges::any_of(start, [](char c) { return c != 0; })) {
-    return failure(ExitCode::environment, fmt::format("{} is not a log volume and not blank; it is left as it is", path.string()),
+    return failure(ExitCode::environment,
+                   fmt::format("{} is not a log volume and not blank; it is left as it is", path.string()),
                    "name another file with --disk; one that does not exist is made");
   }
   return {};
 }
 
 Outcome<void> check_existing(int fd, const fs::path& path, std::uint64_t size) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0 || !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode))) {
     return failure(ExitCode::environment, fmt::format("{} is neither a file nor a block device", path.string()),
                    "name a file with --disk; one that does not exist is made");
@@ -97,7 +104,8 @@ Outcome<Volume> Volume::open(const std::optional<fs::path>& file, std::uint64_t 
   }
   fd = Descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!fd) {
-    return failure(ExitCode::environment, fmt::format("cannot open or make the log volume {}: {}", path.string(), system_error()),
+    return failure(ExitCode::environment,
+                   fmt::format("cannot open or make the log volume {}: {}", path.string(), system_error()),
                    "check that the folder exists and is writable, or name another file with --disk");
   }
   if (auto checked = check_existing(fd.get(), path, size); !checked) {

@@ -42,7 +42,8 @@ Outcome<LogCheck> check(const LogSource& source) {
   if (!key) {
     return std::unexpected(key.error());
   }
-  return source.volume ? check_volume(*source.volume, *key, known) : check_raw(*source.raw, *key, source.allow_open, known);
+  return source.volume ? check_volume(*source.volume, *key, known)
+                       : check_raw(*source.raw, *key, source.allow_open, known);
 }
 
 Failure not_verified(const LogSource& source, const LogCheck& log) {
@@ -51,7 +52,8 @@ Failure not_verified(const LogSource& source, const LogCheck& log) {
 
 std::string kind_name(witness::Kind kind) {
   const witness::KindDescription* const description = witness::describe(kind);
-  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind)) : std::string(description->name);
+  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
+                                : std::string(description->name);
 }
 
 /// Puts the kind that is asked for by name into the filter.
@@ -68,8 +70,9 @@ Outcome<void> resolve_kind(LogQuery& query) {
     names.push_back(k.name);
   }
   const auto guess = nearest(*query.kind, names);
-  return failure(ExitCode::usage, fmt::format("there is no kind of record '{}'{}", *query.kind,
-                                              guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess)),
+  return failure(ExitCode::usage,
+                 fmt::format("there is no kind of record '{}'{}", *query.kind,
+                             guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess)),
                  "`rvm witness query --help` lists the kinds");
 }
 
@@ -89,7 +92,8 @@ std::optional<KnownTree> parse_known_tree(std::string_view text) {
   for (std::size_t i = 0; i < tree.root.size(); ++i) {
     unsigned value = 0;
     const char* const pair = digits.data() + 2 * i;
-    if (const auto [last, wrong] = std::from_chars(pair, pair + 2, value, 16); wrong != std::errc{} || last != pair + 2) {
+    if (const auto [last, wrong] = std::from_chars(pair, pair + 2, value, 16);
+        wrong != std::errc{} || last != pair + 2) {
       return std::nullopt;
     }
     tree.root.at(i) = static_cast<std::byte>(value);
@@ -117,8 +121,9 @@ std::string record_json(const witness::Record& r) {
 
 std::string record_text(const witness::Record& r) {
   const witness::KindDescription* const d = witness::describe(r.action_kind);
-  std::string text = fmt::format("{:>8} {:>14.6f} s  partition {:<5} {:<22}", r.sequence, static_cast<double>(r.timestamp_ns) / 1e9,
-                                 r.actor_partition, kind_name(r.action_kind));
+  std::string text =
+      fmt::format("{:>8} {:>14.6f} s  partition {:<5} {:<22}", r.sequence, static_cast<double>(r.timestamp_ns) / 1e9,
+                  r.actor_partition, kind_name(r.action_kind));
   if (d == nullptr) {
     return text;
   }
@@ -159,7 +164,8 @@ ExitCode witness_verify_command(const LogSource& source, bool json) {
   if (!json) {
     fmt::print("{}: verified\n  {} records of {} boots, none missing or changed\n  {}\n  root {}\n", name_of(source),
                format_count(log->records), log->boots,
-               log->closed ? "closed by an orderly shutdown" : "open: the machine was stopped by force; all it reported durable is here",
+               log->closed ? "closed by an orderly shutdown"
+                           : "open: the machine was stopped by force; all it reported durable is here",
                log->root);
     for (const std::string& note : log->notes) {
       fmt::print("  note: {}\n", note);

@@ -26,7 +26,8 @@ Outcome<T> reading(const std::filesystem::path& path, Work&& work) {
   try {
     return work(*file);
   } catch (const std::system_error& error) {
-    return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), error.what()), "check the disk");
+    return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), error.what()),
+                   "check the disk");
   }
 }
 
@@ -64,7 +65,8 @@ witness::VerifyOptions options_of(const witness::Keys& keys, bool allow_open, co
 
 }  // namespace
 
-Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key, const std::optional<KnownTree>& known) {
+Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key,
+                               const std::optional<KnownTree>& known) {
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {
     const witness::Keys keys = witness::derive_keys(device_key.bytes);
     return check_of(witness::verify_volume(file, options_of(keys, true, known)));
@@ -79,9 +81,11 @@ Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device
   });
 }
 
-Outcome<void> visit_records(const std::filesystem::path& path, const std::function<bool(const witness::Record&)>& visit) {
+Outcome<void> visit_records(const std::filesystem::path& path,
+                            const std::function<bool(const witness::Record&)>& visit) {
   return reading<void>(path, [&](const witness::LogFile& file) -> Outcome<void> {
-    const auto visited = witness::for_each_record(file, [&](const witness::Record& r, std::uint64_t) { return visit(r); });
+    const auto visited =
+        witness::for_each_record(file, [&](const witness::Record& r, std::uint64_t) { return visit(r); });
     if (!visited) {
       return failure(ExitCode::failed, visited.error(), "`rvm witness verify` says what is wrong with it");
     }

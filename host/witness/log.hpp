@@ -28,7 +28,7 @@ struct LogCheck {
   std::uint64_t records = 0;
   std::uint64_t durable = 0;
   std::uint64_t tree_size = 0;
-  std::string root;     ///< 64 hexadecimal digits
+  std::string root;  ///< 64 hexadecimal digits
 };
 
 /// A tree known from elsewhere, which the log must contain.
