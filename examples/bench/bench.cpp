@@ -58,17 +58,16 @@ std::uint64_t region_map() {
 /// Two spinners in two partitions on one core. Each notes when it last saw the clock before somebody else had the core
 /// and when it saw it again; the time between the one's last look and the other's first is the switch.
 std::uint64_t timer_preempt() {
-  constexpr std::uint64_t pages = 2;
-  static_assert(2 * gaps * sizeof(Gap) <= pages * RVM_PAGE_SIZE);
-  const Result<Region> region = create_region(pages);
+  const Result<Region> region = create_region(1);
+  static_assert(sizeof(Logs) <= RVM_PAGE_SIZE);
   require(region && map(*region, map_base(), Access::read_write), "cannot map a region");
-  const auto logs = memory_at<Gap>(map_base(), 2 * gaps);
+  Logs& logs = memory_at<Logs>(map_base(), 1)[0];
   const Status shared = share(*region, find_edge("rival"), Rights::read | Rights::write);
   require(shared.has_value(), "region_share: ", error_of(shared));
-  watch(logs.first(gaps));
-  const auto mine = logs.first(gaps);
-  const auto theirs = logs.subspan(gaps, gaps);
-  require(wait(begin).has_value(), "the rival never finished");
+  watch(logs.bench);
+  finish(logs.bench_done, logs.rival_done);
+  const auto& mine = logs.bench;
+  const auto& theirs = logs.rival;
 
   std::array<std::uint64_t, 2 * gaps> costs{};
   std::size_t count = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "rvm/agent.hpp"
@@ -98,8 +99,24 @@ struct Gap {
 };
 
 inline constexpr std::size_t gaps = 48;
-inline constexpr std::uint64_t least_gap = 2000;  ///< steps; a timer tick without a switch is far shorter
+inline constexpr std::uint64_t least_gap =
+    20'000;  ///< steps; the kernel sealing records on a tick takes less, a turn of the other more
 inline constexpr std::uint64_t instructions_per_read = 4;
+
+/// What the two spinners share.
+struct Logs {
+  std::array<Gap, gaps> bench;
+  std::array<Gap, gaps> rival;
+  std::uint64_t bench_done;
+  std::uint64_t rival_done;
+};
+
+/// Sets `mine` and spins until the other has set `theirs`, so that neither runs out of a rival before it has its gaps.
+inline void finish(std::uint64_t& mine, std::uint64_t& theirs) {
+  std::atomic_ref{mine}.store(1);
+  while (std::atomic_ref{theirs}.load() == 0) {
+  }
+}
 
 /// Spins until it has seen `log.size()` gaps. The interrupt comes at a step of the counter, so the core was taken one
 /// step after `last`; `reads` tells how far into its step `first` was.

@@ -11,7 +11,8 @@ extern "C" int agent_main(const rvm_agent_info*) {
   require(r && r->kind == MessageKind::region, "no region arrived: ", error_of(r));
   const Region region{std::bit_cast<rvm_capability_message>(buffer).handle};
   require(map(region, map_base(), Access::read_write).has_value(), "cannot map the region");
-  watch(memory_at<Gap>(map_base(), 2 * gaps).subspan(gaps, gaps));
-  require(signal(find<AgentRef>("bench-agent"), begin).has_value(), "cannot signal");
+  Logs& logs = memory_at<Logs>(map_base(), 1)[0];
+  watch(logs.rival);
+  finish(logs.rival_done, logs.bench_done);
   return 0;
 }
