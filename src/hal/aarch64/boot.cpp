@@ -32,7 +32,9 @@ MemoryRange image_range() { return between(address(rvm_image), address(__image_e
 DeviceTree open_tree(const std::byte* at) {
   // Without a device tree there is no console to complain on.
   constexpr std::size_t header = 40;
-  const auto size = at != nullptr && reinterpret_cast<std::uint64_t>(at) % 8 == 0 ? DeviceTree::claimed_size({at, header}) : std::nullopt;
+  const auto size = at != nullptr && reinterpret_cast<std::uint64_t>(at) % 8 == 0
+                        ? DeviceTree::claimed_size({at, header})
+                        : std::nullopt;
   if (!size) stop("no device tree");
   const auto tree = DeviceTree::open({at, *size});
   if (!tree) stop(tree.error());
@@ -56,12 +58,10 @@ void find_free_memory(const DeviceTree& tree) {
 void map_device(TranslationTables& tables, MemoryRange range) {
   if (range.bytes == 0) return;
   bool fits = device_ranges.add(range);
-  const std::uint64_t first = page_of(range.base).value, end = first + pages_for(range.base.value - first + range.bytes) * page_bytes;
-  if (end - first > page_bytes) {
-    fits = fits && tables.map(between(first, end), KernelAccess::device);
-  } else if (!tables.lookup(first)) {
-    fits = fits && tables.map(between(first, end), KernelAccess::device);
-  }
+  const std::uint64_t first = page_of(range.base).value,
+                      end = first + pages_for(range.base.value - first + range.bytes) * page_bytes;
+  const bool shared = end - first == page_bytes && tables.lookup(first).has_value();
+  if (!shared) fits = fits && tables.map(between(first, end), KernelAccess::device);
   if (!fits) stop("the registers at ", Hex{range.base.value}, " cannot be mapped");
 }
 
@@ -105,8 +105,8 @@ void forget_cached(MemoryRange range) {
 /// TCR_EL2 with HCR_EL2.E2H = 0 (Arm ARM D19.2.144).
 struct TranslationControl : Register<TranslationControl, std::uint64_t> {
   using F = Field<TranslationControl>;
-  static constexpr F size_offset{0, 6}, inner_cache{8, 2}, outer_cache{10, 2}, shareability{12, 2}, physical_size{16, 3},
-      reserved_one_23{23}, reserved_one_31{31};
+  static constexpr F size_offset{0, 6}, inner_cache{8, 2}, outer_cache{10, 2}, shareability{12, 2},
+      physical_size{16, 3}, reserved_one_23{23}, reserved_one_31{31};
 };
 /// SCTLR_EL2 (Arm ARM D19.2.118).
 struct SystemControl : Register<SystemControl, std::uint64_t> {
@@ -127,12 +127,22 @@ void enter_map() {
   constexpr std::uint64_t write_back = 1, inner_shareable = 3, bits_48 = 5, reserved_ones = 0x30c5'0830;
   const std::uint64_t size = sysreg::field(sysreg::id_aa64mmfr0_el1::read(), 0);
   rvm_mmu = {memory_types,
-             T{}.with(T::size_offset, 16).with(T::inner_cache, write_back).with(T::outer_cache, write_back)
-                 .with(T::shareability, inner_shareable).with(T::physical_size, size < bits_48 ? size : bits_48)
-                 .with(T::reserved_one_23).with(T::reserved_one_31).raw,
+             T{}.with(T::size_offset, 16)
+                 .with(T::inner_cache, write_back)
+                 .with(T::outer_cache, write_back)
+                 .with(T::shareability, inner_shareable)
+                 .with(T::physical_size, size < bits_48 ? size : bits_48)
+                 .with(T::reserved_one_23)
+                 .with(T::reserved_one_31)
+                 .raw,
              tables.root().value,
-             S{{.raw = reserved_ones}}.with(S::mmu).with(S::data_cache).with(S::stack_alignment).with(S::instruction_cache)
-                 .with(S::write_implies_no_execute).raw};
+             S{{.raw = reserved_ones}}
+                 .with(S::mmu)
+                 .with(S::data_cache)
+                 .with(S::stack_alignment)
+                 .with(S::instruction_cache)
+                 .with(S::write_implies_no_execute)
+                 .raw};
   forget_cached(image_range());
   forget_cached(pool);
   rvm_enable_mmu(&rvm_mmu);

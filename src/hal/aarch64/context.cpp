@@ -138,7 +138,8 @@ void forget_translations() { asm volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" : : :
 void Port::switch_context(Context* from, Context& to, StageTwoRoot root) {
   Core& core = this_core();
   if (from != nullptr) save(from->execution);
-  if ((core.live | to.extended) != Extended::none) [[unlikely]] switch_optional(core, from, &to, root);
+  if ((core.live | to.extended) != Extended::none) [[unlikely]]
+    switch_optional(core, from, &to, root);
   load(to.execution);
   // The exception return to the agent synchronises.
   vttbr_el2::write(root_register(root));

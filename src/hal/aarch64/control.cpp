@@ -35,11 +35,13 @@ void configure_translation(const TranslationGeometry& geometry) {
   const std::uint64_t largest = 5;  // 48 bits; more needs 52-bit addressing
   vtcr_el2::write(C{}.with(C::size_offset, 64 - geometry.address_bits)
                       .with(C::start, geometry.start_level == 0 ? 2 : 1)
-                      .with(C::inner_cache, write_back).with(C::outer_cache, write_back)
+                      .with(C::inner_cache, write_back)
+                      .with(C::outer_cache, write_back)
                       .with(C::shareability, inner_shareable)
                       .with(C::physical_size, physical_size() < largest ? physical_size() : largest)
                       .with(C::vmid_16, geometry.vmid_bits == 16 ? 1 : 0)
-                      .with(C::reserved_one).raw);
+                      .with(C::reserved_one)
+                      .raw);
   vttbr_el2::write(empty_root());
 }
 
@@ -58,7 +60,8 @@ void configure_traps() {
   const std::uint64_t debug = id_aa64dfr0_el1::read();
   if (const auto pmu = field(debug, 8); pmu != 0 && pmu != 0xf) {
     const std::uint64_t trapped = counters_permitted ? 0 : 1;
-    monitor = monitor.with(M::trap_counter_control, trapped).with(M::trap_counters, trapped)
+    monitor = monitor.with(M::trap_counter_control, trapped)
+                  .with(M::trap_counters, trapped)
                   .with(M::counters, field(pmcr_el0::read(), 11, 5));
   }
   if (field(debug, 32) != 0) monitor = monitor.with(M::trap_profiling);
@@ -110,13 +113,20 @@ std::expected<TranslationGeometry, std::string_view> find_geometry() {
   const std::uint64_t size = physical_size();
   constexpr std::uint64_t bits_40 = 2, bits_44 = 4;
   if (size < bits_40) return std::unexpected{"this processor has fewer than 40 physical address bits"};
-  if (field(id_aa64mmfr0_el1::read(), 28) == 0xf) return std::unexpected{"this processor has no 4 KiB translation granule"};
+  if (field(id_aa64mmfr0_el1::read(), 28) == 0xf)
+    return std::unexpected{"this processor has no 4 KiB translation granule"};
   const unsigned vmid_bits = field(id_aa64mmfr1_el1::read(), 4) == 2 ? 16 : 8;
   if (size < bits_44) {
-    return TranslationGeometry{.address_bits = 40, .start_level = 1, .root_pages = 2, .vmid_bits = vmid_bits,
+    return TranslationGeometry{.address_bits = 40,
+                               .start_level = 1,
+                               .root_pages = 2,
+                               .vmid_bits = vmid_bits,
                                .slot_bytes = std::uint64_t{256} << 20};
   }
-  return TranslationGeometry{.address_bits = 44, .start_level = 0, .root_pages = 1, .vmid_bits = vmid_bits,
+  return TranslationGeometry{.address_bits = 44,
+                             .start_level = 0,
+                             .root_pages = 1,
+                             .vmid_bits = vmid_bits,
                              .slot_bytes = std::uint64_t{4} << 30};
 }
 

@@ -24,10 +24,24 @@ struct HypervisorControl : Register<HypervisorControl, std::uint64_t> {
   /// For agents that run their own stage 1.
   [[nodiscard]] static constexpr HypervisorControl with_stage_one() {
     return HypervisorControl{}
-        .with(stage_two).with(set_way_override).with(protected_walk).with(route_fiq).with(route_irq).with(route_serror)
-        .with(trap_wfi).with(trap_wfe).with(trap_id_1).with(trap_smc).with(trap_implementation_defined)
-        .with(trap_auxiliary_control).with(trap_set_way).with(el1_is_64_bit).with(trap_limited_ordering)
-        .with(trap_error_records).with(route_external_aborts).with(trap_memory_tags_id);
+        .with(stage_two)
+        .with(set_way_override)
+        .with(protected_walk)
+        .with(route_fiq)
+        .with(route_irq)
+        .with(route_serror)
+        .with(trap_wfi)
+        .with(trap_wfe)
+        .with(trap_id_1)
+        .with(trap_smc)
+        .with(trap_implementation_defined)
+        .with(trap_auxiliary_control)
+        .with(trap_set_way)
+        .with(el1_is_64_bit)
+        .with(trap_limited_ordering)
+        .with(trap_error_records)
+        .with(route_external_aborts)
+        .with(trap_memory_tags_id);
   }
   /// For all others: stage 1 is off and cacheable, its registers and TLB instructions trap.
   [[nodiscard]] static constexpr HypervisorControl plain() {
@@ -38,13 +52,19 @@ struct HypervisorControl : Register<HypervisorControl, std::uint64_t> {
 /// CPTR_EL2 with HCR_EL2.E2H = 0 (Arm ARM D19.2.31).
 struct FeatureTraps : Register<FeatureTraps, std::uint64_t> {
   using F = Field<FeatureTraps>;
-  static constexpr F reserved_ones{0, 8}, scalable_vectors{8}, reserved_one_9{9}, floating_point{10}, scalable_matrix{12},
-      reserved_one_13{13}, trace{20}, activity_monitors{30}, access_control{31};
+  static constexpr F reserved_ones{0, 8}, scalable_vectors{8}, reserved_one_9{9}, floating_point{10},
+      scalable_matrix{12}, reserved_one_13{13}, trace{20}, activity_monitors{30}, access_control{31};
 
   [[nodiscard]] static constexpr FeatureTraps with_vectors() {
     return FeatureTraps{}
-        .with(reserved_ones, 0xff).with(scalable_vectors).with(reserved_one_9).with(scalable_matrix).with(reserved_one_13)
-        .with(trace).with(activity_monitors).with(access_control);
+        .with(reserved_ones, 0xff)
+        .with(scalable_vectors)
+        .with(reserved_one_9)
+        .with(scalable_matrix)
+        .with(reserved_one_13)
+        .with(trace)
+        .with(activity_monitors)
+        .with(access_control);
   }
   [[nodiscard]] static constexpr FeatureTraps plain() { return with_vectors().with(floating_point); }
 };

@@ -25,7 +25,8 @@ void begin_block_device() {
            " is legacy virtio; QEMU needs -global virtio-mmio.force-legacy=false");
     }
     if (kind != Block::Kind::block) continue;
-    if (const auto ready = port_state.block.initialise(registers, queue, Port::to_physical(&queue)); !ready) stop(ready.error());
+    if (const auto ready = port_state.block.initialise(registers, queue, Port::to_physical(&queue)); !ready)
+      stop(ready.error());
     port_state.block_line = transport.line;
     enable_device_interrupt(transport.line, rvm_cores[0]);
     return;  // the first one is the log's

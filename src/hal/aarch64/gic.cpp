@@ -11,24 +11,27 @@ using namespace sysreg;
 
 constinit unsigned version = 0;
 constinit DeviceRegisters distributor;
-constinit DeviceRegisters cpu_interface;                  // version 2
-constinit FixedList<MemoryRange, 4> redistributors;     // version 3
+constinit DeviceRegisters cpu_interface;             // version 2
+constinit FixedList<MemoryRange, 4> redistributors;  // version 3
 
 /// The registers with a bit, two bits or a byte per interrupt lie at the same offsets in a distributor and in the private
 /// frame of a redistributor.
 namespace at {
-constexpr std::uint64_t control = 0x000, type = 0x004, group = 0x080, enable = 0x100, disable = 0x180, clear_pending = 0x280,
-                        priority = 0x400, target = 0x800, configuration = 0xc00, software_interrupt = 0xf00, route = 0x6000;
+constexpr std::uint64_t control = 0x000, type = 0x004, group = 0x080, enable = 0x100, disable = 0x180,
+                        clear_pending = 0x280, priority = 0x400, target = 0x800, configuration = 0xc00,
+                        software_interrupt = 0xf00, route = 0x6000;
 }
 namespace at_interface {
 constexpr std::uint64_t control = 0x000, priority_mask = 0x004, binary_point = 0x008, acknowledge = 0x00c, end = 0x010;
 }
 namespace at_redistributor {
-constexpr std::uint64_t type = 0x008, waker = 0x014, private_frame = 0x10000, frame = 0x20000, frame_with_virtual = 0x40000;
+constexpr std::uint64_t type = 0x008, waker = 0x014, private_frame = 0x10000, frame = 0x20000,
+                        frame_with_virtual = 0x40000;
 }
 
 struct DistributorControl : Register<DistributorControl, std::uint32_t> {
-  static constexpr Field<DistributorControl> enable_group_0{0}, enable_group_1{1}, affinity_routing{4}, write_pending{31};
+  static constexpr Field<DistributorControl> enable_group_0{0}, enable_group_1{1}, affinity_routing{4},
+      write_pending{31};
 };
 struct RedistributorType : Register<RedistributorType, std::uint64_t> {
   static constexpr Field<RedistributorType> virtual_lpis{1}, last{4}, affinity{32, 32};
@@ -84,7 +87,8 @@ std::expected<std::uint64_t, std::string_view> find_redistributor(std::uint64_t 
       const RedistributorType type{{.raw = r.read<std::uint64_t>(at_redistributor::type)}};
       if (type.get(RedistributorType::affinity) == packed_affinity(mpidr)) return base;
       if (type.has(RedistributorType::last)) break;
-      base += type.has(RedistributorType::virtual_lpis) ? at_redistributor::frame_with_virtual : at_redistributor::frame;
+      base +=
+          type.has(RedistributorType::virtual_lpis) ? at_redistributor::frame_with_virtual : at_redistributor::frame;
     }
   }
   return std::unexpected{"no GICv3 redistributor for this core"};
@@ -95,7 +99,8 @@ std::expected<void, std::string_view> begin_core_version_3(Core& core, Interrupt
   // Bit 3 (Enable) stays 0: EL1 cannot reach even ICC_SRE_EL1.
   icc_sre_el2::write(S{}.with(S::enable).with(S::no_fiq_bypass).with(S::no_irq_bypass).raw);
   instruction_barrier();
-  if (!S{{.raw = icc_sre_el2::read()}}.has(S::enable)) return std::unexpected{"the GICv3 system registers cannot be enabled"};
+  if (!S{{.raw = icc_sre_el2::read()}}.has(S::enable))
+    return std::unexpected{"the GICv3 system registers cannot be enabled"};
   const auto found = find_redistributor(core.affinity);
   if (!found) return std::unexpected{found.error()};
   core.gic_interface = *found;
@@ -110,8 +115,12 @@ std::expected<void, std::string_view> begin_core_version_3(Core& core, Interrupt
   set_up_line(frame, timer);
 
   using V = VirtualInterfaceControl;
-  ich_hcr_el2::write(V{}.with(V::trap_common).with(V::trap_group_0).with(V::trap_group_1).with(V::trap_errors)
-                         .with(V::trap_deactivate).raw);
+  ich_hcr_el2::write(V{}.with(V::trap_common)
+                         .with(V::trap_group_0)
+                         .with(V::trap_group_1)
+                         .with(V::trap_errors)
+                         .with(V::trap_deactivate)
+                         .raw);
   icc_pmr_el1::write(0xff);
   icc_bpr1_el1::write(0);
   icc_ctlr_el1::write(0);  // end of interrupt also deactivates
@@ -173,12 +182,17 @@ void send_core_interrupt(const Core& target) {
   if (version == 3) {
     const std::uint64_t a = target.affinity;
     using S = SoftwareInterrupt;
-    icc_sgi1r_el1::write(S{}.with(S::targets, std::uint64_t{1} << (a & 0xf)).with(S::range, a >> 4 & 0xf)
-                             .with(S::affinity_1, a >> 8 & 0xff).with(S::affinity_2, a >> 16 & 0xff)
-                             .with(S::affinity_3, a >> 32 & 0xff).with(S::number, reschedule_interrupt).raw);
+    icc_sgi1r_el1::write(S{}.with(S::targets, std::uint64_t{1} << (a & 0xf))
+                             .with(S::range, a >> 4 & 0xf)
+                             .with(S::affinity_1, a >> 8 & 0xff)
+                             .with(S::affinity_2, a >> 16 & 0xff)
+                             .with(S::affinity_3, a >> 32 & 0xff)
+                             .with(S::number, reschedule_interrupt)
+                             .raw);
     instruction_barrier();
   } else {
-    distributor.write(at::software_interrupt, static_cast<std::uint32_t>(target.gic_interface << 16 | reschedule_interrupt));
+    distributor.write(at::software_interrupt,
+                      static_cast<std::uint32_t>(target.gic_interface << 16 | reschedule_interrupt));
   }
 }
 

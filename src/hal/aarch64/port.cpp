@@ -28,7 +28,8 @@ void disarm_timer() { sysreg::cnthp_ctl_el2::write(0); }
 void clean_to_memory(const void* p, std::size_t bytes) {
   const std::uint64_t line = std::uint64_t{4} << sysreg::field(sysreg::ctr_el0::read(), 16);
   const auto first = reinterpret_cast<std::uint64_t>(p);
-  for (std::uint64_t at = first & ~(line - 1); at < first + bytes; at += line) asm volatile("dc civac, %0" : : "r"(at) : "memory");
+  for (std::uint64_t at = first & ~(line - 1); at < first + bytes; at += line)
+    asm volatile("dc civac, %0" : : "r"(at) : "memory");
   asm volatile("dsb sy" : : : "memory");
 }
 
@@ -51,7 +52,8 @@ bool start_core(std::uint32_t index, std::uint64_t affinity) {
   if (const auto error = power::start_core(affinity, reinterpret_cast<std::uint64_t>(&rvm_secondary_entry),
                                            reinterpret_cast<std::uint64_t>(&core));
       error != 0) {
-    print("rvm: core with affinity ", Hex{affinity}, " does not start: PSCI error -", Decimal{static_cast<std::uint64_t>(-error)}, "\n");
+    print("rvm: core with affinity ", Hex{affinity}, " does not start: PSCI error -",
+          Decimal{static_cast<std::uint64_t>(-error)}, "\n");
     return false;
   }
   const Nanoseconds limit = Port::now() + patience;
@@ -101,7 +103,8 @@ void Port::start_secondary_cores() {
     return;
   }
   if (machine.cores_present > machine.cores.size()) {
-    print("rvm: the machine has ", Decimal{machine.cores_present}, " cores; ", Decimal{machine.cores.size()}, " are used\n");
+    print("rvm: the machine has ", Decimal{machine.cores_present}, " cores; ", Decimal{machine.cores.size()},
+          " are used\n");
   }
   for (const std::uint64_t affinity : machine.cores) {
     if (affinity != own && start_core(online_cores_, affinity)) ++online_cores_;
@@ -117,8 +120,12 @@ void halt() {
 }
 
 std::uint64_t Port::block_sectors() { return port_state.block.sectors(); }
-void Port::block_submit_read(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) { port_state.block.submit_read(sector, pa, bytes); }
-void Port::block_submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) { port_state.block.submit_write(sector, pa, bytes); }
+void Port::block_submit_read(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) {
+  port_state.block.submit_read(sector, pa, bytes);
+}
+void Port::block_submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) {
+  port_state.block.submit_write(sector, pa, bytes);
+}
 void Port::block_submit_flush() { port_state.block.submit_flush(); }
 BlockStatus Port::block_poll() { return port_state.block.poll(); }
 

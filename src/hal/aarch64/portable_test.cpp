@@ -18,7 +18,8 @@ TEST_CASE("clock: exact for QEMU's counter, and a timer never fires early") {
   CHECK(Clock::from_frequency(999'999, 0).scale == 0);
 
   std::mt19937_64 random{3};
-  for (const std::uint64_t hertz : {1'000'000ull, 19'200'000ull, 24'000'000ull, 54'000'000ull, 62'500'000ull, 1'000'000'000ull, 3'333'333'333ull}) {
+  for (const std::uint64_t hertz :
+       {1'000'000ull, 19'200'000ull, 24'000'000ull, 54'000'000ull, 62'500'000ull, 1'000'000'000ull, 3'333'333'333ull}) {
     const Clock clock = Clock::from_frequency(hertz, 0);
     for (int i = 0; i < 10'000; ++i) {
       const std::uint64_t at = random() >> (11 + random() % 40);

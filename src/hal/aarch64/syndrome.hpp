@@ -21,8 +21,8 @@ struct Syndrome : Register<Syndrome, std::uint64_t> {
 };
 
 namespace exception_class {
-inline constexpr std::uint64_t unknown = 0x00, wait = 0x01, vectors = 0x07, supervisor_call_64 = 0x15, system_register = 0x18,
-                               instruction_abort = 0x20, data_abort = 0x24;
+inline constexpr std::uint64_t unknown = 0x00, wait = 0x01, vectors = 0x07, supervisor_call_64 = 0x15,
+                               system_register = 0x18, instruction_abort = 0x20, data_abort = 0x24;
 }
 
 /// What each exception class from an agent means to the core. Classes that are not listed are for features that agents do

@@ -8,20 +8,20 @@
 
 namespace rvm::hal::sysreg {
 
-#define RVM_SYSTEM_REGISTER_NAMED(type, name)                                             \
-  struct type {                                                                           \
-    [[nodiscard]] static std::uint64_t read() {                                           \
-      std::uint64_t value;                                                                \
-      asm volatile("mrs %0, " name : "=r"(value));                                        \
-      return value;                                                                       \
-    }                                                                                     \
-    static void write(std::uint64_t value) {                                              \
-      if (__builtin_constant_p(value) && value == 0) {                                    \
-        asm volatile("msr " name ", xzr");                                                \
-      } else {                                                                            \
-        asm volatile("msr " name ", %0" : : "r"(value));                                  \
-      }                                                                                   \
-    }                                                                                     \
+#define RVM_SYSTEM_REGISTER_NAMED(type, name) \
+  struct type { \
+    [[nodiscard]] static std::uint64_t read() { \
+      std::uint64_t value; \
+      asm volatile("mrs %0, " name : "=r"(value)); \
+      return value; \
+    } \
+    static void write(std::uint64_t value) { \
+      if (__builtin_constant_p(value) && value == 0) { \
+        asm volatile("msr " name ", xzr"); \
+      } else { \
+        asm volatile("msr " name ", %0" : : "r"(value)); \
+      } \
+    } \
   };
 #define RVM_SYSTEM_REGISTER(name) RVM_SYSTEM_REGISTER_NAMED(name, #name)
 

@@ -37,7 +37,10 @@ class WithRoot {
 void Port::invalidate_page(StageTwoRoot root, GuestAddress ipa) {
   const WithRoot active{root};
   // First the stage-2 entry, then every entry that may combine it with a stage 1.
-  asm volatile("tlbi ipas2e1is, %0\n\tdsb ish\n\ttlbi vmalle1is\n\tdsb ish\n\tisb" : : "r"(ipa.value >> page_shift) : "memory");
+  asm volatile("tlbi ipas2e1is, %0\n\tdsb ish\n\ttlbi vmalle1is\n\tdsb ish\n\tisb"
+               :
+               : "r"(ipa.value >> page_shift)
+               : "memory");
 }
 
 void Port::invalidate_vmid(StageTwoRoot root) {
@@ -64,7 +67,8 @@ void Port::zero_page(PhysicalAddress pa) {
     std::memset(to_pointer(pa), 0, page_bytes);
     return;
   }
-  for (std::uint64_t at = pa.value; at < pa.value + page_bytes; at += block) asm volatile("dc zva, %0" : : "r"(at) : "memory");
+  for (std::uint64_t at = pa.value; at < pa.value + page_bytes; at += block)
+    asm volatile("dc zva, %0" : : "r"(at) : "memory");
 }
 
 void Port::permit_performance_counters() {

@@ -27,7 +27,8 @@ GuestAddress translate_stage_one(std::uint64_t far) {
 GuestAddress aborted_address(const Context& context, Syndrome syndrome) {
   const std::uint64_t far = far_el2::read();
   // HPFAR_EL2 is not written for permission faults, except those of a stage-1 walk (Arm ARM D1.3.5).
-  if (!is_permission_fault(syndrome) || syndrome.has(Syndrome::stage_one_walk)) return abort_address(hpfar_el2::read(), far);
+  if (!is_permission_fault(syndrome) || syndrome.has(Syndrome::stage_one_walk))
+    return abort_address(hpfar_el2::read(), far);
   return has(context.extended, Extended::stage_one_active) ? translate_stage_one(far) : GuestAddress{far};
 }
 
@@ -42,7 +43,8 @@ Fault describe(const Context& context, Syndrome syndrome) {
   if (is_unhandled_exception(context, syndrome)) {
     const Syndrome inner{{.raw = esr_el1::read()}};
     const FaultKind kind = fault_kind(inner);
-    const bool at_address = kind == FaultKind::data_abort || kind == FaultKind::instruction_abort || kind == FaultKind::unaligned;
+    const bool at_address =
+        kind == FaultKind::data_abort || kind == FaultKind::instruction_abort || kind == FaultKind::unaligned;
     return {.kind = kind,
             .write = kind == FaultKind::data_abort && inner.has(Syndrome::is_write),
             .address = GuestAddress{at_address ? far_el1::read() : elr_el1::read()},
@@ -54,7 +56,8 @@ Fault describe(const Context& context, Syndrome syndrome) {
   if (kind == FaultKind::wait && (context.state & aarch32) != 0) kind = FaultKind::undefined;
   const bool abort = kind == FaultKind::data_abort || kind == FaultKind::instruction_abort;
   return {.kind = kind,
-          .write = kind == FaultKind::data_abort && syndrome.has(Syndrome::is_write) && !syndrome.has(Syndrome::stage_one_walk),
+          .write = kind == FaultKind::data_abort && syndrome.has(Syndrome::is_write) &&
+                   !syndrome.has(Syndrome::stage_one_walk),
           .address = abort ? aborted_address(context, syndrome) : GuestAddress{context.pc},
           .syndrome = syndrome.raw};
 }
@@ -67,18 +70,41 @@ constexpr std::uint32_t encoding(unsigned op1, unsigned crn, unsigned crm, unsig
 /// Carries out a write that HCR_EL2.TVM trapped. False when the register is not one of those.
 bool write_stage_one(std::uint32_t register_encoding, std::uint64_t value) {
   switch (register_encoding) {
-    case encoding(0, 1, 0, 0): sctlr_el1::write(value); return true;
-    case encoding(0, 2, 0, 0): ttbr0_el1::write(value); return true;
-    case encoding(0, 2, 0, 1): ttbr1_el1::write(value); return true;
-    case encoding(0, 2, 0, 2): tcr_el1::write(value); return true;
-    case encoding(0, 5, 1, 0): afsr0_el1::write(value); return true;
-    case encoding(0, 5, 1, 1): afsr1_el1::write(value); return true;
-    case encoding(0, 5, 2, 0): esr_el1::write(value); return true;
-    case encoding(0, 6, 0, 0): far_el1::write(value); return true;
-    case encoding(0, 10, 2, 0): mair_el1::write(value); return true;
-    case encoding(0, 10, 3, 0): amair_el1::write(value); return true;
-    case encoding(0, 13, 0, 1): contextidr_el1::write(value); return true;
-    default: return false;
+    case encoding(0, 1, 0, 0):
+      sctlr_el1::write(value);
+      return true;
+    case encoding(0, 2, 0, 0):
+      ttbr0_el1::write(value);
+      return true;
+    case encoding(0, 2, 0, 1):
+      ttbr1_el1::write(value);
+      return true;
+    case encoding(0, 2, 0, 2):
+      tcr_el1::write(value);
+      return true;
+    case encoding(0, 5, 1, 0):
+      afsr0_el1::write(value);
+      return true;
+    case encoding(0, 5, 1, 1):
+      afsr1_el1::write(value);
+      return true;
+    case encoding(0, 5, 2, 0):
+      esr_el1::write(value);
+      return true;
+    case encoding(0, 6, 0, 0):
+      far_el1::write(value);
+      return true;
+    case encoding(0, 10, 2, 0):
+      mair_el1::write(value);
+      return true;
+    case encoding(0, 10, 3, 0):
+      amair_el1::write(value);
+      return true;
+    case encoding(0, 13, 0, 1):
+      contextidr_el1::write(value);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -86,7 +112,8 @@ bool write_stage_one(std::uint32_t register_encoding, std::uint64_t value) {
 bool emulate_stage_one(Context& context, Syndrome syndrome) {
   if (syndrome.get(Syndrome::exception_class) != exception_class::system_register) return false;
   const auto part = [&](Syndrome::F f) { return static_cast<unsigned>(syndrome.get(f)); };
-  const std::uint32_t name = encoding(part(Syndrome::op1), part(Syndrome::crn), part(Syndrome::crm), part(Syndrome::op2));
+  const std::uint32_t name =
+      encoding(part(Syndrome::op1), part(Syndrome::crn), part(Syndrome::crm), part(Syndrome::op2));
   constexpr unsigned instruction = 1, register_access = 3, tlb_group = 8;
 
   if (part(Syndrome::op0) == instruction && part(Syndrome::crn) == tlb_group && part(Syndrome::op1) == 0) {
@@ -124,9 +151,9 @@ rvm::hal::Context* rvm_trap(rvm::hal::Context& context) {
 rvm::hal::Context* rvm_system_error(rvm::hal::Context& context) {
   using namespace rvm::hal;
   return &rvm::kernel::on_fault(context, Fault{.kind = FaultKind::external,
-                                              .write = false,
-                                              .address = rvm::GuestAddress{context.pc},
-                                              .syndrome = sysreg::esr_el2::read()});
+                                               .write = false,
+                                               .address = rvm::GuestAddress{context.pc},
+                                               .syndrome = sysreg::esr_el2::read()});
 }
 
 /// `frame` has the layout of the first part of a Context, then the stack pointer.

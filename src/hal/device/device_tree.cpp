@@ -40,7 +40,9 @@ constexpr std::size_t aligned(std::size_t n) { return (n + 3) & ~std::size_t{3};
 
 }  // namespace
 
-std::uint32_t PropertyValue::cell(std::size_t index) const { return index < cells() ? big_endian(bytes_, index * 4) : 0; }
+std::uint32_t PropertyValue::cell(std::size_t index) const {
+  return index < cells() ? big_endian(bytes_, index * 4) : 0;
+}
 
 std::optional<std::uint64_t> PropertyValue::number(std::size_t index, std::size_t count) const {
   if (count < 1 || count > 2 || index >= cells() || cells() - index < count) return std::nullopt;
@@ -65,7 +67,9 @@ std::optional<std::uint32_t> DeviceTree::claimed_size(std::span<const std::byte>
 
 std::optional<DeviceTree::Token> DeviceTree::token_at(std::size_t offset) const {
   if (offset % 4 != 0 || offset > structure_.size() || structure_.size() - offset < 4) return std::nullopt;
-  Token token{.kind = big_endian(structure_, offset), .next = offset + 4};
+  Token token;
+  token.kind = big_endian(structure_, offset);
+  token.next = offset + 4;
   if (token.kind == begin_node) {
     const auto name = text_at(structure_, token.next);
     if (!name) return std::nullopt;
@@ -90,13 +94,16 @@ std::expected<DeviceTree, std::string_view> DeviceTree::open(std::span<const std
   if (!size) return std::unexpected{"no device tree: wrong magic number or size"};
   if (blob.size() < *size) return std::unexpected{"the device tree is cut short"};
   blob = blob.first(*size);
-  if (reinterpret_cast<std::uintptr_t>(blob.data()) % 4 != 0 || big_endian(blob, 8) % 4 != 0 || big_endian(blob, 16) % 4 != 0) {
+  if (reinterpret_cast<std::uintptr_t>(blob.data()) % 4 != 0 || big_endian(blob, 8) % 4 != 0 ||
+      big_endian(blob, 16) % 4 != 0) {
     return std::unexpected{"the device tree is not aligned"};
   }
   // Version 17 is current; 16 is the oldest that is compatible with it.
-  if (big_endian(blob, 20) < 17 || big_endian(blob, 24) > 17) return std::unexpected{"unknown version of the device tree"};
+  if (big_endian(blob, 20) < 17 || big_endian(blob, 24) > 17)
+    return std::unexpected{"unknown version of the device tree"};
   const auto block = [&](std::size_t start, std::size_t length) {
-    return start <= blob.size() && length <= blob.size() - start ? blob.subspan(start, length) : std::span<const std::byte>{};
+    return start <= blob.size() && length <= blob.size() - start ? blob.subspan(start, length)
+                                                                 : std::span<const std::byte>{};
   };
   DeviceTree tree;
   tree.blob_ = blob;
@@ -106,7 +113,8 @@ std::expected<DeviceTree, std::string_view> DeviceTree::open(std::span<const std
 
   tree.reservation_offset_ = big_endian(blob, 16);
   for (std::size_t at = tree.reservation_offset_;; at += 16) {
-    if (at > blob.size() || blob.size() - at < 16) return std::unexpected{"the device tree's reservation block has no end"};
+    if (at > blob.size() || blob.size() - at < 16)
+      return std::unexpected{"the device tree's reservation block has no end"};
     if (std::ranges::all_of(blob.subspan(at, 16), [](std::byte b) { return b == std::byte{0}; })) break;
     ++tree.reservation_count_;
   }
@@ -129,7 +137,8 @@ std::expected<DeviceTree, std::string_view> DeviceTree::open(std::span<const std
         break;
       case property_token:
         if (!properties_allowed) return std::unexpected{"a property is outside a node of the device tree"};
-        if (!text_at(tree.strings_, token->property_name)) return std::unexpected{"a property of the device tree has no name"};
+        if (!text_at(tree.strings_, token->property_name))
+          return std::unexpected{"a property of the device tree has no name"};
         break;
       case end_of_tree:
         return std::unexpected{"the device tree ends inside a node"};
@@ -146,7 +155,8 @@ MemoryRange DeviceTree::reservation(std::size_t n) const {
 
 std::optional<PropertyValue> DeviceTree::Node::property(std::string_view name) const {
   for (std::size_t offset = properties_; const auto token = tree_->token_at(offset); offset = token->next) {
-    if (token->kind == property_token && is_text_at(tree_->strings_, token->property_name, name)) return PropertyValue{token->value};
+    if (token->kind == property_token && is_text_at(tree_->strings_, token->property_name, name))
+      return PropertyValue{token->value};
     if (token->kind != property_token && token->kind != nop) break;
   }
   return std::nullopt;
@@ -167,7 +177,8 @@ std::optional<MemoryRange> DeviceTree::Node::reg(std::size_t n) const {
   if (!value || !identity_ || n > value->cells()) return std::nullopt;
   const std::size_t at = n * (address_cells_ + size_cells_);
   const auto base = value->number(at, address_cells_);
-  const auto bytes = size_cells_ == 0 ? std::optional<std::uint64_t>{0} : value->number(at + address_cells_, size_cells_);
+  const auto bytes =
+      size_cells_ == 0 ? std::optional<std::uint64_t>{0} : value->number(at + address_cells_, size_cells_);
   if (!base || !bytes || *bytes > UINT64_MAX - *base) return std::nullopt;
   return MemoryRange{PhysicalAddress{*base}, *bytes};
 }

@@ -67,7 +67,7 @@ class DeviceTree {
     std::size_t properties_ = 0;  ///< offset of the first property token
     std::size_t depth_ = 0;
     std::uint32_t address_cells_ = 2, size_cells_ = 1;  ///< the parent's
-    bool identity_ = true;  ///< no ancestor translates addresses
+    bool identity_ = true;                              ///< no ancestor translates addresses
   };
 
   /// All nodes, parents before children.
@@ -111,10 +111,10 @@ class DeviceTree {
  private:
   struct Token {
     std::uint32_t kind = 0;
-    std::size_t next = 0;         ///< offset of the token after it
-    std::string_view name{};          ///< of a node
+    std::size_t next = 0;           ///< offset of the token after it
+    std::string_view name;          ///< of a node
     std::size_t property_name = 0;  ///< of a property: place in the strings block
-    std::span<const std::byte> value{};
+    std::span<const std::byte> value;
   };
   [[nodiscard]] std::optional<Token> token_at(std::size_t offset) const;
 

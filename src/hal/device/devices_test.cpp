@@ -18,7 +18,8 @@ namespace {
 /// A virtio block device as the driver sees it. Completes a request when told to.
 struct FakeDisk {
   std::vector<std::byte> content = std::vector<std::byte>(64 * 512);
-  std::map<std::uint64_t, std::uint32_t> registers{{0x000, 0x74726976}, {0x004, 2}, {0x008, 2}, {0x034, 1024}, {0x0fc, 0}, {0x100, 64}};
+  std::map<std::uint64_t, std::uint32_t> registers{{0x000, 0x74726976}, {0x004, 2}, {0x008, 2},
+                                                   {0x034, 1024},       {0x0fc, 0}, {0x100, 64}};
   std::uint64_t offered = (std::uint64_t{1} << 32) | 1 << 9;
   std::uint64_t accepted = 0;
   bool refuses_features = false;
@@ -36,7 +37,9 @@ struct FakeDisk {
     if (at == 0x050) ++notified;
     registers[at] = value;
   }
-  [[nodiscard]] std::uint64_t address(std::uint64_t at) { return std::uint64_t{registers[at + 4]} << 32 | registers[at]; }
+  [[nodiscard]] std::uint64_t address(std::uint64_t at) {
+    return std::uint64_t{registers[at + 4]} << 32 | registers[at];
+  }
 
   void complete() {
     auto* descriptors = reinterpret_cast<VirtioQueueMemory::Descriptor*>(address(0x080));
@@ -69,7 +72,9 @@ struct FakeDisk {
 struct FakeRegisters {
   FakeDisk* disk = nullptr;
   template <typename Word>
-  Word read(std::uint64_t at) const { return static_cast<Word>(disk->read(at)); }
+  Word read(std::uint64_t at) const {
+    return static_cast<Word>(disk->read(at));
+  }
   void write(std::uint64_t at, std::uint32_t value) const { disk->write(at, value); }
   static void order() {}
 };
@@ -79,7 +84,9 @@ struct Fixture {
   FakeDisk disk;
   VirtioQueueMemory memory{};
   Block block;
-  [[nodiscard]] auto begin() { return block.initialise({&disk}, memory, PhysicalAddress{reinterpret_cast<std::uint64_t>(&memory)}); }
+  [[nodiscard]] auto begin() {
+    return block.initialise({&disk}, memory, PhysicalAddress{reinterpret_cast<std::uint64_t>(&memory)});
+  }
 };
 PhysicalAddress physical(const void* p) { return PhysicalAddress{reinterpret_cast<std::uint64_t>(p)}; }
 

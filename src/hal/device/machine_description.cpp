@@ -14,7 +14,8 @@ std::optional<InterruptLine> interrupt(const Node& node, std::size_t n) {
   const std::uint32_t kind = value->cell(3 * n), number = value->cell(3 * n + 1), flags = value->cell(3 * n + 2);
   constexpr std::uint32_t shared = 0, private_to_core = 1, edge_flags = 0x3;
   if (kind == shared && number < 988) return InterruptLine{.number = number + 32, .edge = (flags & edge_flags) != 0};
-  if (kind == private_to_core && number < 16) return InterruptLine{.number = number + 16, .edge = (flags & edge_flags) != 0};
+  if (kind == private_to_core && number < 16)
+    return InterruptLine{.number = number + 16, .edge = (flags & edge_flags) != 0};
   return std::nullopt;
 }
 
@@ -83,7 +84,8 @@ Problem take(MachineDescription& machine, const Node& node, bool in_reserved) {
   const auto compatible = node.property("compatible");
   if (!compatible || !node.enabled()) return {};
   if (compatible->has_text("arm,gic-v3")) return take_gic(machine, node, 3);
-  if (compatible->has_text("arm,cortex-a15-gic") || compatible->has_text("arm,gic-400")) return take_gic(machine, node, 2);
+  if (compatible->has_text("arm,cortex-a15-gic") || compatible->has_text("arm,gic-400"))
+    return take_gic(machine, node, 2);
   if (compatible->has_text("arm,psci-0.2") || compatible->has_text("arm,psci-1.0")) {
     const auto method = node.property("method");
     machine.power_calls = method && method->text() == "smc";
@@ -137,10 +139,12 @@ std::expected<MachineDescription, std::string_view> describe_machine(const Devic
   bool in_reserved = false;
   for (const Node& node : tree) {
     if (node.depth() <= 1) in_reserved = node.depth() == 1 && node.name() == "reserved-memory";
-    if (auto taken = take(machine, node, in_reserved && node.depth() == 2); !taken) return std::unexpected{taken.error()};
+    if (auto taken = take(machine, node, in_reserved && node.depth() == 2); !taken)
+      return std::unexpected{taken.error()};
   }
   for (std::size_t i = 0; i < tree.reservations(); ++i) {
-    if (auto added = add_range(machine.reserved, tree.reservation(i), "too many reserved ranges in the device tree"); !added) {
+    if (auto added = add_range(machine.reserved, tree.reservation(i), "too many reserved ranges in the device tree");
+        !added) {
       return std::unexpected{added.error()};
     }
   }

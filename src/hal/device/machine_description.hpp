@@ -22,7 +22,7 @@ struct InterruptLine {
 struct GicDescription {
   unsigned version = 0;  ///< 2 or 3
   MemoryRange distributor{};
-  MemoryRange cpu_interface{};                 ///< version 2
+  MemoryRange cpu_interface{};               ///< version 2
   FixedList<MemoryRange, 4> redistributors;  ///< version 3
 };
 
@@ -40,11 +40,11 @@ struct MachineDescription {
   std::uint32_t cores_present = 0;             ///< may exceed cores.size()
   bool power_calls = false;                    ///< PSCI by SMC
   GicDescription gic;
-  InterruptLine timer;                         ///< EL2 physical timer
-  MemoryRange uart{};                          ///< PL011; bytes = 0: none
-  MemoryRange firmware_config{};               ///< QEMU fw_cfg; bytes = 0: none
+  InterruptLine timer;            ///< EL2 physical timer
+  MemoryRange uart{};             ///< PL011; bytes = 0: none
+  MemoryRange firmware_config{};  ///< QEMU fw_cfg; bytes = 0: none
   FixedList<VirtioTransport, 32> transports;
-  MemoryRange initial_ramdisk{};               ///< bytes = 0: none
+  MemoryRange initial_ramdisk{};  ///< bytes = 0: none
 };
 
 /// The console alone, so that an error in the rest can be shown. Nothing when the tree names no PL011.

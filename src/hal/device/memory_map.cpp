@@ -9,7 +9,9 @@ namespace {
 constexpr std::uint64_t page_mask = page_bytes - 1;
 
 std::uint64_t end_of(MemoryRange r) { return r.base.value + std::min(r.bytes, UINT64_MAX - r.base.value); }
-std::uint64_t up(std::uint64_t a) { return a > UINT64_MAX - page_mask ? UINT64_MAX & ~page_mask : (a + page_mask) & ~page_mask; }
+std::uint64_t up(std::uint64_t a) {
+  return a > UINT64_MAX - page_mask ? UINT64_MAX & ~page_mask : (a + page_mask) & ~page_mask;
+}
 std::uint64_t down(std::uint64_t a) { return a & ~page_mask; }
 
 }  // namespace

@@ -19,8 +19,11 @@ MemoryRange range(std::uint64_t base, std::uint64_t bytes) { return {PhysicalAdd
 /// Page-aligned memory for tables.
 class Pool {
  public:
-  explicit Pool(std::size_t pages) : bytes_(pages * page_bytes), memory_(std::aligned_alloc(page_bytes, bytes_), &std::free) {}
-  [[nodiscard]] MemoryRange range() const { return {PhysicalAddress{reinterpret_cast<std::uint64_t>(memory_.get())}, bytes_}; }
+  explicit Pool(std::size_t pages)
+      : bytes_(pages * page_bytes), memory_(std::aligned_alloc(page_bytes, bytes_), &std::free) {}
+  [[nodiscard]] MemoryRange range() const {
+    return {PhysicalAddress{reinterpret_cast<std::uint64_t>(memory_.get())}, bytes_};
+  }
 
  private:
   std::size_t bytes_;
@@ -85,7 +88,8 @@ TEST_CASE("translation tables: blocks where alignment allows, attributes, no exe
   REQUIRE(tables.map(range(0x9000000, page_bytes), KernelAccess::device));
 
   constexpr std::uint64_t never_executes = std::uint64_t{1} << 54, read_only = 1 << 7;
-  const auto data = tables.lookup(gib + 12345), text = tables.lookup(2 * gib + 5 * mib), constants = tables.lookup(2 * gib + 6 * mib);
+  const auto data = tables.lookup(gib + 12345), text = tables.lookup(2 * gib + 5 * mib),
+             constants = tables.lookup(2 * gib + 6 * mib);
   const auto device = tables.lookup(0x9000004);
   REQUIRE(data);
   CHECK((*data & 3) == 1);  // a block
@@ -111,6 +115,6 @@ TEST_CASE("translation tables: refusals") {
   CHECK_FALSE(tables.map(range(0x1001, page_bytes), KernelAccess::text));
   CHECK_FALSE(tables.map(range(std::uint64_t{1} << 48, page_bytes), KernelAccess::text));
   REQUIRE(tables.map(range(0x1000, page_bytes), KernelAccess::text));
-  CHECK_FALSE(tables.map(range(0x1000, page_bytes), KernelAccess::read_write));  // mapped already
+  CHECK_FALSE(tables.map(range(0x1000, page_bytes), KernelAccess::read_write));            // mapped already
   CHECK_FALSE(tables.map(range(std::uint64_t{1} << 40, page_bytes), KernelAccess::text));  // no table left
 }

@@ -15,8 +15,9 @@ struct Field {
   unsigned width = 1;
 };
 
+/// An aggregate, so that a value is written `Self{{.raw = ...}}`.
 template <typename Self, typename Word>
-struct Register {
+struct Register {  // NOLINT(bugprone-crtp-constructor-accessibility): a private constructor would end that
   Word raw = 0;
 
   [[nodiscard]] constexpr Word get(Field<Self> f) const { return (raw >> f.low) & mask(f); }
@@ -29,7 +30,9 @@ struct Register {
   }
 
  private:
-  [[nodiscard]] static constexpr Word mask(Field<Self> f) { return static_cast<Word>(~Word{0}) >> (sizeof(Word) * 8 - f.width); }
+  [[nodiscard]] static constexpr Word mask(Field<Self> f) {
+    return static_cast<Word>(~Word{0}) >> (sizeof(Word) * 8 - f.width);
+  }
 };
 
 /// A block of device registers in physical memory, accessed in the width of the device (Arm ARM B2.7.2: Device memory).

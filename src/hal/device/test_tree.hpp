@@ -60,8 +60,9 @@ class TreeBuilder {
     const auto header = std::uint32_t{40}, at_structure = static_cast<std::uint32_t>(header + reservations.size());
     const auto at_strings = static_cast<std::uint32_t>(at_structure + structure.size());
     const auto total = static_cast<std::uint32_t>(at_strings + strings_.size());
-    for (const std::uint32_t v : {0xd00dfeedu, total, at_structure, at_strings, header, 17u, 16u, 0u,
-                                  static_cast<std::uint32_t>(strings_.size()), static_cast<std::uint32_t>(structure.size())}) {
+    for (const std::uint32_t v :
+         {0xd00dfeedu, total, at_structure, at_strings, header, 17u, 16u, 0u,
+          static_cast<std::uint32_t>(strings_.size()), static_cast<std::uint32_t>(structure.size())}) {
       cell(blob, v);
     }
     blob.insert(blob.end(), reservations.begin(), reservations.end());
@@ -94,13 +95,23 @@ inline TreeBuilder virt_machine(unsigned gic_version = 3, std::uint32_t cores = 
   t.begin("cpus").cells("#address-cells", {1}).cells("#size-cells", {0});
   for (std::uint32_t i = 0; i < cores; ++i) t.begin("cpu").text("device_type", "cpu").cells("reg", {i}).end();
   t.end();
-  t.begin("timer").text("compatible", "arm,armv8-timer").cells("interrupts", {1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4}).end();
+  t.begin("timer")
+      .text("compatible", "arm,armv8-timer")
+      .cells("interrupts", {1, 13, 4, 1, 14, 4, 1, 11, 4, 1, 10, 4})
+      .end();
   t.begin("intc@8000000").cells("#interrupt-cells", {3});
   t.text("compatible", gic_version == 3 ? "arm,gic-v3" : "arm,cortex-a15-gic");
   t.cells("reg", {0, 0x08000000, 0, 0x10000, 0, gic_version == 3 ? 0x080a0000u : 0x08010000u, 0, 0x10000}).end();
-  t.begin("pl011@9000000").text("compatible", std::string_view{"arm,pl011\0arm,primecell", 23}).cells("reg", {0, 0x09000000, 0, 0x1000}).end();
+  t.begin("pl011@9000000")
+      .text("compatible", std::string_view{"arm,pl011\0arm,primecell", 23})
+      .cells("reg", {0, 0x09000000, 0, 0x1000})
+      .end();
   t.begin("fw-cfg@9020000").text("compatible", "qemu,fw-cfg-mmio").cells("reg", {0, 0x09020000, 0, 0x18}).end();
-  t.begin("virtio_mmio@a000000").text("compatible", "virtio,mmio").cells("interrupts", {0, 16, 1}).cells("reg", {0, 0x0a000000, 0, 0x200}).end();
+  t.begin("virtio_mmio@a000000")
+      .text("compatible", "virtio,mmio")
+      .cells("interrupts", {0, 16, 1})
+      .cells("reg", {0, 0x0a000000, 0, 0x200})
+      .end();
   t.begin("chosen").cells("linux,initrd-start", {0x48000000}).cells("linux,initrd-end", {0x48000123}).end();
   return t;
 }

@@ -22,10 +22,14 @@ constexpr std::uint64_t level_bytes(unsigned level) { return page_bytes << (9 * 
 std::uint64_t attributes(KernelAccess access) {
   const std::uint64_t normal = valid | memory_type_normal << 2 | inner_shareable | accessed | one_privilege;
   switch (access) {
-    case KernelAccess::text: return normal | read_only;
-    case KernelAccess::read_only: return normal | read_only | execute_never;
-    case KernelAccess::read_write: return normal | execute_never;
-    case KernelAccess::device: return valid | memory_type_device << 2 | accessed | one_privilege | execute_never;
+    case KernelAccess::text:
+      return normal | read_only;
+    case KernelAccess::read_only:
+      return normal | read_only | execute_never;
+    case KernelAccess::read_write:
+      return normal | execute_never;
+    case KernelAccess::device:
+      return valid | memory_type_device << 2 | accessed | one_privilege | execute_never;
   }
   return 0;
 }
@@ -67,7 +71,8 @@ bool TranslationTables::map_one(std::uint64_t address, unsigned level, std::uint
 
 bool TranslationTables::map(MemoryRange range, KernelAccess access) {
   std::uint64_t address = range.base.value, left = range.bytes;
-  if (root_.value == 0 || (address | left) % page_bytes != 0 || left > address_limit || address > address_limit - left) return false;
+  if (root_.value == 0 || (address | left) % page_bytes != 0 || left > address_limit || address > address_limit - left)
+    return false;
   while (left != 0) {
     unsigned level = 1;
     while (level < last_level && (address % level_bytes(level) != 0 || left < level_bytes(level))) ++level;

@@ -87,8 +87,12 @@ class VirtioBlock {
   /// 0 when there is no device.
   [[nodiscard]] std::uint64_t sectors() const { return sectors_; }
 
-  void submit_read(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) { transfer(request_read, sector, pa, bytes); }
-  void submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) { transfer(request_write, sector, pa, bytes); }
+  void submit_read(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) {
+    transfer(request_read, sector, pa, bytes);
+  }
+  void submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) {
+    transfer(request_write, sector, pa, bytes);
+  }
   void submit_flush() {
     // A device without the feature completes writes only when they are durable (virtio 1.2, 5.2.6.2).
     if (sectors_ != 0 && state_ == BlockStatus::idle && !can_flush_) {
@@ -102,7 +106,8 @@ class VirtioBlock {
     if (state_ == BlockStatus::busy && device_index() != seen_) {
       Registers::order();  // the status byte is read after the index that announces it
       ++seen_;
-      state_ = *static_cast<const volatile std::uint8_t*>(&memory_->status) == 0 ? BlockStatus::done : BlockStatus::failed;
+      state_ =
+          *static_cast<const volatile std::uint8_t*>(&memory_->status) == 0 ? BlockStatus::done : BlockStatus::failed;
     }
     const BlockStatus now = state_;
     if (now != BlockStatus::busy) state_ = BlockStatus::idle;
@@ -114,10 +119,11 @@ class VirtioBlock {
 
  private:
   static constexpr std::uint64_t magic = 0x000, version = 0x004, device_id = 0x008, device_features = 0x010,
-                                 device_features_select = 0x014, driver_features = 0x020, driver_features_select = 0x024,
-                                 queue_select = 0x030, queue_limit = 0x034, queue_length = 0x038, queue_ready = 0x044,
-                                 queue_notify = 0x050, interrupt_status = 0x060, interrupt_acknowledge = 0x064,
-                                 status = 0x070, queue_descriptors = 0x080, queue_available = 0x090, queue_used = 0x0a0,
+                                 device_features_select = 0x014, driver_features = 0x020,
+                                 driver_features_select = 0x024, queue_select = 0x030, queue_limit = 0x034,
+                                 queue_length = 0x038, queue_ready = 0x044, queue_notify = 0x050,
+                                 interrupt_status = 0x060, interrupt_acknowledge = 0x064, status = 0x070,
+                                 queue_descriptors = 0x080, queue_available = 0x090, queue_used = 0x0a0,
                                  configuration_generation = 0x0fc, capacity = 0x100;
   static constexpr std::uint32_t request_read = 0, request_write = 1, request_flush = 4;
   static constexpr std::uint16_t descriptor_next = 1, descriptor_device_writes = 2;
@@ -132,7 +138,9 @@ class VirtioBlock {
     static constexpr Field<HighFeatures> version_1{0};
   };
 
-  [[nodiscard]] static std::uint32_t read(const Registers& r, std::uint64_t at) { return r.template read<std::uint32_t>(at); }
+  [[nodiscard]] static std::uint32_t read(const Registers& r, std::uint64_t at) {
+    return r.template read<std::uint32_t>(at);
+  }
   void write(std::uint64_t at, std::uint32_t value) const { registers_.write(at, value); }
   void set_status(Status s) const { write(status, s.raw); }
   [[nodiscard]] std::unexpected<std::string_view> give_up(std::string_view why) const {
@@ -146,7 +154,8 @@ class VirtioBlock {
     write(device_features_select, 1);
     const HighFeatures high{{.raw = read(registers_, device_features)}};
     if (!high.has(HighFeatures::version_1)) return std::unexpected{"the block device does not offer VERSION_1"};
-    if (low.has(LowFeatures::read_only)) return std::unexpected{"the block device is read-only; the witness log needs to write"};
+    if (low.has(LowFeatures::read_only))
+      return std::unexpected{"the block device is read-only; the witness log needs to write"};
     can_flush_ = low.has(LowFeatures::flush);
     write(driver_features_select, 0);
     write(driver_features, LowFeatures{}.with(LowFeatures::flush, can_flush_ ? 1 : 0).raw);
@@ -158,7 +167,8 @@ class VirtioBlock {
   [[nodiscard]] std::expected<void, std::string_view> set_up_queue() {
     write(queue_select, 0);
     if (read(registers_, queue_ready) != 0) return std::unexpected{"the block device's queue is in use after a reset"};
-    if (read(registers_, queue_limit) < VirtioQueueMemory::length) return std::unexpected{"the block device's queue is too short"};
+    if (read(registers_, queue_limit) < VirtioQueueMemory::length)
+      return std::unexpected{"the block device's queue is too short"};
     *memory_ = VirtioQueueMemory{};
     write(queue_length, VirtioQueueMemory::length);
     write_address(queue_descriptors, &memory_->descriptors);
@@ -178,17 +188,21 @@ class VirtioBlock {
   }
 
   [[nodiscard]] std::uint64_t address_of(const void* part) const {
-    return physical_.value + static_cast<std::uint64_t>(static_cast<const std::byte*>(part) - reinterpret_cast<const std::byte*>(memory_));
+    return physical_.value + static_cast<std::uint64_t>(static_cast<const std::byte*>(part) -
+                                                        reinterpret_cast<const std::byte*>(memory_));
   }
   void write_address(std::uint64_t at, const void* part) const {
     write(at, static_cast<std::uint32_t>(address_of(part)));
     write(at + 4, static_cast<std::uint32_t>(address_of(part) >> 32));
   }
-  [[nodiscard]] std::uint16_t device_index() const { return *static_cast<const volatile std::uint16_t*>(&memory_->used.index); }
+  [[nodiscard]] std::uint16_t device_index() const {
+    return *static_cast<const volatile std::uint16_t*>(&memory_->used.index);
+  }
 
   void transfer(std::uint32_t type, std::uint64_t sector, PhysicalAddress pa, std::size_t bytes) {
     const std::uint64_t count = bytes / sector_bytes;
-    if (bytes == 0 || bytes % sector_bytes != 0 || bytes > UINT32_MAX || sector > sectors_ || count > sectors_ - sector) {
+    if (bytes == 0 || bytes % sector_bytes != 0 || bytes > UINT32_MAX || sector > sectors_ ||
+        count > sectors_ - sector) {
       if (state_ == BlockStatus::idle) state_ = BlockStatus::failed;
       return;
     }
@@ -209,7 +223,9 @@ class VirtioBlock {
     m.descriptors[0] = {address_of(&m.request), sizeof(m.request), descriptor_next, 1};
     if (bytes != 0) {
       const bool device_writes = type == request_read;
-      m.descriptors[1] = {pa.value, bytes, static_cast<std::uint16_t>(descriptor_next | (device_writes ? descriptor_device_writes : 0)), 2};
+      m.descriptors[1] = {pa.value, bytes,
+                          static_cast<std::uint16_t>(descriptor_next | (device_writes ? descriptor_device_writes : 0)),
+                          2};
     }
     m.descriptors[status_index] = {address_of(&m.status), 1, descriptor_device_writes, 0};
     m.available.ring[m.available.index % VirtioQueueMemory::length] = 0;
@@ -222,7 +238,7 @@ class VirtioBlock {
 
   Registers registers_{};
   VirtioQueueMemory* memory_ = nullptr;
-  PhysicalAddress physical_{};
+  PhysicalAddress physical_;
   std::uint64_t sectors_ = 0;
   std::uint16_t seen_ = 0;
   bool can_flush_ = false;

@@ -28,8 +28,7 @@ clobber_vectors:
   movi v31.2d, #0
   ret
 
-  piece call
-  mov x1, #42
+  piece call; mov x1, #42
   report
 
   piece clock
@@ -50,166 +49,92 @@ clobber_vectors:
 1: mov x1, #0
   report
 
-  piece spin
-  b guest_spin
-
-  piece load
-  mov x1, #0x5008
-  ldr x0, [x1]
-  piece store
-  mov x1, #0x1010
-  str x0, [x1]
-  piece fetch
-  mov x1, #0x6000
-  br x1
-  piece data_fetch
-  mov x1, #0x2000
-  br x1
-  piece uart
-  mov x1, #0x09000000
-  ldr w0, [x1]
-  piece far
-  mov x1, #0xffff000000000000
-  str x0, [x1]
-  piece unaligned
-  mov x1, #0x2001
-  ldxr x0, [x1]
-  piece secure
-  smc #0
-  piece breakpoint
-  brk #1
-  piece undefined
-  udf #0
-  piece call_1
-  hvc #1
-  piece supervisor
-  svc #0
-  piece wait
-  wfi
+  piece spin; b guest_spin
+  piece load; mov x1, #0x5008; ldr x0, [x1]
+  piece store; mov x1, #0x1010; str x0, [x1]
+  piece fetch; mov x1, #0x6000; br x1
+  piece data_fetch; mov x1, #0x2000; br x1
+  piece uart; mov x1, #0x09000000; ldr w0, [x1]
+  piece far; mov x1, #0xffff000000000000; str x0, [x1]
+  piece unaligned; mov x1, #0x2001; ldxr x0, [x1]
+  piece secure; smc #0
+  piece breakpoint; brk #1
+  piece undefined; udf #0
+  piece call_1; hvc #1
+  piece supervisor; svc #0
+  piece gic; msr S3_0_C4_C6_0, x0        /* ICC_PMR_EL1 */
+  piece counters; mrs x0, pmcr_el0
+  piece debug; msr mdscr_el1, xzr
+  piece timer; msr cntp_ctl_el0, xzr
+  piece feature; msr cpacr_el1, xzr
+  piece set_way; dc cisw, xzr
+  piece wait; wfi
   mov x1, #7
   report
-  piece gic
-  msr S3_0_C4_C6_0, x0        /* ICC_PMR_EL1 */
-  piece counters
-  mrs x0, pmcr_el0
-  piece debug
-  msr mdscr_el1, xzr
-  piece timer
-  msr cntp_ctl_el0, xzr
-  piece feature
-  msr cpacr_el1, xzr
-  piece set_way
-  dc cisw, xzr
 
-  /* What the first agent leaves in registers, and what the second finds there. */
   piece unmapped_later        /* 0x3000 is readable until the kernel is asked to take it away */
-  mov x4, #0x3000
-  ldr x2, [x4]
-  mov x0, #0x12
-  hvc #0
+  mov x4, #0x3000; ldr x2, [x4]
+  mov x0, #0x12; hvc #0
   ldr x2, [x4, #8]
   mov x1, #0
   report
 
-  piece leave
+/* x1 = what the given operation makes of all the registers that the next two pieces are about. */
+  .macro combine operation
+  fmov x1, d0; umov x3, v31.d[1]
+  \operation x1, x1, x3
+  .irp register, tpidr_el0, tpidr_el1, sp_el0, ttbr0_el1, contextidr_el1, esr_el1
+  mrs x3, \register
+  \operation x1, x1, x3
+  .endr
+  .endm
+
+  piece leave                 /* what the first agent leaves in registers it finds there again */
   mov x2, #0x1234
   fmov d0, x2
   dup v31.2d, x2
-  msr tpidr_el0, x2
-  msr tpidr_el1, x2
-  msr sp_el0, x2
-  msr vbar_el1, xzr
-  msr par_el1, x2
-  msr ttbr0_el1, x2
-  msr contextidr_el1, x2
-  msr esr_el1, x2
-  msr cntv_cval_el0, x2
+  .irp register, tpidr_el0, tpidr_el1, sp_el0, ttbr0_el1, contextidr_el1, esr_el1, par_el1, cntv_cval_el0
+  msr \register, x2
+  .endr
   mov sp, x2
   tlbi vmalle1
   other
-  bl collect
-  cmp x1, x2
-  b.ne 1f
+  combine and
   mov x3, sp
-  cmp x3, x2
-  b.ne 1f
-  mov x1, #1
-  report
-1: mov x1, #0
+  cmp x1, x2
+  ccmp x3, x2, #0, eq
+  cset x1, eq
   report
 
-  piece find
-  mov x3, sp
-  cbnz x3, 1f
+  piece find                  /* the second agent finds none of it */
+  combine orr
+  mrs x3, par_el1
+  orr x1, x1, x3
   mrs x3, cntv_cval_el0
-  cbnz x3, 1f
-  bl guest_collect_any
+  orr x1, x1, x3
+  mov x3, sp
+  orr x1, x1, x3
   cbnz x1, 1f
   other
 1: mov x1, #0
   report
-
-  piece collect_any           /* x1 = all of them or-ed */
-  fmov x1, d0
-  umov x3, v31.d[1]
-  orr x1, x1, x3
-  mrs x3, tpidr_el0
-  orr x1, x1, x3
-  mrs x3, tpidr_el1
-  orr x1, x1, x3
-  mrs x3, sp_el0
-  orr x1, x1, x3
-  mrs x3, par_el1
-  orr x1, x1, x3
-  mrs x3, ttbr0_el1
-  orr x1, x1, x3
-  mrs x3, contextidr_el1
-  orr x1, x1, x3
-  mrs x3, esr_el1
-  orr x1, x1, x3
-  ret
-collect:                      /* x1 = their common value, or a wrong one */
-  fmov x1, d0
-  umov x3, v31.d[1]
-  and x1, x1, x3
-  mrs x3, tpidr_el0
-  and x1, x1, x3
-  mrs x3, tpidr_el1
-  and x1, x1, x3
-  mrs x3, sp_el0
-  and x1, x1, x3
-  mrs x3, ttbr0_el1
-  and x1, x1, x3
-  mrs x3, contextidr_el1
-  and x1, x1, x3
-  mrs x3, esr_el1
-  and x1, x1, x3
-  ret
 
   /* Turns stage 1 on: one 1 GiB block at 0 and the same at 1 GiB, so that 0x40002000 is 0x2000. */
   piece stage_1
   mov x4, #0x2000
   movz x2, #0x701             /* block, accessed, inner shareable, type 0 */
   stp x2, x2, [x4]
-  mov x2, #0xff
-  msr mair_el1, x2
-  movz x2, #0x3519            /* 39 bits, write-back, inner shareable, 4 KiB */
-  msr tcr_el1, x2
+  mov x2, #0xff; msr mair_el1, x2
+  movz x2, #0x3519; msr tcr_el1, x2 /* 39 bits, write-back, inner shareable, 4 KiB */
   msr ttbr0_el1, x4
-  dsb ish
-  isb
+  dsb ish; isb
   mrs x2, sctlr_el1
   orr x2, x2, #1
-  msr sctlr_el1, x2
-  isb
-  mov x2, #77
-  str x2, [x4, #64]
+  msr sctlr_el1, x2; isb
+  mov x2, #77; str x2, [x4, #64]
   other
-  mov x4, #0x2000
-  movk x4, #0x4000, lsl #16
+  mov x4, #0x2000; movk x4, #0x4000, lsl #16
   ldr x1, [x4, #64]
   report
-  piece stage_1_other         /* the same address is stage 2's in the other agent */
-  mov x1, #0x2000
-  movk x1, #0x4000, lsl #16
+  piece stage_1_other; mov x1, #0x2000; movk x1, #0x4000, lsl #16         /* in the other agent the same address is stage 2's */
   ldr x0, [x1, #64]

@@ -10,10 +10,11 @@
 using namespace rvm;
 using namespace rvm::hal;
 
-#define RVM_GUEST_PIECES(X)                                                                                            \
-  X(call) X(clock) X(spin) X(load) X(store) X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint)  \
-  X(undefined) X(call_1) X(supervisor) X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave)      \
-  X(find) X(unmapped_later) X(stage_1) X(stage_1_other)
+#define RVM_GUEST_PIECES(X) \
+  X(call) \
+  X(clock) X(spin) X(load) X(store) X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint) \
+      X(undefined) X(call_1) X(supervisor) X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave) \
+          X(find) X(unmapped_later) X(stage_1) X(stage_1_other)
 extern "C" {
 extern const std::byte guest_code[];
 void clobber_vectors();
@@ -64,7 +65,7 @@ const Case cases[] = {
 
 constinit Context contexts[RVM_CORES + 1]{};  // first, partner, and one for each further core
 constinit StageTwoRoot roots[2]{};
-constinit std::size_t running = 0;   // index of the case
+constinit std::size_t running = 0;  // index of the case
 constinit std::size_t failures = 0;
 constinit std::atomic<std::uint32_t> reports{0};
 constinit PhysicalAddress next_page{};
@@ -93,10 +94,12 @@ void map(PhysicalAddress table, GuestAddress ipa, std::uint64_t descriptor) {
 constexpr GuestAddress revocable{0x3000};
 
 StageTwoRoot make_partition(std::uint16_t vmid) {
-  constexpr std::uint64_t page = 3, normal = 0xf << 2, readable = 1 << 6, writable = 1 << 7, shared = 3 << 8, accessed = 1 << 10;
+  constexpr std::uint64_t page = 3, normal = 0xf << 2, readable = 1 << 6, writable = 1 << 7, shared = 3 << 8,
+                          accessed = 1 << 10;
   constexpr std::uint64_t no_execute = std::uint64_t{1} << 54;
   const StageTwoRoot root{allocate(Port::geometry().root_pages), vmid};
-  map(root.table, GuestAddress{0x1000}, Port::to_physical(guest_code).value | page | normal | readable | shared | accessed);
+  map(root.table, GuestAddress{0x1000},
+      Port::to_physical(guest_code).value | page | normal | readable | shared | accessed);
   constexpr std::uint64_t data = page | normal | readable | writable | shared | accessed | no_execute;
   map(root.table, GuestAddress{0x2000}, allocate(1).value | data);
   map(root.table, revocable, allocate(1).value | data);
@@ -124,12 +127,13 @@ Context& begin_case(Context* from) {
 
 Context& end_case(Context& context, Ending ending, FaultKind kind, std::uint64_t value) {
   const Case& c = cases[running];
-  const bool good = ending == c.ending && (ending != Ending::fault || kind == c.kind) && (c.value == 0 || value == c.value);
+  const bool good =
+      ending == c.ending && (ending != Ending::fault || kind == c.kind) && (c.value == 0 || value == c.value);
   print("selftest: ", c.name, good ? std::string_view{": ok\n"} : std::string_view{": FAILED, "});
   if (!good) {
     ++failures;
-    print("ending ", Decimal{static_cast<std::uint64_t>(ending)}, " kind ", Decimal{static_cast<std::uint64_t>(kind)}, " value ",
-          Hex{value}, " pc ", Hex{context.pc}, "\n");
+    print("ending ", Decimal{static_cast<std::uint64_t>(ending)}, " kind ", Decimal{static_cast<std::uint64_t>(kind)},
+          " value ", Hex{value}, " pc ", Hex{context.pc}, "\n");
   }
   ++running;
   return begin_case(&context);

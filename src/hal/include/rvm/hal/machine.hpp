@@ -32,7 +32,7 @@ struct TranslationGeometry {
 
 /// What the translation hardware needs to run a partition: root table and VMID.
 struct StageTwoRoot {
-  PhysicalAddress table{};
+  PhysicalAddress table;
   std::uint16_t vmid = 0;
 };
 

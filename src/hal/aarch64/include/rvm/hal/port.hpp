@@ -88,14 +88,14 @@ static_assert(sizeof(Context) == 1024);
 
 /// One core's own data; TPIDR_EL2 points to it.
 struct alignas(RVM_CORE_BYTES) Core {
-  std::uint64_t stack;      ///< top of the kernel stack
-  std::uint64_t emergency;  ///< top of the stack for faults of the kernel itself
+  std::uint64_t stack;       ///< top of the kernel stack
+  std::uint64_t emergency;   ///< top of the stack for faults of the kernel itself
   std::uint64_t boot_ticks;  ///< copies of Clock, for the time hypercall in assembly
   std::uint64_t tick_scale;
   CoreIndex index;
   std::atomic<std::uint32_t> online;
-  Extended live;          ///< which optional registers of an agent the hardware holds and lets it reach
-  std::uint64_t affinity;  ///< MPIDR_EL1 affinity fields
+  Extended live;                ///< which optional registers of an agent the hardware holds and lets it reach
+  std::uint64_t affinity;       ///< MPIDR_EL1 affinity fields
   std::uint64_t gic_interface;  ///< GICv3: address of the redistributor; GICv2: bit of this core in target lists
 };
 static_assert(offsetof(Core, stack) == RVM_CORE_STACK);
@@ -123,7 +123,9 @@ class Port {
   [[nodiscard]] static const TranslationGeometry& geometry() { return geometry_; }
   /// Physical memory is mapped at its own address.
   [[nodiscard]] static std::byte* to_pointer(PhysicalAddress pa) { return reinterpret_cast<std::byte*>(pa.value); }
-  [[nodiscard]] static PhysicalAddress to_physical(const void* p) { return PhysicalAddress{reinterpret_cast<std::uint64_t>(p)}; }
+  [[nodiscard]] static PhysicalAddress to_physical(const void* p) {
+    return PhysicalAddress{reinterpret_cast<std::uint64_t>(p)};
+  }
   static void zero_page(PhysicalAddress pa);
   static void publish_tables() { asm volatile("dsb ishst" : : : "memory"); }
   static void invalidate_page(StageTwoRoot root, GuestAddress ipa);
