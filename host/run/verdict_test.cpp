@@ -25,7 +25,7 @@ struct Run {
         "[[partition]]\nname = \"p\"\n[[agent]]\nname = \"a\"\npartition = \"p\"\nmodule = \"m\"\n" + extra);
     swarm = *expand(manifest);
     session.report.boot = BootReport{.cpus = 2};
-    session.report.agents.push_back({.id = 1, .partition = 2, .name = "a", .state = "exited"});
+    session.report.agents.push_back({.id = 1, .partition = 2, .name = "a", .state = "exited", .latency = {}});
     session.report.summary = SummaryReport{.partitions = 2,
                                            .agents = 1,
                                            .records = 9,
@@ -34,7 +34,14 @@ struct Run {
                                            .root = "ab",
                                            .closed = true,
                                            .reason = "done"};
-    log = LogCheck{.verified = true, .closed = true, .records = 9, .durable = 9, .tree_size = 9, .root = "ab"};
+    log = LogCheck{.verified = true,
+                   .problem = {},
+                   .notes = {},
+                   .closed = true,
+                   .records = 9,
+                   .durable = 9,
+                   .tree_size = 9,
+                   .root = "ab"};
   }
   AgentReport& agent() { return session.report.agents.front(); }
   void says(std::string line) { session.report.marked["a"].push_back(std::move(line)); }

@@ -56,7 +56,9 @@ LogCheck check_of(const witness::VerifyReport& report) {
 }
 
 witness::VerifyOptions options_of(const witness::Keys& keys, bool allow_open, const std::optional<KnownTree>& known) {
-  witness::VerifyOptions options{.keys = &keys, .allow_open = allow_open, .anchor = {}};
+  witness::VerifyOptions options;
+  options.keys = &keys;
+  options.allow_open = allow_open;
   if (known) {
     options.anchor = witness::TreeAnchor{known->size, known->root};
   }
