@@ -60,7 +60,7 @@ witness::VerifyOptions options_of(const witness::Keys& keys, bool allow_open, co
   options.keys = &keys;
   options.allow_open = allow_open;
   if (known) {
-    options.anchor = witness::TreeAnchor{known->size, known->root};
+    options.anchor = witness::TreeAnchor{known->size, crypto::Digest{known->root}};
   }
   return options;
 }
