@@ -98,7 +98,7 @@ TEST_CASE("mistakes are named with line, column and the nearest right word") {
   CHECK(complaint("[[partition]]\nname = \"a b\"\n").contains("is no name"));
   CHECK(complaint("[[partition]]\nname = \"this-name-is-longer-than-31-bytes\"\n").contains("at most 31 fit"));
   CHECK(complaint("[[partition]]\n") == "14:1: [[partition]] lacks 'name'");
-  CHECK(complaint("[partition]\n").contains("[[partition]]"));
+  CHECK(complaint("[agent]\n", "").contains("write [[agent]] above each"));
   CHECK(complaint("", "") == "1:1: there is no [[agent]]: a machine without agents has nothing to run");
   CHECK(complaint("[[agent]]\nname = \"x\"\npartition = \"rihgt\"\nmodule = \"x\"\n") ==
         "16:13: there is no partition 'rihgt'; did you mean 'right'?");
