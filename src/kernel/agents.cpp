@@ -175,7 +175,7 @@ void tell_peers(State& s, Agent& agent) {
 void take_apart(State& s, Agent& agent, std::string_view state) {
   if (!agent.service) --s.working_agents;
   tell_peers(s, agent);
-  report_agent(s, agent, state);
+  report_agent(agent, state);
   dismantle(s, agent);
 }
 
@@ -208,7 +208,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   const auto slot = s.agents.allocate();
   if (!slot) return fail(slot.error());
   Agent& agent = **slot;
-  agent.partition = index_of(p).value;
+  agent.partition = &p;
   p.agents.push_back(agent);
   ++p.agent_count;
   const SlotLayout layout{GuestAddress{partition::Pool<Agent>::index_of(agent.id) * hal::Port::geometry().slot_bytes}, image};

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "evidence.hpp"
+#include "fast_path.hpp"
 #include "hypercalls.hpp"
 #include "rvm/hal/entry.hpp"
 #include "scheduler.hpp"
@@ -119,7 +120,7 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
     const auto authority = security::Authority::self(partition.id);
     return run(operation, Request{s, core, caller, partition, registers, authority, nullptr});
   }
-  const auto proof = security::Authority::prove(partition.id, *s.capabilities.table(index_of(partition)),
+  const auto proof = security::Authority::prove(partition.id, *partition.capabilities,
                                                 Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
   if (!proof) return proof.error();
   return run(operation, Request{s, core, caller, partition, registers, proof->first, proof->second});
@@ -150,6 +151,13 @@ hal::Context& on_hypercall(hal::Context& context) {
   Guard guard = kernel_state().acquire();
   State& s = *guard;
   Core& core = s.core(hal::Port::current_core());
+  // Straight-line paths first; they decline whatever is not the common case.
+  const std::uint64_t wanted = context.reg(0);
+  if (wanted == RVM_HVC_CALL) {
+    if (hal::Context* next = fast_call(s, core, context)) return *next;
+  } else if (wanted == RVM_HVC_REPLY_WAIT) {
+    if (hal::Context* next = fast_reply_wait(s, core, context)) return *next;
+  }
   Agent& caller = *core.current;
   if (caller.state == AgentState::running) [[likely]] {
     const std::uint64_t operation = context.reg(0);

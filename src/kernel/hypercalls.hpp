@@ -22,7 +22,7 @@ struct Request {
   void result(unsigned i, std::uint64_t value) const { registers.reg(i) = value; }
   /// P1 for a second handle among the arguments.
   [[nodiscard]] Result<cap::Capability*> second(unsigned i, ObjectType type, Rights needed) const {
-    return s.capabilities.table(index_of(partition))->check(Handle::from_abi(argument(i)), type, needed);
+    return partition.capabilities->check(Handle::from_abi(argument(i)), type, needed);
   }
   [[nodiscard]] Partition* object_partition() const { return s.partitions.find(PartitionId{object->object_id()}); }
   [[nodiscard]] Agent* object_agent() const { return s.agents.find(AgentId{object->object_id()}); }

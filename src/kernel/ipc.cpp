@@ -5,30 +5,17 @@
 #include <cstring>
 
 #include "evidence.hpp"
+#include "ipc_transfer.hpp"
 #include "rvm/memory/copy.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
 namespace {
 
-constexpr unsigned first_message_register = 2;
-constexpr std::uint64_t register_message_bytes = RVM_MESSAGE_REGISTERS * sizeof(std::uint64_t);
 constexpr unsigned inheritance_depth = 16;  // longest chain of nested calls that passes a priority on
 
-void move_registers(const Agent& from, Agent& to) {
-  std::memcpy(&to.context->reg(first_message_register), &from.context->reg(first_message_register), register_message_bytes);
-}
-
 void count(State& s, Edge& edge, std::uint64_t bytes) {
-  ++s.messages;
-  ++edge.messages;
-  edge.bytes += bytes;
-  ++edge.epoch_messages;
-  edge.epoch_bytes += static_cast<std::uint32_t>(bytes);
-  if (!edge.in_epoch_list) {
-    edge.in_epoch_list = true;
-    s.epoch_edges.push_back(edge);
-  }
+  count_delivery(s, edge, static_cast<std::uint32_t>(bytes));
   if (s.witness_each_message) [[unlikely]] {
     record(s, witness::Lane::ordinary,
            {.kind = witness::Kind::ipc_send, .actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition,
@@ -38,7 +25,7 @@ void count(State& s, Edge& edge, std::uint64_t bytes) {
 
 /// Gives the message of `caller` to `callee`, which becomes runnable and owes a reply.
 void deliver(State& s, Agent& caller, Agent& callee, Edge& edge) {
-  move_registers(caller, callee);
+  move_message_registers(*caller.context, *callee.context);
   callee.context->reg(0) = static_cast<std::uint64_t>(Error::ok);
   callee.context->reg(1) = edge.badge;
   callee.caller = &caller;
@@ -78,7 +65,7 @@ void disinherit(Agent& agent) {
 Agent* answer(State& s, Agent& agent) {
   Agent* const caller = agent.caller;
   if (caller == nullptr) return nullptr;
-  move_registers(agent, *caller);
+  move_message_registers(*agent.context, *caller->context);
   caller->context->reg(0) = static_cast<std::uint64_t>(Error::ok);
   caller->wait = Wait::none;
   caller->callee = nullptr;

@@ -42,12 +42,13 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   Error error = Error::no_memory;
   if (p.account.charge(table_pages)) {
     if (const auto table = s.pages.allocate_run(table_pages, page_owner(p))) {
-      p.capability_table = *table;
+      p.capability_memory = *table;
       auto space = memory::StageTwo<hal::Port>::create(s.pages, hal::Port::geometry(), page_owner(p), p.account);
       if (space) {
         p.space = std::move(*space);
         hal::Port::publish_tables();
         ensure(s.capabilities.open(index_of(p), {hal::Port::to_pointer(*table), cap::table_bytes}).has_value());
+        p.capabilities = s.capabilities.table(index_of(p));
         ++s.partitions_ever;
         return &p;
       }
@@ -78,7 +79,7 @@ Status destroy_partition(State& s, const security::Permit&, Partition& p, const 
   invalidate(s, p);
   p.space.destroy();
   constexpr std::uint32_t table_pages = 1u << cap::table_page_order;
-  ensure(s.pages.free_run(p.capability_table, table_pages).has_value());
+  ensure(s.pages.free_run(p.capability_memory, table_pages).has_value());
   p.account.credit(table_pages);
   ensure(p.account.used == 0);
   s.partitions.release(p);

@@ -67,18 +67,17 @@ void begin_job(Agent& agent, Nanoseconds now) {
   }
 }
 
-void set_timer(Core& core, Nanoseconds at) {
-  if (core.timer == at) return;
-  core.timer = at;
-  hal::Port::set_timer(at);
-}
 
 void program_timer(State& s, Core& core, Nanoseconds now) {
   const bool ticking = core.current != nullptr || core.index.value == 0;
   Nanoseconds at = core.sleepers.earliest(s);
   if (ticking) at = std::min(at, core.next_epoch);
   if (core.current != nullptr && core.current->budget.value != 0) at = std::min(at, now + core.current->budget_left);
-  set_timer(core, at);
+  // With a budget the time depends on who runs; otherwise it stays right until the clock or the sleepers change.
+  core.timer_stale = core.current != nullptr && core.current->budget.value != 0;
+  if (core.timer == at) return;
+  core.timer = at;
+  hal::Port::set_timer(at);
 }
 
 Agent* take_ready(State& s, Core& core) {
@@ -112,6 +111,7 @@ void leave_current(State& s, Core& core, Nanoseconds now) {
   if (agent.budget.value != 0 && agent.budget_left.value == 0) {
     agent.wait = Wait::budget;
     core.sleepers.insert(s, index_of(agent), agent.replenish_at);
+    core.timer_stale = true;
     return;
   }
   agent.queued_at = core.next_epoch;
@@ -131,7 +131,7 @@ void start_turn(State& s, Core& core, Agent& next, Nanoseconds now) {
   }
   enter(s, core, next, now);
   begin_job(next, now);
-  program_timer(s, core, now);
+  if (core.timer_stale || next.budget.value != 0) program_timer(s, core, now);
 }
 
 /// Sleeps until there is something to do. The log is looked after meanwhile.
@@ -146,6 +146,7 @@ void idle(Guard& guard, Core& core) {
   if (!log().pump(seal_batch)) hal::Port::wait_for_interrupt();
   guard.relock();
   core.idle = false;
+  core.timer_stale = true;
   take_interrupts(s, core);
 }
 
@@ -198,7 +199,10 @@ void wake_to_retry(State& s, Agent& agent) {
 void block(State& s, Core& core, Wait wait, Nanoseconds deadline) {
   Agent& agent = *core.current;
   agent.wait = wait;
-  if (deadline != never) core.sleepers.insert(s, index_of(agent), deadline);
+  if (deadline != never) {
+    core.sleepers.insert(s, index_of(agent), deadline);
+    core.timer_stale = true;
+  }
   core.reschedule = true;
 }
 
@@ -227,6 +231,7 @@ void switch_directly(State& s, Core& core, Agent& next) {
 
 bool on_timer(State& s, Core& core, Nanoseconds now) {
   core.timer = never;
+  core.timer_stale = true;
   while (!core.sleepers.empty() && core.sleepers.earliest(s) <= now) {
     Agent& agent = s.agents.at(core.sleepers.first());
     core.sleepers.remove(s, index_of(agent));
@@ -248,7 +253,7 @@ hal::Context& resume(Guard& guard, Core& core) {
   for (;;) {
     if (s.stopping != ShutdownReason::none) [[unlikely]] stop(guard, core);
     if (core.current != nullptr && !core.reschedule) [[likely]] {
-      if (core.timer == never) program_timer(s, core, hal::Port::now());
+      if (core.timer_stale) program_timer(s, core, hal::Port::now());
       return *core.current->context;
     }
     core.reschedule = false;
@@ -262,7 +267,7 @@ hal::Context& resume(Guard& guard, Core& core) {
         if (core.ready->empty() || core.ready->highest() < agent.effective || (core.ready->highest() == agent.effective && !turn_over)) {
           agent.yielded = false;
           if (turn_over) core.slice_end = now + s.epoch_length;
-          program_timer(s, core, now);
+          if (core.timer_stale) program_timer(s, core, now);
           return *agent.context;
         }
       }

@@ -17,11 +17,11 @@ std::string_view reason_name(ShutdownReason reason) {
 
 }  // namespace
 
-void report_agent(State& s, const Agent& agent, std::string_view state) {
+void report_agent(const Agent& agent, std::string_view state) {
   Line line;
   line.text("rvm# {\"t\":\"agent\"")
       .field("id", agent.id.value)
-      .field("partition", s.partitions.at(agent.partition).id.value)
+      .field("partition", agent.partition->id.value)
       .key("name").text("\"").name(agent.name).text("\"")
       .key("state").text("\"").text(state).text("\"")
       .field("exit", agent.exit_code)
@@ -57,7 +57,7 @@ void finish_machine(Guard& guard) {
   }
   std::uint64_t switches = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) switches += s.cores[i].switches;
-  s.agents.for_each([&](Agent& agent) { report_agent(s, agent, agent.wait == Wait::none ? "ready" : "blocked"); });
+  s.agents.for_each([&](Agent& agent) { report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked"); });
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

@@ -10,6 +10,6 @@ namespace rvm::kernel {
 [[noreturn]] void finish_machine(Guard& guard);
 
 /// The machine line about one agent, at its end or the machine's.
-void report_agent(State& s, const Agent& agent, std::string_view state);
+void report_agent(const Agent& agent, std::string_view state);
 
 }  // namespace rvm::kernel

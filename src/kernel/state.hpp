@@ -46,6 +46,7 @@ struct Core {
   Nanoseconds slice_end{0};
   Nanoseconds next_epoch{0};
   Nanoseconds timer = never;        ///< what the hardware timer is set to
+  bool timer_stale = true;          ///< it may have to be set anew
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
@@ -89,7 +90,7 @@ struct State {
   Nanoseconds first_witness = never;
 
   [[nodiscard]] sched::Node& node(sched::NodeIndex i) { return agents.at(i).node; }
-  [[nodiscard]] Partition& partition_of(const Agent& agent) { return partitions.at(agent.partition); }
+  [[nodiscard]] static Partition& partition_of(const Agent& agent) { return *agent.partition; }
   [[nodiscard]] Core& core(CoreIndex i) { return cores[i.value]; }
 };
 

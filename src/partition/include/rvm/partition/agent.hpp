@@ -15,6 +15,8 @@
 
 namespace rvm::partition {
 
+struct Partition;
+
 /// What an agent that is not runnable waits for.
 enum class Wait : std::uint8_t {
   none,       ///< runnable: running or in a run queue
@@ -45,7 +47,7 @@ struct Agent {
   bool doomed = false;      ///< to be ended by the core that executes it, as soon as that enters the kernel
   bool timed_job = false;   ///< in a job that was released at `job_release`
   bool job_starting = false;  ///< released, has not run since
-  std::uint16_t partition = 0;  ///< index of its partition
+  Partition* partition = nullptr;
   std::uint32_t core = 0;   ///< where it last ran or is queued
   std::int32_t affinity = -1;
 

@@ -47,9 +47,7 @@ struct Edge {
   std::uint32_t count = 0;
   MessageSlot* slots = nullptr;
 
-  // Traffic: of all time, and of this epoch for the summary record.
-  std::uint64_t messages = 0;
-  std::uint64_t bytes = 0;
+  // Traffic since the last summary record.
   std::uint32_t epoch_messages = 0;
   std::uint32_t epoch_bytes = 0;
   std::uint32_t epoch_refused = 0;

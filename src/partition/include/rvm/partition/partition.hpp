@@ -42,7 +42,8 @@ struct Partition {
   memory::VmidTag vmid;
   memory::PageAccount account;
   memory::StageTwo<hal::Port> space;
-  PhysicalAddress capability_table{};
+  cap::CapabilityTable* capabilities = nullptr;
+  PhysicalAddress capability_memory{};
   std::uint32_t console_handle = 0;  ///< shared by its agents, as is the next
   std::uint32_t own_handle = 0;
 
