@@ -2,6 +2,7 @@
 #include "rvm/crypto/sha256.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "sha256_blocks.hpp"
@@ -26,8 +27,14 @@ void absorb(Sha256::State& state, const std::byte* blocks, std::size_t count) {
   blocks_function(state.data(), blocks, count);
 }
 
-void store_big_endian(std::byte* to, std::uint64_t value, unsigned bytes) {
-  for (unsigned i = 0; i < bytes; ++i) to[i] = static_cast<std::byte>(value >> (8 * (bytes - 1 - i)));
+static_assert(std::endian::native == std::endian::little);
+
+Digest digest_of(const Sha256::State& state) {
+  std::array<std::uint32_t, 8> words;
+  for (unsigned i = 0; i < words.size(); ++i) words[i] = __builtin_bswap32(state[i]);
+  Digest digest;
+  std::memcpy(digest.data(), words.data(), digest.size());
+  return digest;
 }
 
 }  // namespace
@@ -83,17 +90,29 @@ Digest Sha256::finish() {
     held = 0;
   }
   std::memset(partial_.data() + held, 0, length_at - held);
-  store_big_endian(partial_.data() + length_at, absorbed_ * 8, 8);
+  const std::uint64_t bits = __builtin_bswap64(absorbed_ * 8);
+  std::memcpy(partial_.data() + length_at, &bits, sizeof(bits));
   absorb(state_, partial_.data(), 1);
-  Digest digest;
-  for (unsigned i = 0; i < state_.size(); ++i) store_big_endian(digest.data() + std::size_t{4} * i, state_[i], 4);
-  return digest;
+  return digest_of(state_);
 }
 
 Digest sha256(std::span<const std::byte> data) {
   Sha256 hash;
   hash.update(data);
   return hash.finish();
+}
+
+// 65 bytes are two blocks: the body moved up by the prefix, the one bit that ends the message, and its length in bits.
+Digest sha256_prefixed(std::byte prefix, const std::array<std::uint64_t, 8>& body) {
+  std::array<std::uint64_t, 16> blocks;
+  blocks[0] = body[0] << 8 | std::to_integer<std::uint64_t>(prefix);
+  for (unsigned i = 1; i < body.size(); ++i) blocks[i] = body[i] << 8 | body[i - 1] >> 56;
+  blocks[8] = body[7] >> 56 | 0x8000;
+  for (unsigned i = 9; i < 15; ++i) blocks[i] = 0;
+  blocks[15] = __builtin_bswap64(65 * 8);
+  Sha256::State state = Sha256{}.state();
+  absorb(state, std::as_bytes(std::span{blocks}).data(), 2);
+  return digest_of(state);
 }
 
 }  // namespace rvm::crypto

@@ -19,6 +19,8 @@ namespace {
 
 struct Plugged {
   explicit Plugged(Disk& disk) { FakeDevice::disk = &disk; }
+  Plugged(const Plugged&) = delete;
+  Plugged& operator=(const Plugged&) = delete;
   ~Plugged() { FakeDevice::disk = nullptr; }
 };
 

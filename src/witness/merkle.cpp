@@ -6,12 +6,9 @@
 namespace rvm::witness {
 
 crypto::Digest node_hash(const crypto::Digest& left, const crypto::Digest& right) {
-  constexpr std::byte node_prefix{0x01};
-  crypto::Sha256 hash;
-  hash.update(crypto::bytes_of(node_prefix));
-  hash.update(left);
-  hash.update(right);
-  return hash.finish();
+  const auto l = std::bit_cast<std::array<std::uint64_t, 4>>(left);
+  const auto r = std::bit_cast<std::array<std::uint64_t, 4>>(right);
+  return crypto::sha256_prefixed(std::byte{0x01}, {l[0], l[1], l[2], l[3], r[0], r[1], r[2], r[3]});
 }
 
 // Adding one to a binary number: each carry joins two perfect subtrees of the same size.

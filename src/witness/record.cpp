@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "rvm/witness/record.hpp"
 
+#include <array>
+#include <string_view>
+
 #include "rvm/witness/keys.hpp"
 
 namespace rvm::witness {
@@ -12,11 +15,7 @@ std::span<const std::byte> text(std::string_view s) { return std::as_bytes(std::
 }  // namespace
 
 crypto::Digest leaf_hash(const Record& record) {
-  constexpr std::byte leaf_prefix{0x00};
-  crypto::Sha256 hash;
-  hash.update(crypto::bytes_of(leaf_prefix));
-  hash.update(crypto::bytes_of(record));
-  return hash.finish();
+  return crypto::sha256_prefixed(std::byte{0x00}, std::bit_cast<std::array<std::uint64_t, 8>>(record));
 }
 
 std::uint64_t record_mac(const crypto::HmacKey& record_key, const Record& record) {

@@ -61,10 +61,14 @@ crypto::Digest segment_digest(std::span<const std::byte> header, const crypto::D
 }  // namespace
 
 bool all_zero(std::span<const std::byte> bytes) {
-  for (; bytes.size() >= sizeof(std::uint64_t); bytes = bytes.subspan(sizeof(std::uint64_t))) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes.data(), sizeof(word));
-    if (word != 0) return false;
+  using Word [[gnu::may_alias]] = const std::uint64_t;
+  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % sizeof(Word) == 0) {
+    const std::size_t words = bytes.size() / sizeof(Word);
+    const auto* word = reinterpret_cast<Word*>(bytes.data());  // may_alias makes the view legal
+    for (std::size_t i = 0; i < words; ++i) {
+      if (word[i] != 0) return false;
+    }
+    bytes = bytes.subspan(words * sizeof(Word));
   }
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }

@@ -69,6 +69,7 @@ class VolumeVerifier {
   VerifyReport report_;
   RecordChecker checker_;
   Superblocks blocks_;
+  unsigned slot_ = 0;                           // of the superblock in force
   VolumeHead newest_;                           // the superblock in force
   VolumeHead at_;                               // where the walk is
   std::optional<crypto::Digest> stored_chain_;  // after a segment with a wrong digest: the digest that it states
@@ -87,11 +88,11 @@ bool VolumeVerifier::check_superblocks() {
     }
     return false;
   }
-  const unsigned slot = *blocks_.newest;
-  newest_ = blocks_.heads[slot];
+  slot_ = *blocks_.newest;
+  newest_ = blocks_.heads[slot_];
   report_.state = newest_.state == VolumeState::closed ? LogState::closed : LogState::open;
   report_.durable = newest_.records;
-  const unsigned other = 1 - slot;
+  const unsigned other = 1 - slot_;
   const SuperblockReading reading = blocks_.readings[other];
   const bool open = report_.state == LogState::open;
   const auto what = fmt::format("superblock {}", other);
@@ -104,7 +105,7 @@ bool VolumeVerifier::check_superblocks() {
     }
   } else if (open && reading.condition == SuperblockCondition::torn) {
     report_.notes.push_back(what + " was being written when power was cut; the next boot repairs it");
-  } else if (!(open && reading.condition == SuperblockCondition::blank && newest_.generation == 1)) {
+  } else if (!open || reading.condition != SuperblockCondition::blank || newest_.generation != 1) {
     checker_.problem({}, offset, what, std::string{describe(reading.condition)});
   }
   if (file_.bytes() < newest_.capacity) {
@@ -205,12 +206,12 @@ void VolumeVerifier::compare_with_superblock() {
     checker_.finish(at_.append, false, newest_.last_leaf);
     return;
   }
-  if (checker_.tree() != blocks_.trees[*blocks_.newest]) differs("Merkle tree");
+  if (checker_.tree() != blocks_.trees[slot_]) differs("Merkle tree");
 }
 
 // The older superblock must describe a point that the log passed through.
 void VolumeVerifier::check_older_superblock() {
-  const unsigned other = 1 - *blocks_.newest;
+  const unsigned other = 1 - slot_;
   if (blocks_.readings[other].condition != SuperblockCondition::valid || report_.problem_count != 0 ||
       checker_.any_damaged())
     return;

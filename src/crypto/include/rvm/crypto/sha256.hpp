@@ -16,7 +16,8 @@
 namespace rvm::crypto {
 
 inline constexpr std::size_t digest_bytes = 32;
-using Digest = std::array<std::byte, digest_bytes>;
+/// Aligned, so that it can be copied by words even where unaligned accesses are not allowed.
+struct alignas(8) Digest : std::array<std::byte, digest_bytes> {};
 
 enum class Implementation : std::uint8_t { portable, armv8_sha2, x86_sha };
 
@@ -45,10 +46,14 @@ class Sha256 {
  private:
   State state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::uint64_t absorbed_ = 0;
-  std::array<std::byte, block_bytes> partial_;  // absorbed_ % 64 bytes are meaningful
+  alignas(8) std::array<std::byte, block_bytes> partial_;  // absorbed_ % 64 bytes are meaningful
 };
 
 [[nodiscard]] Digest sha256(std::span<const std::byte> data);
+
+/// SHA-256(prefix || body), the form of RFC 6962's leaf and node hashes here. `body` is in memory order: word 0 holds its
+/// first 8 bytes, the first of them in bits 0-7. Same result as Sha256, without its buffering.
+[[nodiscard]] Digest sha256_prefixed(std::byte prefix, const std::array<std::uint64_t, 8>& body);
 
 /// The bytes of a trivially copyable object without padding.
 template <typename T>
