@@ -122,6 +122,7 @@ TEST_CASE(
   for (const bool keep_root : {false, true}) {
     const Placed root = *s.space->mint(s.index(0), some_region, rights::all, 0);
     std::vector<Placed> children;
+    children.reserve(100);
     for (unsigned i = 0; i < 100; ++i) {
       children.push_back(*s.space->derive(root.ref, s.index(1), rights::all, i));
     }

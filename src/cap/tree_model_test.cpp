@@ -173,7 +173,7 @@ class Model {
         parent.rights = parent.rights.without(rights::grant_once);
       }
       parent.children.insert(next_);
-      nodes_.emplace(next_, Node{*placed, *id, {}, stripped, next_, parent.object, parent.depth + 1});
+      nodes_.emplace(next_, Node{*placed, id, {}, stripped, next_, parent.object, parent.depth + 1});
       ++next_;
     }
   }

@@ -33,6 +33,8 @@ struct Fixture {
       REQUIRE(side.tables.map(GuestAddress{0x14000}, side.pages[0], 1, Access::read_write, MemoryType::device));
     }
   }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
   ~Fixture() {
     for (Side& side : sides) {
       side.tables.destroy();

@@ -62,6 +62,13 @@ std::optional<Leaf> hardware_walk(PhysicalAddress root, const hal::TranslationGe
   }
 }
 
+/// The same where there must be a mapping.
+Leaf hardware_leaf(PhysicalAddress root, const hal::TranslationGeometry& g, std::uint64_t ipa) {
+  const std::optional<Leaf> leaf = hardware_walk(root, g, ipa);
+  REQUIRE(leaf);
+  return leaf.value_or(Leaf{});
+}
+
 struct Fixture {
   explicit Fixture(const hal::TranslationGeometry& g, std::uint32_t quota = 0) : geometry(g), account{0, quota} {
     const hal::MemoryRange all = ram.all();
@@ -70,6 +77,8 @@ struct Fixture {
     REQUIRE(created);
     tables = std::move(*created);
   }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
   ~Fixture() {
     tables.destroy();
     CHECK(account.used == 0);
@@ -95,7 +104,7 @@ TEST_CASE("stage 2: descriptors have the architecture's bits") {
   REQUIRE(f.map(0x2000, 0x6000, 1, Access::read_write));
   REQUIRE(f.map(0x3000, 0x7000, 1, Access::read_execute));
   REQUIRE(f.tables.map(GuestAddress{0x4000}, offset(backing, 0x8000), 1, Access::read_write, MemoryType::device));
-  const auto raw = [&](std::uint64_t ipa) { return hardware_walk(f.tables.root(), forty, ipa)->raw; };
+  const auto raw = [&](std::uint64_t ipa) { return hardware_leaf(f.tables.root(), forty, ipa).raw; };
   // AF = 1, SH = 0b11, type page; S2AP, MemAttr and XN as named.
   const std::uint64_t common = backing.value | 1 << 10 | 3 << 8 | 3;
   const std::uint64_t never_execute = std::uint64_t{1} << 54;
@@ -111,14 +120,14 @@ TEST_CASE("stage 2: blocks of 2 MiB and 1 GiB where both addresses allow") {
   for (const hal::TranslationGeometry& g : {forty, forty_four}) {
     Fixture f{g};
     REQUIRE(f.map(4 * gib, 0, gib / page_bytes));
-    CHECK(hardware_walk(f.tables.root(), g, 4 * gib + 5)->level == 1);
+    CHECK(hardware_leaf(f.tables.root(), g, 4 * gib + 5).level == 1);
     CHECK(f.tables_used() == (g.start_level == 0 ? 1 : 0));
     REQUIRE(f.map(6 * gib, 2 * mib, gib / page_bytes));
-    CHECK(hardware_walk(f.tables.root(), g, 6 * gib)->level == 2);
+    CHECK(hardware_leaf(f.tables.root(), g, 6 * gib).level == 2);
     REQUIRE(f.map(8 * gib - page_bytes, 2 * mib - page_bytes, 514));
-    CHECK(hardware_walk(f.tables.root(), g, 8 * gib - 1)->level == 3);
-    CHECK(hardware_walk(f.tables.root(), g, 8 * gib)->level == 2);
-    CHECK(hardware_walk(f.tables.root(), g, 8 * gib + 2 * mib)->level == 3);
+    CHECK(hardware_leaf(f.tables.root(), g, 8 * gib - 1).level == 3);
+    CHECK(hardware_leaf(f.tables.root(), g, 8 * gib).level == 2);
+    CHECK(hardware_leaf(f.tables.root(), g, 8 * gib + 2 * mib).level == 3);
     CHECK(hardware_walk(f.tables.root(), g, 8 * gib + 2 * mib + page_bytes) == std::nullopt);
   }
 }
@@ -128,7 +137,7 @@ TEST_CASE("stage 2: the last page of the guest-physical space can be mapped, the
     Fixture f{g};
     const std::uint64_t limit = std::uint64_t{1} << g.address_bits;
     REQUIRE(f.map(limit - page_bytes, 0, 1));
-    CHECK(hardware_walk(f.tables.root(), g, limit - 1)->output == backing.value + page_bytes - 1);
+    CHECK(hardware_leaf(f.tables.root(), g, limit - 1).output == backing.value + page_bytes - 1);
     CHECK(f.map(limit, 0, 1) == fail(Error::bad_address));
     CHECK(f.map(limit - 2 * page_bytes, 0, 3) == fail(Error::bad_address));
     CHECK(f.map(UINT64_MAX - page_bytes + 1, 0, 1) == fail(Error::bad_address));

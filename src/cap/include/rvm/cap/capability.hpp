@@ -19,7 +19,7 @@ inline constexpr std::uint8_t max_depth = 8;  ///< greatest distance from a deri
 
 /// Where a capability lies. Slot 0 is never used, so the zero reference names none.
 struct CapabilityRef {
-  PartitionIndex partition{};
+  PartitionIndex partition;
   std::uint16_t slot = 0;
 
   [[nodiscard]] constexpr bool empty() const { return slot == 0; }

@@ -30,6 +30,7 @@ class CapabilityTable {
   constexpr CapabilityTable() = default;
   CapabilityTable(const CapabilityTable&) = delete;
   CapabilityTable& operator=(const CapabilityTable&) = delete;
+  ~CapabilityTable() = default;
 
   [[nodiscard]] bool open() const { return slots_ != nullptr; }
   [[nodiscard]] unsigned used() const { return used_; }

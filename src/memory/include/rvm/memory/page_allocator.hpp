@@ -37,6 +37,7 @@ class PageAllocator {
   constexpr PageAllocator() = default;
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
+  ~PageAllocator() = default;
 
   /// Takes over `ranges` (rounded inwards to whole pages; those too small to hold their own metadata are left out).
   /// Called once. Errors: resource_limit (too many ranges), overlap, bad_state (called twice), no_memory (nothing usable).
@@ -96,6 +97,15 @@ class PageAllocator {
       }
     }
     return nullptr;
+  }
+  /// The range of a page that is known to lie in one.
+  [[nodiscard]] const PageRange& range_holding(std::uint64_t page) const {
+    std::size_t i = 0;
+    while (!ranges_[i].contains(page)) {
+      ++i;
+      ensure(i < range_count_);
+    }
+    return ranges_[i];
   }
   void add_range(std::uint64_t first, std::uint64_t end);
   void push(const PageRange& range, std::uint64_t page, unsigned order);
@@ -218,15 +228,14 @@ Result<PhysicalAddress> PageAllocator<Machine>::allocate_run(std::uint32_t pages
   }
   const unsigned found = order + static_cast<unsigned>(std::countr_zero(candidates));
   const std::uint64_t page = heads_[found] - 1;
-  const PageRange* const range = range_of(page);
-  ensure(range != nullptr);
-  unlink(*range, page, found);
+  const PageRange& range = range_holding(page);
+  unlink(range, page, found);
   // Give back what is not needed. Its buddies are in use, so there is nothing to merge.
   if (pages != std::uint32_t{1} << found) {
-    push_all(*range, page + pages, page + (std::uint64_t{1} << found));
+    push_all(range, page + pages, page + (std::uint64_t{1} << found));
   }
   for (std::uint32_t i = 0; i < pages; ++i) {
-    PageWord& word = range->word(page + i);
+    PageWord& word = range.word(page + i);
     ensure(word.is_interior());  // a page in use or in a free list would get a second owner
     if (!word.clean()) {
       Machine::zero_page(PhysicalAddress{(page + i) << page_shift});
@@ -237,7 +246,7 @@ Result<PhysicalAddress> PageAllocator<Machine>::allocate_run(std::uint32_t pages
   std::uint64_t at = page;
   for (std::uint32_t rest = pages; rest != 0;) {
     const unsigned part = static_cast<unsigned>(std::bit_width(rest)) - 1;
-    PageWord& word = range->word(at);
+    PageWord& word = range.word(at);
     word = word.as_used_head(part);
     at += std::uint64_t{1} << part;
     rest -= std::uint32_t{1} << part;
@@ -267,7 +276,7 @@ Status PageAllocator<Machine>::can_free(PhysicalAddress address, unsigned order)
 
 template <PageMachine Machine>
 void PageAllocator<Machine>::free_checked(std::uint64_t page, unsigned order) {
-  const PageRange& range = *range_of(page);
+  const PageRange& range = range_holding(page);
   const std::uint64_t end = page + (std::uint64_t{1} << order);
   for (std::uint64_t each = page; each < end; ++each) {
     Machine::zero_page(PhysicalAddress{each << page_shift});

@@ -56,7 +56,7 @@ class [[nodiscard]] PageBlock {
   friend class PageAllocator;
   PageBlock(PhysicalAddress address, unsigned order) : address_(address), order_(order), full_(true) {}
 
-  PhysicalAddress address_{};
+  PhysicalAddress address_;
   unsigned order_ = 0;
   bool full_ = false;
 };

@@ -71,8 +71,8 @@ class [[nodiscard]] Region {
   void free_extents(PageAllocator<Machine>& allocator);
 
   std::array<Extent, max_extents> extents_{};
-  RegionId id_{};
-  PartitionId owner_{};
+  RegionId id_;
+  PartitionId owner_;
   std::uint32_t pages_ = 0;
   std::uint8_t extent_count_ = 0;
   RegionState state_ = RegionState::empty;

@@ -155,10 +155,10 @@ class [[nodiscard]] StageTwo {
 
   PageAllocator<Machine>* allocator_ = nullptr;
   PageAccount* account_ = nullptr;
-  PhysicalAddress root_{};
+  PhysicalAddress root_;
   /// Chain of empty tables, through the first entry of each: an aligned address reads as an invalid entry.
-  PhysicalAddress retired_{};
-  PartitionId owner_{};
+  PhysicalAddress retired_;
+  PartitionId owner_;
   std::uint16_t root_live_ = 0;  ///< valid entries of the root
   std::uint8_t start_level_ = 0;
   std::uint8_t address_bits_ = 0;

@@ -44,7 +44,8 @@ Result<std::uint32_t> StageTwo<Machine>::tables_for_unmap(std::uint64_t at, std:
         constexpr std::uint64_t block = level_bytes(2);
         const bool low = at % block != 0;
         const bool high = stop % block != 0;
-        tables += (low ? 1u : 0u) + (high && !(low && at / block == stop / block) ? 1u : 0u);
+        const bool same = low && at / block == stop / block;
+        tables += (low ? 1u : 0u) + (high && !same ? 1u : 0u);
       }
     }
     at = stop;

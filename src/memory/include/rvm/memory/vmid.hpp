@@ -41,6 +41,7 @@ class VmidAllocator {
   constexpr VmidAllocator() = default;
   VmidAllocator(const VmidAllocator&) = delete;
   VmidAllocator& operator=(const VmidAllocator&) = delete;
+  ~VmidAllocator() = default;
 
   /// `bits` is 8 or 16. Called once.
   void init(unsigned bits, std::uint32_t cores);
