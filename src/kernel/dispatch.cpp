@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// From trap to record. Every hypercall comes through on_hypercall: the operation is looked up in the policy table (made from
-// RVM_HYPERCALL_TABLE), P1 is checked, the handler runs, a refusal is witnessed, and the scheduler decides who goes on.
+// From trap to record. Every hypercall that on_hypercall (fast_path.cpp) did not complete comes here: the operation is looked
+// up in the policy table (made from RVM_HYPERCALL_TABLE), P1 is checked, the handler runs, a refusal is witnessed, and the
+// scheduler decides who goes on.
 #include <array>
 
 #include "evidence.hpp"
 #include "fast_path.hpp"
 #include "hypercalls.hpp"
-#include "rvm/hal/entry.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -147,17 +147,8 @@ void conclude(State& s, Core& core, Agent& caller, std::uint64_t operation, cons
 
 }  // namespace
 
-hal::Context& on_hypercall(hal::Context& context) {
-  Guard guard = kernel_state().acquire();
+hal::Context& general_path(Guard& guard, Core& core, hal::Context& context) {
   State& s = *guard;
-  Core& core = s.core(hal::Port::current_core());
-  // Straight-line paths first; they decline whatever is not the common case.
-  const std::uint64_t wanted = context.reg(0);
-  if (wanted == RVM_HVC_CALL) {
-    if (hal::Context* next = fast_call(s, core, context)) return *next;
-  } else if (wanted == RVM_HVC_REPLY_WAIT) {
-    if (hal::Context* next = fast_reply_wait(s, core, context)) return *next;
-  }
   Agent& caller = *core.current;
   if (caller.state == AgentState::running) [[likely]] {
     const std::uint64_t operation = context.reg(0);

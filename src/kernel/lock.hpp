@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "rvm/hal/port.hpp"
 
@@ -31,9 +32,29 @@ class TicketLock {
 template <typename T>
 class Locked {
  public:
+  class Guard;
+
+  /// The lock for a short section that gives it up only once; it may become a Guard.
+  class Hold {
+   public:
+    explicit Hold(Locked& owner) : owner_(&owner) { owner.lock_.lock(); }
+    ~Hold() {
+      if (owner_ != nullptr) owner_->lock_.unlock();
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    [[nodiscard]] T& operator*() const { return owner_->data_; }
+    [[nodiscard]] T* operator->() const { return &owner_->data_; }
+
+   private:
+    friend class Guard;
+    Locked* owner_;
+  };
+
   class Guard {
    public:
     explicit Guard(Locked& owner) : owner_(owner) { owner_.lock_.lock(); }
+    explicit Guard(Hold&& hold) : owner_(*std::exchange(hold.owner_, nullptr)) {}
     ~Guard() {
       if (held_) owner_.lock_.unlock();
     }

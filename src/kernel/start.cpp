@@ -18,9 +18,6 @@
 namespace rvm::kernel {
 namespace {
 
-constinit Locked<State> the_state;
-constinit Log the_log;
-
 enum class Phase : std::uint8_t { hal_init = 1, memory_init, capability_init, witness_init, scheduler_init, root_partition, handoff };
 
 /// Boot cannot go on. Says why and what to do, and stops the machine.
@@ -239,8 +236,8 @@ void report_boot(State& s, const Log::Start& log_start, std::uint64_t memory_byt
 
 }  // namespace
 
-Locked<State>& kernel_state() { return the_state; }
-Log& log() { return the_log; }
+constinit Locked<State> the_state;
+constinit Log the_log;
 
 hal::Context& start(const hal::BootInformation& boot) {
   Guard guard = the_state.acquire();

@@ -95,11 +95,12 @@ struct State {
 };
 
 /// The one state and the one lock ("For a Microkernel, a Big Lock Is Fine", Peters et al., APSys 2015; docs/adr).
-Locked<State>& kernel_state();
+extern constinit Locked<State> the_state;
 using Guard = Locked<State>::Guard;
 
 /// The log has locks of its own.
-Log& log();
+extern constinit Log the_log;
+[[nodiscard]] inline Log& log() { return the_log; }
 
 [[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) { return partition::Pool<Agent>::index_of(agent.id); }
 [[nodiscard]] inline cap::PartitionIndex index_of(const Partition& p) {

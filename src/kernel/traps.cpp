@@ -59,7 +59,7 @@ void contain(State& s, Core& core, Agent& agent, const hal::Fault& fault) {
 }  // namespace
 
 hal::Context& on_fault(hal::Context& context, const hal::Fault& fault) {
-  Guard guard = kernel_state().acquire();
+  Guard guard = the_state.acquire();
   State& s = *guard;
   Core& core = s.core(hal::Port::current_core());
   Agent& agent = *core.current;
@@ -88,7 +88,7 @@ bool take_interrupts(State& s, Core& core) {
 }
 
 hal::Context& on_interrupt(hal::Context&) {
-  Guard guard = kernel_state().acquire();
+  Guard guard = the_state.acquire();
   State& s = *guard;
   Core& core = s.core(hal::Port::current_core());
   // What follows is not the interrupted agent's doing and is not charged to it.

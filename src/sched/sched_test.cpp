@@ -45,6 +45,15 @@ TEST_CASE("the run queue behaves as a map of FIFOs") {
         queue->push(table, index, Priority{level});
         model[level].push_back(index);
       }
+    } else if (draw(random, 8) == 0) {
+      // Turn the ring: the head leaves, somebody from outside joins at the tail.
+      const auto outsider = std::ranges::find_if(table.nodes, [](const Node& n) { return !n.queued(); });
+      if (outsider == table.nodes.end()) continue;
+      const auto joining = static_cast<NodeIndex>(outsider - table.nodes.begin());
+      auto& fifo = model[node.level.value];
+      queue->replace_first(table, fifo.front(), joining);
+      fifo.pop_front();
+      fifo.push_back(joining);
     } else if (draw(random, 2) == 0) {
       auto& fifo = model[node.level.value];
       std::erase(fifo, index);

@@ -64,6 +64,25 @@ class RunQueue {
     --size_;
   }
 
+  /// Takes `first`, the head of its level, out and appends `other` to the same level. Precondition: `other` is in no queue.
+  void replace_first(Nodes auto& nodes, NodeIndex first, NodeIndex other) {
+    Node& leaving = nodes.node(first);
+    Node& joining = nodes.node(other);
+    const std::uint32_t level = leaving.level.value;
+    joining.level = leaving.level;
+    if (leaving.next == first) {
+      joining.next = joining.previous = other;
+      head_[level] = other;
+    } else {
+      joining.next = leaving.next;
+      joining.previous = leaving.previous;
+      nodes.node(leaving.next).previous = other;
+      nodes.node(leaving.previous).next = other;
+      head_[level] = leaving.next;
+    }
+    leaving.next = leaving.previous = no_node;
+  }
+
   /// First agent of an occupied level.
   [[nodiscard]] NodeIndex first(Priority level) const { return head_[level.value]; }
 
