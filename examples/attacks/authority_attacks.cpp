@@ -86,7 +86,7 @@ Verdict create_partition() {
   Tries tries;
   rvm_handle made = 0;
   tries.refused("create", rvm_partition_create(partition_handle(), 16, &made, nullptr),
-                {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT, RVM_ERROR_BAD_CAPABILITY});
+                {RVM_ERROR_WRONG_TYPE, RVM_ERROR_RIGHTS});
   tries.refused("create", rvm_partition_create(0, 16, &made, nullptr), {RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }

@@ -23,7 +23,7 @@ inline void store_vectors() {
 /// The first look at the vector registers: this program is built without floating point, so nothing of its own is there.
 /// The secret keeper beside it fills its own with a pattern, on the same core.
 Verdict vector_register_leak() {
-  for (int i = 0; i < 64; ++i) yield();
+  for (int i = 0; i < 24; ++i) yield();
   store_vectors();
   std::uint64_t status_bits = 0;
   std::uint64_t control = 0;
@@ -50,7 +50,7 @@ Verdict vector_secret() {
       "mov v26.16b, v0.16b\n\tmov v27.16b, v0.16b\n\tmov v28.16b, v0.16b\n\tmov v29.16b, v0.16b\n\tmov v30.16b, "
       "v0.16b\n\t"
       "mov v31.16b, v0.16b" ::"r"(secret));
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 40; ++round) {
     yield();
     store_vectors();
     for (const std::uint64_t v : vectors)

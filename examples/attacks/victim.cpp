@@ -2,6 +2,7 @@
 //
 // Does the same piece of work twice, once before and once during the attacks, and compares what it cost: processor time
 // of its own, which under instruction counting is its number of instructions. Its memory must be as it left it.
+// On several emulated cores the clock also runs while another core has its turn, so there only memory and result count.
 #include "rvm/agent.hpp"
 
 using namespace rvm::agent;
@@ -54,11 +55,16 @@ extern "C" int agent_main(const rvm_agent_info*) {
 
   bool intact = result == expected;
   for (std::size_t i = 0; i < keepsake.size(); ++i) intact = intact && keepsake[i] == ~i;
-  say("victim: undisturbed=", undisturbed, " disturbed=", disturbed);
   require(signal(director, done_disturbed).has_value(), "cannot signal the director");
-  require(intact, "victim: its memory or its result was changed");
+  require(intact, "its memory or its result was changed");
+  // The first agent's home is core 1 if there is one.
+  if (self().core != 0) {
+    say("the same result and memory as before the attacks");
+    return 0;
+  }
+  say("victim: undisturbed=", undisturbed, " disturbed=", disturbed);
   const std::uint64_t difference = disturbed > undisturbed ? disturbed - undisturbed : undisturbed - disturbed;
-  require(difference * 20 <= undisturbed, "victim: more than 5 % away from undisturbed");
-  say("victim: memory intact, within 5 % of its undisturbed time");
+  require(difference * 20 <= undisturbed, "more than 5 % away from its undisturbed time");
+  say("the same result and memory as before the attacks, within 5 % of the undisturbed time");
   return 0;
 }
