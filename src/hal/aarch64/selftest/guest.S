@@ -72,6 +72,10 @@ clobber_vectors:
   mov x1, #7
   report
 
+  piece poll; mov x4, #0x3000 /* reads that page until it is gone */
+  report
+1: ldr x2, [x4]; b 1b
+
   piece unmapped_later        /* 0x3000 is readable until the kernel is asked to take it away */
   mov x4, #0x3000; ldr x2, [x4]
   mov x0, #0x12; hvc #0
