@@ -43,6 +43,13 @@ function(rvm_module name)
   endif()
 endfunction()
 
+# rvm_cold(SOURCE ...): code off the hot paths is compiled for size on the appliance (ceiling: 96 KiB of kernel text).
+function(rvm_cold)
+  if(RVM_TARGET STREQUAL "appliance")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Oz)
+  endif()
+endfunction()
+
 # rvm_unit_test(NAME SOURCES ... LINK ...): one doctest executable, registered as unit.NAME.
 function(rvm_unit_test name)
   cmake_parse_arguments(T "" "" "SOURCES;LINK" ${ARGN})

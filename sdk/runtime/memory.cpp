@@ -9,9 +9,12 @@
 
 namespace {
 
-// A 16-byte vector that may alias anything and need not be aligned: agents' memory is normal memory, where EL1 may
-// access unaligned (SCTLR_EL1.A is 0 at entry).
-typedef std::uint8_t Block __attribute__((vector_size(16), aligned(1), may_alias));
+// Sixteen bytes that may alias anything and need not be aligned: agents' memory is normal memory, where EL1 may access
+// unaligned (SCTLR_EL1.A is 0 at entry). Two general registers, not a vector register: an agent that never touches those is
+// switched without them, which saves 70 instructions each way.
+struct [[gnu::packed, gnu::may_alias]] Block {
+  std::uint64_t low, high;
+};
 constexpr std::size_t block = sizeof(Block);
 
 }  // namespace
@@ -46,7 +49,8 @@ void* memmove(void* to, const void* from, std::size_t bytes) {
 void* memset(void* to, int value, std::size_t bytes) {
   auto* t = static_cast<std::uint8_t*>(to);
   const auto byte = static_cast<std::uint8_t>(value);
-  const Block pattern = Block{} + byte;
+  const std::uint64_t word = byte * 0x0101010101010101u;
+  const Block pattern{word, word};
   for (; bytes >= block; bytes -= block, t += block) *reinterpret_cast<Block*>(t) = pattern;
   for (; bytes != 0; --bytes) *t++ = byte;
   return to;

@@ -14,11 +14,12 @@ target_include_directories(rvm_hal_aarch64 PUBLIC include aarch64/include PRIVAT
 target_link_libraries(rvm_hal_aarch64 PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
 # The functions the compiler may assume (memcpy and the like) exist: runtime.cpp. So small copies become moves.
 target_compile_options(rvm_hal_aarch64 PRIVATE -fhosted)
-# What runs once is small rather than fast.
-set_source_files_properties(aarch64/boot.cpp aarch64/console.cpp aarch64/control.cpp aarch64/devices.cpp
-  device/machine_description.cpp device/memory_map.cpp PROPERTIES COMPILE_OPTIONS -Oz)
-set_source_files_properties(aarch64/gic.cpp aarch64/port.cpp device/device_tree.cpp device/translation_tables.cpp PROPERTIES COMPILE_OPTIONS -Os)
-set_source_files_properties(aarch64/runtime.cpp PROPERTIES COMPILE_OPTIONS -fno-builtin)
+# What runs once, or only for a fault, is small rather than fast.
+set_source_files_properties(aarch64/boot.cpp aarch64/console.cpp aarch64/control.cpp aarch64/devices.cpp aarch64/trap.cpp
+  device/device_tree.cpp device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp
+  PROPERTIES COMPILE_OPTIONS -Oz)
+set_source_files_properties(aarch64/gic.cpp aarch64/port.cpp PROPERTIES COMPILE_OPTIONS -Os)
+set_source_files_properties(aarch64/runtime.cpp PROPERTIES COMPILE_OPTIONS "-Os;-fno-builtin")
 
 target_include_directories(rvm_hal INTERFACE ${port_dir}/include)
 target_link_libraries(rvm_hal INTERFACE rvm_hal_aarch64)
