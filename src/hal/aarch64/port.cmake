@@ -34,7 +34,7 @@ function(rvm_kernel_image name)
   # The port calls the kernel and the kernel the port: one group.
   target_link_libraries(${name}.elf PRIVATE -Wl,--start-group ${K_LINK} rvm_hal_aarch64 -Wl,--end-group rvm_core_options)
   target_link_options(${name}.elf PRIVATE -T ${RVM_KERNEL_LINKER_SCRIPT} -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text
-                      -Wl,-z,norelro -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--fatal-warnings)
+                      -Wl,-z,norelro -Wl,-z,max-page-size=4096 -Wl,--gc-sections -Wl,--icf=all -Wl,--fatal-warnings)
   set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${RVM_KERNEL_LINKER_SCRIPT} LINKER_LANGUAGE CXX)
   set_target_properties(${name}.elf PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   set(image ${CMAKE_BINARY_DIR}/${name}.img)

@@ -15,9 +15,10 @@ using namespace rvm::hal;
   X(clock) \
   X(spin) \
   X(load) \
-  X(store) X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint) X(undefined) X(call_1) \
-      X(supervisor) X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave) X(find) \
-          X(unmapped_later) X(poll) X(stage_1) X(stage_1_other)
+  X(store) \
+  X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint) X(undefined) X(call_1) X(supervisor) \
+      X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave) X(find) X(unmapped_later) X(poll) \
+          X(stage_1) X(stage_1_other)
 extern "C" {
 extern const std::byte guest_code[];
 void clobber_vectors();

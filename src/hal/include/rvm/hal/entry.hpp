@@ -15,11 +15,11 @@ struct Context;
 
 /// What the boot code found. Spans stay valid for ever (they point into memory that is never given to the allocator).
 struct BootInformation {
-  std::span<const MemoryRange> memory;           ///< free RAM: without the image, tables, device tree and boot package
-  std::span<const std::byte> boot_package;       ///< empty if none was given
-  std::span<const std::byte, 32>* device_key;    ///< nullptr if the platform supplied none
-  MemoryRange kernel_image;                      ///< its text and read-only data: what boot measures
-  std::span<const MemoryRange> device_memory;    ///< MMIO ranges, for attack tests and overlap checks
+  std::span<const MemoryRange> memory;         ///< free RAM: without the image, tables, device tree and boot package
+  std::span<const std::byte> boot_package;     ///< empty if none was given
+  std::span<const std::byte, 32>* device_key;  ///< nullptr if the platform supplied none
+  MemoryRange kernel_image;                    ///< its text and read-only data: what boot measures
+  std::span<const MemoryRange> device_memory;  ///< MMIO ranges, for attack tests and overlap checks
 };
 
 }  // namespace rvm::hal

@@ -23,10 +23,10 @@ namespace rvm::hal {
 
 /// Shape of second-stage translation on this machine (Arm ARM D8.2). Chosen once at boot from the CPU's address size.
 struct TranslationGeometry {
-  unsigned address_bits;   ///< size of the guest-physical space: 40 or 44
-  unsigned start_level;    ///< 1 for 40 bits (two concatenated root tables), 0 for 44
-  unsigned root_pages;     ///< 2 or 1; the root is aligned to its size
-  unsigned vmid_bits;      ///< 8 or 16
+  unsigned address_bits;     ///< size of the guest-physical space: 40 or 44
+  unsigned start_level;      ///< 1 for 40 bits (two concatenated root tables), 0 for 44
+  unsigned root_pages;       ///< 2 or 1; the root is aligned to its size
+  unsigned vmid_bits;        ///< 8 or 16
   std::uint64_t slot_bytes;  ///< agent slot stride: 256 MiB at 40 bits, 4 GiB at 44
 };
 
@@ -50,9 +50,9 @@ enum class FaultKind : std::uint8_t {
 
 struct Fault {
   FaultKind kind;
-  bool write;               ///< of a data abort
-  GuestAddress address;     ///< faulting guest-physical address, where the hardware reports one
-  std::uint64_t syndrome;   ///< ESR_EL2 or the port's equivalent
+  bool write;              ///< of a data abort
+  GuestAddress address;    ///< faulting guest-physical address, where the hardware reports one
+  std::uint64_t syndrome;  ///< ESR_EL2 or the port's equivalent
 };
 
 enum class Interrupt : std::uint8_t { none, timer, reschedule, device };
@@ -75,7 +75,7 @@ concept SavedContext = requires(C c, const C k, std::uint64_t v, bool b) {
   { c.reg(0u) } -> std::same_as<std::uint64_t&>;
   { k.program_counter() } -> std::convertible_to<std::uint64_t>;
   c.initialise(GuestAddress{}, std::uint64_t{} /*argument in register 0*/);  // all other state zero, entry at EL1
-  c.rewind_call();  // next resume repeats the hypercall
+  c.rewind_call();                                                           // next resume repeats the hypercall
   c.skip_instruction();  // next resume continues after the instruction that trapped (WFI)
 };
 
@@ -83,16 +83,16 @@ template <typename P, typename C>
 concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, PhysicalAddress pa, GuestAddress ipa,
                                               StageTwoRoot root, C& context, C* none, std::uint16_t vmid,
                                               std::span<const char> text, TranslationGeometry g) {
-  { P::core_count() } -> std::same_as<std::uint32_t>;      // cores that came online
+  { P::core_count() } -> std::same_as<std::uint32_t>;  // cores that came online
   { P::current_core() } -> std::same_as<CoreIndex>;
-  { P::now() } -> std::same_as<Nanoseconds>;               // monotonic since boot, same on all cores
-  P::set_timer(t);                                         // one-shot on this core at absolute time; `never` disarms
-  P::send_reschedule(core);                                // interrupts `core` (or wakes it from wait_for_interrupt)
-  P::wait_for_interrupt();                                 // returns when an interrupt is pending for this core
+  { P::now() } -> std::same_as<Nanoseconds>;  // monotonic since boot, same on all cores
+  P::set_timer(t);                            // one-shot on this core at absolute time; `never` disarms
+  P::send_reschedule(core);                   // interrupts `core` (or wakes it from wait_for_interrupt)
+  P::wait_for_interrupt();                    // returns when an interrupt is pending for this core
   { P::acknowledge_interrupt() } -> std::same_as<InterruptEvent>;  // takes and completes the next pending one
 
   { P::geometry() } -> std::same_as<const TranslationGeometry&>;
-  { P::to_pointer(pa) } -> std::same_as<std::byte*>;       // kernel's view of RAM
+  { P::to_pointer(pa) } -> std::same_as<std::byte*>;  // kernel's view of RAM
   { P::to_physical(static_cast<const void*>(nullptr)) } -> std::same_as<PhysicalAddress>;
   P::zero_page(pa);
   // Makes page-table stores visible to the table walkers (DSB ISHST); call before relying on a *new* mapping.
@@ -114,18 +114,18 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
   // The block device that carries the witness log: one request at a time. `block_submit_*` starts one (the range is
   // physically contiguous, a multiple of 512 bytes, and must stay untouched until completion); `block_poll` reports
   // `done` or `failed` once and then `idle`. A completion also raises Interrupt::device on some core.
-  { P::block_sectors() } -> std::same_as<std::uint64_t>;   // 512-byte sectors; 0 = no device
+  { P::block_sectors() } -> std::same_as<std::uint64_t>;  // 512-byte sectors; 0 = no device
   P::block_submit_read(std::uint64_t{} /*sector*/, pa, std::size_t{} /*bytes*/);
   P::block_submit_write(std::uint64_t{}, pa, std::size_t{});
   P::block_submit_flush();
   { P::block_poll() } -> std::same_as<BlockStatus>;
 
-  P::start_secondary_cores();                              // brings up the others; they call kernel::start_secondary
-  P::power_off();                                          // does not return
+  P::start_secondary_cores();  // brings up the others; they call kernel::start_secondary
+  P::power_off();              // does not return
 
-  P::console_write(text);                                  // bytes as they are
-  { P::console_read() } -> std::same_as<int>;              // next received byte or -1
-  P::relax();                                              // hint inside a spin loop
+  P::console_write(text);                      // bytes as they are
+  { P::console_read() } -> std::same_as<int>;  // next received byte or -1
+  P::relax();                                  // hint inside a spin loop
 };
 
 }  // namespace rvm::hal

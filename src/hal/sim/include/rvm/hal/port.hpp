@@ -55,7 +55,8 @@ struct SimulatedMachine {
   std::vector<Core> cores;
   std::uint32_t current_core = 0;
   Nanoseconds now{0};
-  TranslationGeometry geometry{.address_bits = 40, .start_level = 1, .root_pages = 2, .vmid_bits = 8, .slot_bytes = std::uint64_t{256} << 20};
+  TranslationGeometry geometry{
+      .address_bits = 40, .start_level = 1, .root_pages = 2, .vmid_bits = 8, .slot_bytes = std::uint64_t{256} << 20};
   std::string console;
   std::string console_input;
   std::vector<std::byte> disk;
@@ -84,9 +85,12 @@ class Port {
 
   [[nodiscard]] static const TranslationGeometry& geometry() { return machine_->geometry; }
   static void force_vmid8() { machine_->geometry.vmid_bits = 8; }
-  [[nodiscard]] static std::byte* to_pointer(PhysicalAddress a) { return machine_->ram.data() + (a.value - SimulatedMachine::ram_base); }
+  [[nodiscard]] static std::byte* to_pointer(PhysicalAddress a) {
+    return machine_->ram.data() + (a.value - SimulatedMachine::ram_base);
+  }
   [[nodiscard]] static PhysicalAddress to_physical(const void* p) {
-    return PhysicalAddress{static_cast<std::uint64_t>(static_cast<const std::byte*>(p) - machine_->ram.data()) + SimulatedMachine::ram_base};
+    return PhysicalAddress{static_cast<std::uint64_t>(static_cast<const std::byte*>(p) - machine_->ram.data()) +
+                           SimulatedMachine::ram_base};
   }
   static void zero_page(PhysicalAddress page);
   static void publish_tables() {}
