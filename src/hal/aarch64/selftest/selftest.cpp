@@ -10,15 +10,12 @@
 using namespace rvm;
 using namespace rvm::hal;
 
+// clang-format off
 #define RVM_GUEST_PIECES(X) \
-  X(call) \
-  X(clock) \
-  X(spin) \
-  X(load) \
-  X(store) \
-  X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint) X(undefined) X(call_1) X(supervisor) \
-      X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave) X(find) X(unmapped_later) X(poll) \
-          X(stage_1) X(stage_1_other)
+  X(call) X(clock) X(spin) X(load) X(store) X(fetch) X(data_fetch) X(uart) X(far) X(unaligned) X(secure) X(breakpoint) \
+  X(undefined) X(call_1) X(supervisor) X(wait) X(gic) X(counters) X(debug) X(timer) X(feature) X(set_way) X(leave) \
+  X(find) X(unmapped_later) X(poll) X(stage_1) X(stage_1_other)
+// clang-format on
 extern "C" {
 extern const std::byte guest_code[];
 void clobber_vectors();
