@@ -20,7 +20,8 @@ target_include_directories(rvm_abi INTERFACE ${CMAKE_SOURCE_DIR}/include)
 add_library(rvm_core_options INTERFACE)
 target_compile_options(rvm_core_options INTERFACE -fno-exceptions -fno-rtti)
 if(RVM_TARGET STREQUAL "appliance")
-  target_compile_options(rvm_core_options INTERFACE -mgeneral-regs-only -fPIE -mstrict-align -O2 -mbranch-protection=none)
+  # -fhosted: the memory functions exist (hal/aarch64/runtime.cpp) and mean what they say, so small copies need no call.
+  target_compile_options(rvm_core_options INTERFACE -fhosted -mgeneral-regs-only -fPIE -mstrict-align -O2 -falign-functions=4 -mbranch-protection=none)
 endif()
 
 # rvm_module(NAME [SOURCES ...] [DEPENDS ...] [TESTS ...])

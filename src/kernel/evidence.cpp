@@ -10,7 +10,10 @@ bool record(State& s, witness::Lane lane, witness::Fields fields) {
   return true;
 }
 
-void charge_record(State& s, Partition& actor) {
+void charge_record(State& s, PartitionId id) {
+  Partition* const found = s.partitions.find(id);
+  if (found == nullptr) return;  // the hypervisor
+  Partition& actor = *found;
   const Nanoseconds now = hal::Port::now();
   actor.throttled_until = actor.records.take(1, now);
   const bool over = now < actor.throttled_until;
@@ -34,7 +37,7 @@ bool record_refusal(State& s, Agent& agent, std::uint64_t operation, Error error
   ++agent.refused;
   ++p.refused;
   ++s.refused;
-  charge_record(s, p);
+  charge_record(s, p.id);
   return true;
 }
 

@@ -13,17 +13,15 @@ bool record(State& s, witness::Lane lane, witness::Fields fields);
 
 /// Counts a record that `actor` caused against its quota; exceeding it is recorded once per episode, and the partition's
 /// agents pause until the debt is paid (see throttle).
-void charge_record(State& s, Partition& actor);
+void charge_record(State& s, PartitionId actor);
 
 /// The gate, and the record counted against the actor's quota.
 template <typename Mutate>
 [[nodiscard]] Status perform(State& s, const security::Authority& authority, witness::Kind kind, Mutate&& mutate,
                              witness::Lane lane = witness::Lane::ordinary) {
   security::Gate gate{log().ring};
-  const Status status = gate.perform(authority, kind, lane, [] { return hal::Port::now(); }, mutate);
-  if (authority.actor() != hypervisor_partition) {
-    if (Partition* actor = s.partitions.find(authority.actor())) charge_record(s, *actor);
-  }
+  const Status status = gate.perform(authority, kind, lane, &hal::Port::now, mutate);
+  charge_record(s, authority.actor());
   return status;
 }
 

@@ -23,7 +23,7 @@ void report_agent(const Agent& agent, std::string_view state) {
       .field("id", agent.id.value)
       .field("partition", agent.partition->id.value)
       .key("name").text("\"").name(agent.name).text("\"")
-      .key("state").text("\"").text(state).text("\"")
+      .string("state", state)
       .field("exit", agent.exit_code)
       .field("cpu_ns", agent.cpu.value)
       .field("messages", agent.messages)

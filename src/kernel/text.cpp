@@ -9,6 +9,60 @@ namespace {
 constinit TicketLock console_lock;
 }
 
+void Line::put(char c) {
+  if (length_ < buffer_.size() - 1) buffer_[length_++] = c;
+}
+
+Line& Line::text(std::string_view s) {
+  for (const char c : s) put(c);
+  return *this;
+}
+
+Line& Line::name(std::span<const char> padded) {
+  for (std::size_t i = 0; i < padded.size() && padded[i] != '\0'; ++i) put(padded[i]);
+  return *this;
+}
+
+Line& Line::number(std::uint64_t value) {
+  std::array<char, 20> digits{};
+  std::size_t i = digits.size();
+  do {
+    digits[--i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  for (; i < digits.size(); ++i) put(digits[i]);
+  return *this;
+}
+
+Line& Line::hex(std::uint64_t value, int digits) {
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    if (shift / 4 < digits || value >> shift != 0) put("0123456789abcdef"[value >> shift & 15]);
+  }
+  return *this;
+}
+
+Line& Line::hex(std::span<const std::byte> bytes) {
+  for (const std::byte b : bytes) hex(std::to_integer<std::uint64_t>(b), 2);
+  return *this;
+}
+
+Line& Line::key(std::string_view key) {
+  if (length_ > 0 && buffer_[length_ - 1] != '{') put(',');
+  return text("\"").text(key).text("\":");
+}
+
+Line& Line::escaped(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte >= 0x20 && byte < 0x7f) {
+    put(c);
+  } else if (c == '\t') {
+    put(' ');
+  } else {
+    text("\\x").hex(byte, 2);
+  }
+  return *this;
+}
+
 void Line::print() {
   buffer_[length_] = '\n';
   console_lock.lock();

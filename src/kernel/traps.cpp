@@ -31,7 +31,7 @@ void report_fault(const Agent& agent, const Partition& p, const hal::Fault& faul
   Line line;
   line.text("rvm# {\"t\":\"fault\"").field("agent", agent.id.value).field("partition", p.id.value)
       .key("name").text("\"").name(agent.name).text("\"")
-      .key("kind").text("\"").text(kind_name(fault.kind)).text("\"")
+      .string("kind", kind_name(fault.kind))
       .key("address").text("\"0x").hex(fault.address.value).text("\"}").print();
 }
 

@@ -76,29 +76,21 @@ class Gate {
   explicit Gate(witness::Ring& ring) : ring_(ring) {}
 
   /// Runs `mutate(const Permit&)`, which returns Result<Effect>. Error::witness_log_full without calling it when no record
-  /// can be reserved. `now` is a function so that the time is read only for a record that is made.
-  template <typename Now, typename Mutate>
-  [[nodiscard]] Status perform(const Authority& authority, witness::Kind kind, witness::Lane lane, Now&& now, Mutate&& mutate) {
-    Result<witness::Reservation> reservation = ring_.reserve(lane);
+  /// can be reserved. `now` reads the clock; called only for a record that is made.
+  template <typename Mutate>
+  [[nodiscard]] Status perform(const Authority& authority, witness::Kind kind, witness::Lane lane, Nanoseconds (*now)(), Mutate&& mutate) {
+    Result<witness::Reservation> reservation = reserve(lane);
     if (!reservation) [[unlikely]] return fail(reservation.error());
     const Permit permit{authority};
-    const Result<Effect> effect = mutate(permit);
-    witness::Fields fields{.kind = kind, .tier = 1, .actor = authority.actor(), .capability_hash = authority.capability_hash()};
-    if (effect) [[likely]] {
-      fields.flags = effect->flags;
-      fields.target = effect->target;
-      fields.payload = effect->payload;
-      fields.aux = effect->aux;
-    } else {
-      fields.flags = record_failed;
-      fields.payload = static_cast<std::uint64_t>(effect.error());
-    }
-    ring_.commit(std::move(*reservation), fields, now());
-    if (!effect) return fail(effect.error());
-    return {};
+    return commit(std::move(*reservation), authority, kind, mutate(permit), now);
   }
 
  private:
+  // Out of line: perform is instantiated for every mutation there is.
+  [[nodiscard]] Result<witness::Reservation> reserve(witness::Lane lane);
+  [[nodiscard]] Status commit(witness::Reservation&& reservation, const Authority& authority, witness::Kind kind,
+                              const Result<Effect>& effect, Nanoseconds (*now)());
+
   witness::Ring& ring_;
 };
 
