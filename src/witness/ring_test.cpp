@@ -2,8 +2,11 @@
 #include "rvm/witness/ring.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <deque>
 #include <memory>
 #include <random>
@@ -86,6 +89,23 @@ TEST_CASE("ring: a committed record is what was said, and is not visible before 
   ring.mark_sealed(1001);
   CHECK(ring.sealed_record(1000).value() == record);
   CHECK(ring.sealed_record(999).error() == Error::bad_argument);
+}
+
+TEST_CASE("ring: a reservation that is dropped stops the machine") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGILL, [](int) { ::_exit(42); });
+    std::signal(SIGTRAP, [](int) { ::_exit(42); });
+    std::vector<Record> slots(8);
+    Ring ring;
+    static_cast<void>(ring.init(slots, 0));
+    static_cast<void>(ring.reserve(Lane::ordinary));
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 42);
 }
 
 TEST_CASE("ring: an eighth is kept for the reserved lane, and nothing is overwritten before it is durable") {

@@ -21,6 +21,7 @@ std::expected<LogFile, std::string> LogFile::open(const std::filesystem::path& p
   const auto error = [&path](const char* what) { return std::unexpected{path.string() + ": " + what}; };
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return error(std::strerror(errno));
+  crypto::select_implementation();  // a log is hashed several times over
   LogFile file{descriptor, 0};
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return error(std::strerror(errno));
