@@ -14,7 +14,7 @@ MANIFEST = """
 development = true
 [[partition]]
 name = "hostile"
-page_quota = 4096
+pages = 4096
 witness_quota = 10000
 [[partition]]
 name = "left"
