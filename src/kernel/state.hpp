@@ -57,8 +57,6 @@ enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 struct State {
   Capacity capacity{};
   memory::PageAllocator<hal::Port> pages;
-  memory::VmidAllocator vmids;
-  cap::CapabilitySpace<maximum_partitions> capabilities;
   partition::Pool<Partition> partitions;
   partition::Pool<Agent> agents;
   partition::Pool<Edge> edges;
@@ -88,6 +86,10 @@ struct State {
   std::uint64_t vmid_reclaims = 0;
   std::uint64_t throttled = 0;
   Nanoseconds first_witness = never;
+
+  // Large members last, so that the others are within reach of a load's immediate offset.
+  memory::VmidAllocator vmids;
+  cap::CapabilitySpace<maximum_partitions> capabilities;
 
   [[nodiscard]] sched::Node& node(sched::NodeIndex i) { return agents.at(i).node; }
   [[nodiscard]] static Partition& partition_of(const Agent& agent) { return *agent.partition; }
