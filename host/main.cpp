@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -305,11 +306,19 @@ ExitCode run_program(int argc, char** argv) {
 }  // namespace rvm::host
 
 int main(int argc, char** argv) {
+  using namespace rvm::host;
   // A file that grows beyond a limit is an error of the write, with a message, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
-  if (sodium_init() < 0) {
-    rvm::host::print({rvm::host::ExitCode::environment, "no source of random numbers", "check /dev/urandom"});
-    return static_cast<int>(rvm::host::ExitCode::environment);
+  try {
+    if (sodium_init() < 0) {
+      print(Failure{ExitCode::environment, "no source of random numbers", "check /dev/urandom"});
+      return static_cast<int>(ExitCode::environment);
+    }
+    return static_cast<int>(run_program(argc, argv));
+  } catch (const std::exception& error) {
+    // Such as standard output that was closed, or no memory. What was started has been ended on the way here.
+    print(Failure{ExitCode::environment, fmt::format("cannot go on: {}", error.what()),
+                  "keep the output open, or free some memory"});
+    return static_cast<int>(ExitCode::environment);
   }
-  return static_cast<int>(rvm::host::run_program(argc, argv));
 }

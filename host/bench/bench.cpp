@@ -83,7 +83,7 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
                      "see their output: rvm run examples/bench --icount --verbose");
     }
   }
-  const std::uint64_t records = std::max<std::uint64_t>(1, finished->log ? finished->log->records : 1);
+  const std::uint64_t records = std::max<std::uint64_t>(1, finished->log.value_or(LogCheck{}).records);
   out.host_ns = {{"package_build", package_build_ns(run)},
                  {"witness_verify_record", nanoseconds(finished->verify_time) / records}};
   return out;
@@ -143,8 +143,13 @@ ExitCode report_regressions(const std::vector<Regression>& found, const fs::path
 
 ExitCode bench_command(const BenchOptions& options) {
   const fs::path path = options.baseline.value_or(root_folder() / "tests/baseline/bench.json");
-  auto baseline = load_baseline(path);
-  const auto figures = baseline ? measure(options) : Outcome<BenchFigures>(std::unexpect, baseline.error());
+  const auto loaded = load_baseline(path);
+  if (!loaded) {
+    print(loaded.error());
+    return loaded.error().code;
+  }
+  const std::optional<BenchFigures>& baseline = *loaded;
+  const auto figures = measure(options);
   if (!figures) {
     print(figures.error());
     return figures.error().code;
@@ -152,7 +157,7 @@ ExitCode bench_command(const BenchOptions& options) {
   if (options.json) {
     fmt::print("{}\n", bench_json(*figures));
   } else {
-    print_table(*figures, *baseline);
+    print_table(*figures, baseline);
   }
   std::fflush(stdout);
   if (options.update_baseline) {
@@ -165,11 +170,11 @@ ExitCode bench_command(const BenchOptions& options) {
     fmt::print(stderr, "wrote {}\n", path.string());
     return ExitCode::ok;
   }
-  if (!*baseline) {
+  if (!baseline) {
     fmt::print(stderr, "no baseline {} to compare with; rvm bench --update-baseline makes it\n", path.string());
     return ExitCode::ok;
   }
-  return report_regressions(regressions(**baseline, *figures), path);
+  return report_regressions(regressions(*baseline, *figures), path);
 }
 
 }  // namespace rvm::host

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "host/bench/bench.hpp"
+#include "host/common/units.hpp"
 
 namespace rvm::host {
 
@@ -19,13 +19,12 @@ std::optional<std::pair<std::string, std::uint64_t>> parse_line(std::string_view
   if (!line.starts_with(head) || at == std::string_view::npos || at <= head.size()) {
     return std::nullopt;
   }
-  std::uint64_t value = 0;
-  const char* const begin = line.data() + at + middle.size();
-  if (const auto [end, error] = std::from_chars(begin, line.data() + line.size(), value);
-      error != std::errc{} || end == begin) {
+  std::string_view rest = line.substr(at + middle.size());
+  const auto value = take_number(rest);
+  if (!value) {
     return std::nullopt;
   }
-  return std::pair{std::string(line.substr(head.size(), at - head.size())), value};
+  return std::pair{std::string(line.substr(head.size(), at - head.size())), *value};
 }
 
 Json object_of(const Figures& figures) {

@@ -100,21 +100,17 @@ Outcome<Bytes> read_file(const std::filesystem::path& path, std::string_view pur
 Outcome<void> write_file(const std::filesystem::path& path, std::span<const std::byte> contents, unsigned mode) {
   const std::string temporary = path.string() + fmt::format(".{}.new", ::getpid());
   Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
-  std::string reason;
-  if (!fd) {
-    reason = system_error();
-  } else if (auto written = write_all(fd.get(), contents); !written) {
-    reason = written.error().cause;
-  } else if (::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    reason = system_error();
+  Outcome<void> written = fd ? write_all(fd.get(), contents) : failure(ExitCode::environment, system_error());
+  if (written && (::fsync(fd.get()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)) {
+    written = failure(ExitCode::environment, system_error());
   }
-  if (reason.empty()) {
+  if (written) {
     return {};
   }
   if (fd) {
     ::unlink(temporary.c_str());
   }
-  return failure(ExitCode::environment, fmt::format("cannot write {}: {}", path.string(), reason),
+  return failure(ExitCode::environment, fmt::format("cannot write {}: {}", path.string(), written.error().cause),
                  "check that the folder exists, is writable and has space");
 }
 

@@ -83,7 +83,7 @@ std::optional<fs::path> find_program(std::string_view name) {
   std::string_view path = environment("PATH");
   while (!path.empty()) {
     const auto colon = path.find(':');
-    const fs::path candidate = fs::path(path.substr(0, colon)) / name;
+    fs::path candidate = fs::path(path.substr(0, colon)) / name;
     if (is_file(candidate) && ::access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <span>
 #include <utility>
 
@@ -29,15 +28,23 @@ constexpr std::array time_units{Unit{"ns", 1},
                                 Unit{"m", 60'000'000'000},
                                 Unit{"h", 3'600'000'000'000}};
 
+/// The value of a digit; at least `base` for a character that is none.
+constexpr unsigned digit_value(char c) {
+  if (c >= '0' && c <= '9') {
+    return static_cast<unsigned>(c - '0');
+  }
+  if (c >= 'a' && c <= 'f') {
+    return static_cast<unsigned>(c - 'a') + 10;
+  }
+  return c >= 'A' && c <= 'F' ? static_cast<unsigned>(c - 'A') + 10 : UINT32_MAX;
+}
+
 /// Decimal digits, an optional fraction of at most nine digits, a unit. The fraction must come out whole.
-std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units) {
-  std::uint64_t whole = 0;
-  const char* const end = text.data() + text.size();
-  const auto [after, error] = std::from_chars(text.data(), end, whole);
-  if (error != std::errc{} || after == text.data()) {
+std::optional<std::uint64_t> parse_quantity(std::string_view rest, std::span<const Unit> units) {
+  const auto whole = take_number(rest);
+  if (!whole) {
     return std::nullopt;
   }
-  std::string_view rest(after, static_cast<std::size_t>(end - after));
   std::uint64_t fraction = 0;
   std::uint64_t scale = 1;
   if (rest.starts_with('.')) {
@@ -61,7 +68,7 @@ std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<con
     }
     std::uint64_t value = 0;
     std::uint64_t part = 0;
-    if (__builtin_mul_overflow(whole, unit.factor, &value) || __builtin_mul_overflow(fraction, unit.factor, &part) ||
+    if (__builtin_mul_overflow(*whole, unit.factor, &value) || __builtin_mul_overflow(fraction, unit.factor, &part) ||
         part % scale != 0 || __builtin_add_overflow(value, part / scale, &value)) {
       return std::nullopt;
     }
@@ -71,6 +78,22 @@ std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<con
 }
 
 }  // namespace
+
+std::optional<std::uint64_t> take_number(std::string_view& text, unsigned base) {
+  std::uint64_t value = 0;
+  std::size_t digits = 0;
+  for (; digits < text.size() && digit_value(text[digits]) < base; ++digits) {
+    if (__builtin_mul_overflow(value, base, &value) ||
+        __builtin_add_overflow(value, digit_value(text[digits]), &value)) {
+      return std::nullopt;
+    }
+  }
+  if (digits == 0) {
+    return std::nullopt;
+  }
+  text.remove_prefix(digits);
+  return value;
+}
 
 std::optional<std::uint64_t> parse_size(std::string_view text) { return parse_quantity(text, size_units); }
 

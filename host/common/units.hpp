@@ -10,6 +10,9 @@
 
 namespace rvm::host {
 
+/// Takes the digits at the start of `text` off it; nothing, and `text` as it was, without a digit or on overflow.
+[[nodiscard]] std::optional<std::uint64_t> take_number(std::string_view& text, unsigned base = 10);
+
 /// "64M", "1G", "4096": bytes, with a binary suffix K, M, G or T (also KiB, MiB, ...). Nothing on overflow or bad text.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 /// "250us", "1.5ms", "10s", "2m": a unit is required (ns, us, ms, s, m, h). Nothing on overflow or bad text.

@@ -28,12 +28,15 @@ Outcome<fs::path> find_kernel(const RunOptions& options) {
 
 void print_header(const BuiltPackage& package, const RunOptions& options, const Volume& volume) {
   const MachineSettings& m = package.manifest->machine;
-  const std::size_t partitions =
-      package.swarm.partitions.empty() ? 0 : package.swarm.partitions.size() - 1;  // without control
-  fmt::print("RVM {}: {} in {}, on {} {}, GICv{}, {} of memory{}\n", RVM_VERSION,
-             format_count(package.swarm.agents.size(), "agent", "agents"),
-             format_count(partitions, "partition", "partitions"), m.cpu, format_count(m.cpus, "core", "cores"), m.gic,
-             format_size(m.memory), m.icount ? ", one instruction per nanosecond" : "");
+  std::string what = options.package ? options.package->string() : std::string{};
+  if (options.path) {
+    const std::size_t partitions = package.swarm.partitions.size() - 1;  // without control
+    what = fmt::format("{} in {}", format_count(package.swarm.agents.size(), "agent", "agents"),
+                       format_count(partitions, "partition", "partitions"));
+  }
+  fmt::print("RVM {}: {}, on {} {}, GICv{}, {} of memory{}\n", RVM_VERSION, what, m.cpu,
+             format_count(m.cpus, "core", "cores"), m.gic, format_size(m.memory),
+             m.icount ? ", one instruction per nanosecond" : "");
   fmt::print("log:  {}\n",
              volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());
   if (options.gdb) {

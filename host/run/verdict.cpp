@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "host/common/units.hpp"
 #include "host/machine/child.hpp"
 
 namespace rvm::host {
@@ -24,16 +24,13 @@ bool any_starts_with(const std::vector<std::string>& lines, std::string_view pre
 
 /// The number after "KEY=" in a line of "key=value" words.
 std::optional<std::uint64_t> value_of(std::string_view line, std::string_view key) {
-  const std::string wanted = fmt::format("{}=", key);
-  for (std::size_t at = line.find(wanted); at != std::string_view::npos; at = line.find(wanted, at + 1)) {
-    if (at == 0 || line[at - 1] == ' ') {
-      std::uint64_t value = 0;
-      const char* const begin = line.data() + at + wanted.size();
-      const auto [end, error] = std::from_chars(begin, line.data() + line.size(), value);
-      return error == std::errc{} && end != begin ? std::optional{value} : std::nullopt;
-    }
+  const std::string wanted = fmt::format(" {}=", key);
+  const auto at = line.find(wanted);
+  if (at == std::string_view::npos) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  line.remove_prefix(at + wanted.size());
+  return take_number(line);
 }
 
 class Judge {
@@ -127,14 +124,19 @@ class Judge {
   bool faulted(const AgentReport& agent) const { return agent.state == "faulted" || fault_of(agent) != nullptr; }
 
   void check_agents() {
+    if (facts_.swarm.agents.empty()) {  // a package without its manifest: everybody is expected to do well
+      for (const AgentReport& r : report_.agents) {
+        check_end(r);
+        count_deadlines(r);
+      }
+    }
     for (const SwarmAgent& agent : facts_.swarm.agents) {
       const AgentReport* const r = report_of(agent);
       if (r == nullptr) {
         problem(fmt::format("the kernel reported nothing about agent '{}'", agent.name));
         continue;
       }
-      verdict_.deadlines_met += r->deadlines_met;
-      verdict_.deadlines_missed += r->deadlines_missed;
+      count_deadlines(*r);
       if (agent.entry->expect == Expectation::fault && !faulted(*r)) {
         problem(fmt::format("agent '{}' was expected to fault but is {}", agent.name, r->state),
                 "correct `expect` in the manifest");
@@ -145,16 +147,25 @@ class Judge {
     }
   }
 
-  void check_success(const SwarmAgent& agent, const AgentReport& r) {
+  void count_deadlines(const AgentReport& r) {
+    verdict_.deadlines_met += r.deadlines_met;
+    verdict_.deadlines_missed += r.deadlines_missed;
+  }
+
+  void check_end(const AgentReport& r) {
     if (faulted(r)) {
       const FaultReport* const fault = fault_of(r);
-      problem(fmt::format("agent '{}' faulted{}", agent.name,
+      problem(fmt::format("agent '{}' faulted{}", r.name,
                           fault == nullptr ? std::string{} : fmt::format(": {} at {}", fault->kind, fault->address)),
               "debug it with --gdb; if it is meant to fault, say expect = \"fault\" in the manifest");
     } else if (r.state == "exited" && r.exit != 0) {
-      problem(fmt::format("agent '{}' ended with exit code {}", agent.name, static_cast<std::int64_t>(r.exit)),
+      problem(fmt::format("agent '{}' ended with exit code {}", r.name, static_cast<std::int64_t>(r.exit)),
               "its last lines above say why; if that is meant, say expect = \"any\" in the manifest");
     }
+  }
+
+  void check_success(const SwarmAgent& agent, const AgentReport& r) {
+    check_end(r);
     if (agent.entry->deadline.value != 0 && r.deadlines_missed != 0) {
       problem(fmt::format("agent '{}' missed {} of {} deadlines", agent.name, r.deadlines_missed,
                           r.deadlines_met + r.deadlines_missed),

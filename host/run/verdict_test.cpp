@@ -156,6 +156,14 @@ TEST_CASE("expectations") {
   CHECK(deadline.first_problem().contains("missed 1 of 1 deadlines"));
 }
 
+TEST_CASE("a package without its manifest: everybody is expected to do well") {
+  Run run;
+  run.swarm = {};
+  CHECK(run.verdict().result == RunResult::ok);
+  run.agent().exit = 1;
+  CHECK(run.first_problem().contains("exit code 1"));
+}
+
 TEST_CASE("attacks") {
   Run run(attacking);
   SUBCASE("never tried") { CHECK(run.first_problem().contains("never tried")); }

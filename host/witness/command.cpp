@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
@@ -79,24 +78,21 @@ Outcome<void> resolve_kind(LogQuery& query) {
 }  // namespace
 
 std::optional<KnownTree> parse_known_tree(std::string_view text) {
+  const auto size = take_number(text);
   KnownTree tree;
-  const char* const end = text.data() + text.size();
-  const auto [after, error] = std::from_chars(text.data(), end, tree.size);
-  if (error != std::errc{} || after == end || *after != ':') {
+  if (!size || text.size() != 1 + 2 * tree.root.size() || text.front() != ':') {
     return std::nullopt;
   }
-  const std::string_view digits(after + 1, static_cast<std::size_t>(end - after - 1));
-  if (digits.size() != 2 * tree.root.size()) {
-    return std::nullopt;
-  }
-  for (std::size_t i = 0; i < tree.root.size(); ++i) {
-    unsigned value = 0;
-    const char* const pair = digits.data() + 2 * i;
-    if (const auto [last, wrong] = std::from_chars(pair, pair + 2, value, 16);
-        wrong != std::errc{} || last != pair + 2) {
+  tree.size = *size;
+  text.remove_prefix(1);
+  for (std::byte& byte : tree.root) {
+    std::string_view pair = text.substr(0, 2);
+    const auto value = take_number(pair, 16);
+    if (!value || !pair.empty()) {
       return std::nullopt;
     }
-    tree.root.at(i) = static_cast<std::byte>(value);
+    byte = static_cast<std::byte>(*value);
+    text.remove_prefix(2);
   }
   return tree;
 }
