@@ -202,9 +202,17 @@ void destroy_region(State& s, RegionObject& object) {
 // --- edges ---
 
 Result<Edge*> create_edge(State& s, const security::Permit&, const EdgeRequest& request) {
+  Partition& from = *request.sender.partition;
+  Partition& to = *request.receiver.partition;
+  const std::uint32_t ends = &from == &to ? 2 : 1;
+  if (from.edge_count + ends > maximum_edges_per_partition || to.edge_count + ends > maximum_edges_per_partition) {
+    return fail(Error::resource_limit);
+  }
   const auto slot = s.edges.allocate();
   if (!slot) return fail(slot.error());
   Edge& edge = **slot;
+  ++from.edge_count;
+  ++to.edge_count;
   edge.sender = &request.sender;
   edge.receiver = &request.receiver;
   edge.capacity = request.queue_length;
@@ -254,6 +262,7 @@ void tell_receiver(State& s, Edge& edge) {
 
 void detach_sender(State& s, Edge& edge) {
   edge.sender->outbound.remove(edge);
+  --edge.sender->partition->edge_count;
   edge.sender = nullptr;
   // What was sent stays readable; the queue's pages are charged to the partition, which outlives its agents.
   if (edge.count == 0) drop_queue(s, edge);
@@ -264,6 +273,7 @@ void detach_sender(State& s, Edge& edge) {
 void detach_receiver(State& s, Edge& edge) {
   drop_queue(s, edge);
   edge.receiver->inbound.remove(edge);
+  --edge.receiver->partition->edge_count;
   edge.receiver = nullptr;
   Agent* const sender = edge.sender;
   if (sender == nullptr) {
@@ -278,6 +288,7 @@ std::uint32_t destroy_edge(State& s, Edge& edge) {
   if (edge.sender != nullptr) {
     Agent& sender = *edge.sender;
     sender.outbound.remove(edge);
+    --sender.partition->edge_count;
     if (sender.wait == Wait::space && sender.wait_edge == &edge) wake_to_retry(s, sender);
     if (sender.wait == Wait::accept && sender.wait_edge == &edge) {
       sender.callee->callers.remove(sender);
@@ -287,6 +298,7 @@ std::uint32_t destroy_edge(State& s, Edge& edge) {
   }
   if (edge.receiver != nullptr) {
     edge.receiver->inbound.remove(edge);
+    --edge.receiver->partition->edge_count;
     tell_receiver(s, edge);
   }
   release_edge(s, edge);

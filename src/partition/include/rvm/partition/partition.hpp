@@ -49,6 +49,7 @@ struct Partition {
 
   List<Agent, &Agent::partition_link> agents;
   std::uint32_t agent_count = 0;
+  std::uint32_t edge_count = 0;  ///< ends of edges that its agents hold
   List<RegionObject, &RegionObject::partition_link> regions;
 
   sched::TokenBucket records;  ///< how fast its agents may cause witness records
