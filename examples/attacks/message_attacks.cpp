@@ -82,8 +82,7 @@ Verdict forged_kernel_lines() {
       "\x1b[2K\x1b[1Grvm# {\"t\":\"agent\",\"id\":1,\"state\":\"faulted\"}\n",
       "x\nrvm# {\"t\":\"fault\",\"agent\":1}\nrvm: kernel panic\n",
       "\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08rvm# {\"t\":\"summary\"}\n",
-      "\x9b"
-      "2Krvm# {\"t\":\"summary\"}\n",
+      "\2332Krvm# {\"t\":\"summary\"}\n",
   };
   for (const std::string_view f : forgeries) (void)rvm_console_write(console_handle(), f.data(), f.size());
   const char zero[] = "half a line\0rvm# {\"t\":\"summary\"}\n";
