@@ -41,6 +41,8 @@ $(BUILD)/%.c.o: %.c | $(BUILD)
 	$(CC) $(C_FLAGS) -c -o $@ $<
 $(BUILD)/rvm_%.o: $(RVM_SDK)/runtime/%.cpp | $(BUILD)
 	$(CXX) $(CXX_FLAGS) -fno-builtin -c -o $@ $<
+# An agent that never touches a vector register is switched without them, so copying memory must not.
+$(BUILD)/rvm_memory.o: CXX_FLAGS += -mgeneral-regs-only
 $(BUILD):
 	mkdir -p $@
 
