@@ -2,6 +2,8 @@
 //
 // Makes partitions and agents, stops and ends them in every way there is, and checks what each side sees. The manifest
 // gives it WRITE on the hypervisor as "hypervisor" and the index of the worker's image as its argument.
+#include <optional>
+
 #include <rvm/agent.hpp>
 
 #include "worker.hpp"
@@ -66,7 +68,12 @@ bool runs(AgentRef a, Nanoseconds patience = milliseconds(2000)) {
     if (information(a).value().cpu_ns != before) return true;
   return false;
 }
-bool stands_still(AgentRef a) { return !runs(a, milliseconds(20)); }
+/// Whether it comes to rest: another core hears of a suspension a little later.
+bool stands_still(AgentRef a) {
+  for (int tries = 0; tries < 50; ++tries)
+    if (!runs(a, milliseconds(20))) return true;
+  return false;
+}
 void end(Partition p) { expect(destroy(p).has_value(), "partition_destroy"); }
 
 /// A handle to something that is gone: of no use, and giving it back frees its slot.
@@ -217,13 +224,17 @@ void churn(std::uint64_t rounds) {
   for (std::uint64_t i = 0; i < rounds; ++i) {
     const Partition p = new_partition();
     const AgentRef a = new_worker(p, (i & 1) != 0 ? Behaviour::spin : Behaviour::serve);
-    const auto edge = create_edge(myself(), a, 4);
-    expect(edge.has_value(), "round ", i, ": edge_create: ", error_of(edge));
+    std::optional<EdgeEnds> edge;
+    // The sender's handle of an edge cannot be given back: it carries no REVOKE. A few rounds have one.
+    if (i % 16 == 0) {
+      const auto made = create_edge(myself(), a, 4);
+      expect(made.has_value(), "round ", i, ": edge_create: ", error_of(made));
+      edge = *made;
+    }
     end(p);
     give_back(p, "partition");
     give_back(a, "agent");
-    give_back(edge->owner, "edge");
-    if (inspect(Edge{edge->sender})) give_back(Edge{edge->sender}, "sender's end");
+    if (edge) give_back(edge->owner, "edge");
   }
 }
 

@@ -36,7 +36,7 @@ class Lifecycle(rvm_test.RvmTest):
         for options in (["--cpus", "1"], ["--cpus", "2"], ["--cpus", "2", "--memory", "64M"]):
             with self.subTest(options=options):
                 disk = self.folder / "log.img"
-                outcome = self.run_ok(self.manifest(MANIFEST.format(rounds=200)), *options, "--disk", disk)
+                outcome = self.run_ok(self.manifest(MANIFEST.format(rounds=300)), *options, "--disk", disk)
                 self.assertGreater(outcome["refused"], 0)
                 # One worker faults by itself and one under a caller.
                 self.assertGreaterEqual(outcome["faults"], 2)
