@@ -53,8 +53,10 @@ class Fuzzer {
     require(error < RVM_ERROR_COUNT, "call ", number, " operation ", operation, ": error ", error);
     require(error != RVM_ERROR_INTERNAL, "call ", number, " operation ", operation, ": internal error");
     const bool message = operation >= RVM_HVC_CALL && operation <= RVM_HVC_REPLY;
-    if (!message) require(r.x[8] == asked.x[8] && r.x[9] == asked.x[9], "call ", number, " operation ", operation, ": x8 or x9");
-    if (operation >= RVM_HVC_LIMIT) require(error == RVM_ERROR_BAD_OPERATION, "call ", number, ": operation ", operation);
+    if (!message)
+      require(r.x[8] == asked.x[8] && r.x[9] == asked.x[9], "call ", number, " operation ", operation, ": x8 or x9");
+    if (operation >= RVM_HVC_LIMIT)
+      require(error == RVM_ERROR_BAD_OPERATION, "call ", number, ": operation ", operation);
     if (error == RVM_ERROR_OK) keep(operation, r);
     ++errors_[error];
     if (number % 64 == 0) check_canaries(number);
@@ -62,7 +64,8 @@ class Fuzzer {
 
   void check_canaries(std::uint64_t number) const {
     for (std::size_t i = 0; i < arena.before.size(); ++i)
-      require(arena.before[i] == canary && arena.after[i] == canary, "call ", number, ": the kernel wrote outside the buffer");
+      require(arena.before[i] == canary && arena.after[i] == canary, "call ", number,
+              ": the kernel wrote outside the buffer");
   }
 
   void report() const {
@@ -73,52 +76,86 @@ class Fuzzer {
  private:
   std::uint64_t pick_operation() {
     switch (random_.below(16)) {
-      case 0: return random_.next();            // almost surely no operation
-      case 1: return RVM_HVC_LIMIT + random_.below(4);
-      default: return random_.below(RVM_HVC_LIMIT);
+      case 0:
+        return random_.next();  // almost surely no operation
+      case 1:
+        return RVM_HVC_LIMIT + random_.below(4);
+      default:
+        return random_.below(RVM_HVC_LIMIT);
     }
   }
 
   std::uint64_t handle() {
     const auto entries = directory();
     switch (random_.below(6)) {
-      case 0: return random_.next();
-      case 1: return random_.below(300) | random_.below(4) << 16;  // forged: a likely slot and generation
-      case 2: return made_[random_.below(made_.size())];           // made here, perhaps gone
-      case 3: return made_[random_.below(made_.size())] ^ std::uint64_t{1} << random_.below(33);
-      default: return entries.empty() ? 0 : entries[random_.below(entries.size())].handle;
+      case 0:
+        return random_.next();
+      case 1:
+        return random_.below(300) | random_.below(4) << 16;  // forged: a likely slot and generation
+      case 2:
+        return made_[random_.below(made_.size())];  // made here, perhaps gone
+      case 3:
+        return made_[random_.below(made_.size())] ^ std::uint64_t{1} << random_.below(33);
+      default:
+        return entries.empty() ? 0 : entries[random_.below(entries.size())].handle;
     }
   }
 
   std::uint64_t address() {
     const rvm_agent_info& me = info();
-    const std::array borders{std::uint64_t{0}, me.slot_base, me.image_base, me.stack_top, me.heap_base, me.map_base,
-                             me.slot_base + me.slot_size, me.slot_base - me.slot_size, std::uint64_t{0x0900'0000} /* UART */,
-                             std::uint64_t{0x4000'0000} /* RAM */, std::uint64_t{1} << 40, std::uint64_t{1} << 48, ~std::uint64_t{0}};
+    const std::array borders{std::uint64_t{0},
+                             me.slot_base,
+                             me.image_base,
+                             me.stack_top,
+                             me.heap_base,
+                             me.map_base,
+                             me.slot_base + me.slot_size,
+                             me.slot_base - me.slot_size,
+                             std::uint64_t{0x0900'0000} /* UART */,
+                             std::uint64_t{0x4000'0000} /* RAM */,
+                             std::uint64_t{1} << 40,
+                             std::uint64_t{1} << 48,
+                             ~std::uint64_t{0}};
     const std::uint64_t around = borders[random_.below(borders.size())];
     switch (random_.below(4)) {
-      case 0: return around;
-      case 1: return around + random_.below(2 * RVM_PAGE_SIZE) - RVM_PAGE_SIZE;
-      case 2: return around & ~std::uint64_t{RVM_PAGE_SIZE - 1};
-      default: return reinterpret_cast<std::uint64_t>(arena.target.data()) + random_.below(sizeof arena.target);
+      case 0:
+        return around;
+      case 1:
+        return around + random_.below(2 * RVM_PAGE_SIZE) - RVM_PAGE_SIZE;
+      case 2:
+        return around & ~std::uint64_t{RVM_PAGE_SIZE - 1};
+      default:
+        return reinterpret_cast<std::uint64_t>(arena.target.data()) + random_.below(sizeof arena.target);
     }
   }
 
   std::uint64_t length() {
-    const std::array borders{std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{64}, std::uint64_t{RVM_MESSAGE_BYTES_MAX},
-                             std::uint64_t{RVM_MESSAGE_BYTES_MAX} + 1, std::uint64_t{RVM_PAGE_SIZE} * pages, std::uint64_t{1} << 32,
-                             std::uint64_t{1} << 63, ~std::uint64_t{0}};
+    const std::array borders{std::uint64_t{0},
+                             std::uint64_t{1},
+                             std::uint64_t{64},
+                             std::uint64_t{RVM_MESSAGE_BYTES_MAX},
+                             std::uint64_t{RVM_MESSAGE_BYTES_MAX} + 1,
+                             std::uint64_t{RVM_PAGE_SIZE} * pages,
+                             std::uint64_t{1} << 32,
+                             std::uint64_t{1} << 63,
+                             ~std::uint64_t{0}};
     return borders[random_.below(borders.size())];
   }
 
   std::uint64_t argument() {
     switch (random_.below(6)) {
-      case 0: return address();
-      case 1: return length();
-      case 2: return handle();
-      case 3: return random_.below(256);
-      case 4: return std::uint64_t{1} << random_.below(64);
-      default: return random_.next();
+      case 0:
+        return address();
+      case 1:
+        return length();
+      case 2:
+        return handle();
+      case 3:
+        return random_.below(256);
+      case 4:
+        return std::uint64_t{1} << random_.below(64);
+      default:
+        return random_.next();
     }
   }
 
@@ -139,8 +176,12 @@ class Fuzzer {
         return !in_directory(r.x[1]);  // the tests after this one still need them
       case RVM_HVC_CAP_TRANSFER:
         return !in_directory(r.x[1]);
-      case RVM_HVC_SLEEP_UNTIL: r.x[1] = random_.below(2) != 0 ? soon : 0; return true;
-      case RVM_HVC_WAIT: r.x[2] = random_.below(2) != 0 ? soon : 0; return true;
+      case RVM_HVC_SLEEP_UNTIL:
+        r.x[1] = random_.below(2) != 0 ? soon : 0;
+        return true;
+      case RVM_HVC_WAIT:
+        r.x[2] = random_.below(2) != 0 ? soon : 0;
+        return true;
       case RVM_HVC_SEND:
       case RVM_HVC_RECEIVE:
         r.x[4] = random_.below(2) != 0 ? soon : 0;
@@ -153,7 +194,8 @@ class Fuzzer {
       case RVM_HVC_WITNESS_READ:
         r.x[3] = reinterpret_cast<std::uint64_t>(arena.target.data()) + random_.below(sizeof arena.target - 64);
         return true;
-      default: return true;
+      default:
+        return true;
     }
   }
 
@@ -190,8 +232,11 @@ class Fuzzer {
       case RVM_HVC_AGENT_SPAWN:
       case RVM_HVC_CAP_DERIVE:
       case RVM_HVC_REGION_CREATE:
-      case RVM_HVC_EDGE_CREATE: made_[next_++ % made_.size()] = r.x[1]; break;
-      default: break;
+      case RVM_HVC_EDGE_CREATE:
+        made_[next_++ % made_.size()] = r.x[1];
+        break;
+      default:
+        break;
     }
   }
 

@@ -3,7 +3,6 @@
 // Makes partitions and agents, stops and ends them in every way there is, and checks what each side sees. The manifest
 // gives it WRITE on the hypervisor as "hypervisor" and the index of the worker's image as its argument.
 #include <optional>
-
 #include <rvm/agent.hpp>
 
 #include "worker.hpp"
@@ -14,7 +13,7 @@ using test::Request;
 
 namespace {
 
-constexpr std::uint64_t quota = 256;  // pages
+constexpr std::uint64_t quota = 256;                                 // pages
 constexpr std::uint64_t running = 1, suspended = 2, terminated = 6;  // agent states, as AGENT_INFO gives them
 
 std::uint64_t worker_image;
@@ -139,13 +138,15 @@ void calls_and_death() {
     const auto reply = call(to_server, Message{static_cast<std::uint64_t>(Request::increment), i});
     expect(reply && (*reply)[1] == i + 1, "increment");
   }
-  expect_error(call(to_server, Message{static_cast<std::uint64_t>(Request::fault)}), {Error::peer_gone}, "server faults");
+  expect_error(call(to_server, Message{static_cast<std::uint64_t>(Request::fault)}), {Error::peer_gone},
+               "server faults");
   expect_error(call(to_server, Message{}), {Error::peer_gone, Error::bad_capability}, "call the dead");
 
   const AgentRef second = new_worker(p, Behaviour::serve);
   const auto again = create_edge(myself(), second, 4);
   expect(again.has_value(), "edge_create: ", error_of(again));
-  expect_error(call(Edge{again->sender}, Message{static_cast<std::uint64_t>(Request::exit)}), {Error::peer_gone}, "server exits");
+  expect_error(call(Edge{again->sender}, Message{static_cast<std::uint64_t>(Request::exit)}), {Error::peer_gone},
+               "server exits");
   end(p);
 }
 

@@ -50,11 +50,6 @@ from = "fuzzer"
 to = "reader"
 name = "reader"
 peer_name = "fuzzer"
-[[edge]]
-from = "reader"
-to = "fuzzer"
-name = "fuzzer"
-peer_name = "reader-in"
 [[grant]]
 agent = "fuzzer"
 type = "hypervisor"
