@@ -92,7 +92,7 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
   info.map_base = layout.map.value;
   info.boot_ns = s.package->header().wall_clock_ns;
   std::memcpy(info.name, agent.name.data(), agent.name.size());
-  std::memcpy(info.arguments, request.arguments.data(), request.arguments.size());
+  std::ranges::copy(request.arguments, std::as_writable_bytes(std::span{info.arguments}).begin());
 }
 
 Status give_standard_capabilities(State& s, const security::Authority& by, Agent& agent, Partition& p) {

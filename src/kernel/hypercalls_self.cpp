@@ -58,12 +58,14 @@ Outcome console_write(const Request& r) {
       !copied) {
     return copied;
   }
-  const Nanoseconds now = hal::Port::now();
-  const Nanoseconds paid = r.partition.text.take(static_cast<std::uint32_t>(length / text_unit) + 1, now);
   Line line;
   bool open = false;
+  std::uint32_t lines = 0;
   for (const char c : std::span{text}.first(static_cast<std::size_t>(length))) {
-    if (!open) line.name(r.caller.name).text("| ");
+    if (!open) {
+      line.name(r.caller.name).text("| ");
+      ++lines;
+    }
     open = c != '\n';
     if (open) {
       line.escaped(c);
@@ -72,6 +74,10 @@ Outcome console_write(const Request& r) {
     }
   }
   if (open) line.print();
+  // What it made the console print, prefixes included.
+  const Nanoseconds now = hal::Port::now();
+  const std::uint64_t printed = length + std::uint64_t{lines} * (name_of(r.caller.name).size() + 3);
+  const Nanoseconds paid = r.partition.text.take(static_cast<std::uint32_t>(printed / text_unit) + 1, now);
   if (now < paid) {
     // Printed, but faster than its share: it pauses before it goes on.
     r.registers.reg(0) = static_cast<std::uint64_t>(Error::ok);

@@ -9,23 +9,24 @@
 
 namespace rvm::kernel {
 
-/// Ticket lock (first come, first served, so no core starves; Mellor-Crummey and Scott 1991). Interrupts are masked
-/// whenever kernel code runs, so a holder is never pre-empted on its own core.
-class TicketLock {
+/// Test and test-and-set. Interrupts are masked whenever kernel code runs, so a holder is never pre-empted on its own core,
+/// and sections are short. Not first come, first served, on purpose: where cores are threads of a host (an emulator, a shared
+/// server), a queue hands the lock to waiters that do not run, and every hand-over costs a time slice. A core that loops on
+/// hypercalls is outside the lock for longer (trap, exit, its own code) than a waiter needs to take it.
+class SpinLock {
  public:
   void lock() {
-    const std::uint32_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    while (serving_.load(std::memory_order_acquire) != ticket) hal::Port::relax();
+    while (taken_.exchange(true, std::memory_order_acquire)) {
+      while (taken_.load(std::memory_order_relaxed)) hal::Port::relax();
+    }
   }
   [[nodiscard]] bool try_lock() {
-    std::uint32_t serving = serving_.load(std::memory_order_acquire);
-    return next_.compare_exchange_strong(serving, serving + 1, std::memory_order_acquire, std::memory_order_relaxed);
+    return !taken_.load(std::memory_order_relaxed) && !taken_.exchange(true, std::memory_order_acquire);
   }
-  void unlock() { serving_.store(serving_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void unlock() { taken_.store(false, std::memory_order_release); }
 
  private:
-  std::atomic<std::uint32_t> next_{0};
-  std::atomic<std::uint32_t> serving_{0};
+  std::atomic<bool> taken_{false};
 };
 
 /// Data that can only be reached while its lock is held.
@@ -81,7 +82,7 @@ class Locked {
   [[nodiscard]] Guard acquire() { return Guard{*this}; }
 
  private:
-  TicketLock lock_;
+  SpinLock lock_;
   T data_{};
 };
 

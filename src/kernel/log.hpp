@@ -47,7 +47,7 @@ class Log {
  private:
   void report_progress(Nanoseconds now);
 
-  TicketLock lock_;
+  SpinLock lock_;
   witness::Keys keys_;
   witness::Sealer sealer_;
   witness::Drain<hal::Port> drain_;

@@ -6,7 +6,7 @@
 
 namespace rvm::kernel {
 namespace {
-constinit TicketLock console_lock;
+constinit SpinLock console_lock;
 }
 
 void Line::put(char c) {

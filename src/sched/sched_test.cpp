@@ -129,6 +129,10 @@ TEST_CASE("a token bucket allows the burst, then the rate, and remembers debt") 
   CHECK(bucket.take(1, start).value == start.value + 250);
   CHECK(bucket.take(3, start).value == start.value + 1000);
   CHECK(bucket.take(1, Nanoseconds{start.value + 1250}).value <= start.value + 1250);
+  TokenBucket fresh;
+  fresh.configure(4, Nanoseconds{1000}, 8);
+  for (int i = 0; i < 8; ++i) CHECK(fresh.take(1, Nanoseconds{0}).value == 0);
+  CHECK(fresh.take(1, Nanoseconds{0}).value == 250);
 }
 
 }  // namespace rvm::sched

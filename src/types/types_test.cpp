@@ -29,6 +29,11 @@ TEST_CASE("handles survive the trip through a register") {
   }
 }
 
+TEST_CASE("bits above a handle's 32 make it invalid") {
+  CHECK(Handle::from_abi(std::uint64_t{1} << 32 | 0x10001).generation == Generation{0});
+  CHECK(Handle::from_abi(UINT64_MAX).generation == Generation{0});
+}
+
 TEST_CASE("rights: containment over every pair") {
   for (unsigned have = 0; have < 128; ++have) {
     for (unsigned need = 0; need < 128; ++need) {

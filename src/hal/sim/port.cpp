@@ -19,10 +19,7 @@ SimulatedMachine::SimulatedMachine(std::size_t ram_bytes, std::uint32_t core_cou
 void Port::wait_for_interrupt() {
   SimulatedMachine::Core& c = core();
   if (c.reschedule || machine_->block == BlockStatus::done || machine_->block == BlockStatus::failed) return;
-  if (c.timer == never) {
-    machine_->powered_off = true;
-    return;
-  }
+  if (c.timer == never || machine_->powered_off) throw MachineStopped{};
   if (machine_->now < c.timer) machine_->now = c.timer;
 }
 

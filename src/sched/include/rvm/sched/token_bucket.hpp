@@ -17,18 +17,18 @@ class TokenBucket {
     depth_ = Nanoseconds{step_.value * burst};
   }
 
-  /// Takes `tokens`. Returns `now` or earlier while there were enough, else the time at which the debt is paid.
+  /// Takes `tokens`. Returns `now` or earlier while there were enough, else the time at which the debt is paid. A bucket
+  /// that was never used is full.
   [[nodiscard]] Nanoseconds take(std::uint32_t tokens, Nanoseconds now) {
-    // `empty_at_` is the time at which the bucket would have been empty: now - empty_at_ is what is saved up.
-    if (now.value > empty_at_.value + depth_.value) empty_at_ = Nanoseconds{now.value - depth_.value};
-    empty_at_ = empty_at_ + Nanoseconds{step_.value * tokens};
-    return empty_at_;
+    if (full_at_ < now) full_at_ = now;
+    full_at_ = full_at_ + Nanoseconds{step_.value * tokens};
+    return Nanoseconds{full_at_.value > depth_.value ? full_at_.value - depth_.value : 0};
   }
 
  private:
   Nanoseconds step_{1};
   Nanoseconds depth_{0};
-  Nanoseconds empty_at_{0};
+  Nanoseconds full_at_{0};  ///< when it will be full if nothing more is taken
 };
 
 }  // namespace rvm::sched

@@ -13,7 +13,9 @@ struct Handle {
   Generation generation{};
 
   [[nodiscard]] static constexpr Handle from_abi(std::uint64_t raw) {
-    return {static_cast<std::uint16_t>(raw), Generation{static_cast<std::uint16_t>(raw >> 16)}};
+    // Bits above 31 make it no handle at all; generation 0 never resolves.
+    const auto generation = static_cast<std::uint16_t>(raw >> 32 == 0 ? raw >> 16 : 0);
+    return {static_cast<std::uint16_t>(raw), Generation{generation}};
   }
   [[nodiscard]] constexpr std::uint32_t to_abi() const {
     return static_cast<std::uint32_t>(slot) | static_cast<std::uint32_t>(generation.value) << 16;

@@ -68,6 +68,9 @@ struct SimulatedMachine {
   bool powered_off = false;
 };
 
+/// Thrown out of the kernel when nothing can ever happen again: the machine is off, or a core waits without a timer.
+struct MachineStopped {};
+
 class Port {
  public:
   /// The machine that every other function acts on.
@@ -79,7 +82,7 @@ class Port {
   [[nodiscard]] static Nanoseconds now() { return machine_->now; }
   static void set_timer(Nanoseconds at) { core().timer = at; }
   static void send_reschedule(CoreIndex target) { machine_->cores[target.value].reschedule = true; }
-  /// Moves time to the next event of this core; with none, powers off (nothing could ever happen again).
+  /// Moves time to the next event of this core; with none, throws MachineStopped.
   static void wait_for_interrupt();
   [[nodiscard]] static InterruptEvent acknowledge_interrupt();
 

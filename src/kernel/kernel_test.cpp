@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <doctest/doctest.h>
+
+#include <map>
+#include <random>
+#include <string>
+
+#include "objects.hpp"
+#include "test/simulated_kernel.hpp"
+
+namespace rvm::kernel::test {
+namespace {
+
+constexpr std::uint32_t everything = RVM_RIGHT_ALL;
+
+/// Two agents in two partitions, with an edge each way, beside one that always has something to do.
+PackageBuilder pair() {
+  PackageBuilder b;
+  b.partition("control");
+  const auto left = b.partition("left", 300);
+  const auto right = b.partition("right", 300);
+  const auto a = b.agent("a", left);
+  const auto c = b.agent("b", right);
+  b.agent("busy", 0, 100, false);
+  b.edge("to-b", a, c);
+  b.edge("to-a", c, a);
+  b.grant("hypervisor", a, RVM_OBJECT_PARTITION, UINT32_MAX, everything);
+  b.grant("peer", a, RVM_OBJECT_AGENT, c, everything);
+  b.grant("log", a, RVM_OBJECT_WITNESS, 0, everything);
+  return b;
+}
+
+std::uint64_t last_kind(State& s) {
+  (void)s;
+  auto* record = log().ring.committed(log().ring.reserved() - 1);
+  REQUIRE(record != nullptr);
+  return static_cast<std::uint64_t>(record->action_kind);
+}
+
+}  // namespace
+
+TEST_CASE("boot: seven phases are attested, then the agents run") {
+  SimulatedKernel k(pair());
+  k.check_invariants();
+  std::uint32_t phases = 0;
+  for (std::uint64_t i = 0; i < log().ring.reserved(); ++i) {
+    const auto* r = log().ring.committed(i);
+    REQUIRE(r != nullptr);
+    if (r->action_kind == witness::Kind::boot_attestation) CHECK((r->flags & 0xff) == ++phases);
+  }
+  CHECK(phases == 7);
+  CHECK(k.machine.console.find("rvm# {\"t\":\"boot\"") != std::string::npos);
+}
+
+TEST_CASE("call and reply carry 64 bytes each way and the badge, by the straight path and by the general one") {
+  for (const bool general : {false, true}) {
+    SimulatedKernel k(pair());
+    // Witnessing each message is one of the things the straight path declines.
+    k.state().witness_each_message = general;
+    k.run_until("b");
+    k.call(RVM_HVC_REPLY_WAIT);
+    k.run_until("a");
+    const std::uint64_t messages = k.state().messages;
+    k.call(RVM_HVC_CALL, {k.handle("to-b"), 11, 12, 13, 14, 15, 16, 17, 18});
+    REQUIRE(name_of(k.running().name) == "b");
+    CHECK(k.current->reg(0) == RVM_ERROR_OK);
+    CHECK(k.current->reg(1) == k.agent("a").id.value);
+    for (unsigned i = 0; i < 8; ++i) CHECK(k.current->reg(2 + i) == 11 + i);
+    k.check_invariants();
+    k.call(RVM_HVC_REPLY_WAIT, {0, 21, 22, 23, 24, 25, 26, 27, 28});
+    k.run_until("a");
+    CHECK(k.current->reg(0) == RVM_ERROR_OK);
+    for (unsigned i = 0; i < 8; ++i) CHECK(k.current->reg(2 + i) == 21 + i);
+    CHECK(k.state().messages == messages + 2);
+    CHECK(k.agent("b").wait == Wait::call);
+    k.check_invariants();
+  }
+}
+
+TEST_CASE("a callee runs with its caller's priority and loses it with the reply") {
+  PackageBuilder b;
+  b.partition("control");
+  const auto p = b.partition("p");
+  const auto low = b.agent("low", p, 10);
+  const auto high = b.agent("high", p, 900);
+  b.agent("busy", 0, 10, false);
+  b.edge("to-low", high, low);
+  SimulatedKernel k(b);
+  k.call(RVM_HVC_SLEEP_UNTIL, {5'000'000});  // high
+  k.run_until("low");
+  k.call(RVM_HVC_REPLY_WAIT);
+  k.advance(6'000'000);
+  REQUIRE(name_of(k.running().name) == "high");
+  k.call(RVM_HVC_CALL, {k.handle("to-low")});
+  REQUIRE(name_of(k.running().name) == "low");
+  CHECK(k.running().effective.value == 900);
+  k.call(RVM_HVC_REPLY);
+  CHECK(k.agent("low").effective.value == 10);
+  CHECK(name_of(k.running().name) == "high");
+}
+
+TEST_CASE("messages arrive once and in order, with the sender's bytes, and a full queue refuses") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  const auto edge = k.handle("to-b");
+  for (int i = 0; i < 4; ++i) {
+    std::vector<std::byte> text(i % 2 == 0 ? 100u : 3000u, static_cast<std::byte>('0' + i));
+    CHECK(k.call(RVM_HVC_SEND, {edge, k.poke(text), text.size(), 0}) == Error::ok);
+  }
+  CHECK(k.call(RVM_HVC_SEND, {edge, k.heap(), 10, 0}) == Error::resource_limit);
+  k.run_until("b");
+  const std::uint64_t to = k.heap();
+  CHECK(k.call(RVM_HVC_RECEIVE, {0, to, 10, 0}) == Error::truncated);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(k.call(RVM_HVC_RECEIVE, {0, to, 4096, 0}) == Error::ok);
+    CHECK(k.current->reg(2) == (i % 2 == 0 ? 100u : 3000u));
+    CHECK(k.peek(to, 100) == std::vector<std::byte>(100, static_cast<std::byte>('0' + i)));
+  }
+  CHECK(k.call(RVM_HVC_RECEIVE, {0, to, 4096, 0}) == Error::would_block);
+  k.check_invariants();
+}
+
+TEST_CASE("a fault ends the agent, is witnessed, and its caller is told; the rest goes on") {
+  SimulatedKernel k(pair());
+  k.run_until("b");
+  k.call(RVM_HVC_REPLY_WAIT);
+  k.run_until("a");
+  k.call(RVM_HVC_CALL, {k.handle("to-b")});
+  REQUIRE(name_of(k.running().name) == "b");
+  k.fault();
+  k.run_until("a");
+  CHECK(k.current->reg(0) == RVM_ERROR_PEER_GONE);
+  CHECK(k.state().faults == 1);
+  CHECK(k.call(RVM_HVC_CALL, {k.handle("to-b")}) == Error::peer_gone);
+  CHECK(k.machine.console.find("\"t\":\"fault\"") != std::string::npos);
+  k.check_invariants();
+}
+
+TEST_CASE("a region is shared, used and taken back: the receiver's mapping goes before unshare returns") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  const std::uint64_t map = k.running().information->map_base;
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 3}) == Error::ok);
+  const std::uint64_t region = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::ok);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, map + 0x100000, RVM_MAP_READ}) == Error::bad_state);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_WRITE | RVM_MAP_EXECUTE | RVM_MAP_READ}) == Error::write_execute);
+  REQUIRE(k.call(RVM_HVC_REGION_SHARE, {region, k.handle("to-b"), RVM_RIGHT_READ}) == Error::ok);
+  k.run_until("b");
+  const std::uint64_t to = k.heap();
+  REQUIRE(k.call(RVM_HVC_RECEIVE, {0, to, 64, 0}) == Error::ok);
+  CHECK(k.current->reg(3) == RVM_MESSAGE_REGION);
+  rvm_capability_message message;
+  std::memcpy(&message, k.peek(to, sizeof message).data(), sizeof message);
+  CHECK(message.pages == 3);
+  const std::uint64_t at = k.running().information->map_base;
+  CHECK(k.call(RVM_HVC_REGION_MAP, {message.handle, at, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::rights);
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {message.handle, at, RVM_MAP_READ}) == Error::ok);
+  CHECK(k.running().partition->space.translate(GuestAddress{at}).has_value());
+  k.run_until("a");
+  const std::uint64_t invalidations = k.machine.vmid_invalidations;
+  REQUIRE(k.call(RVM_HVC_REGION_UNSHARE, {region}) == Error::ok);
+  CHECK(!k.agent("b").partition->space.translate(GuestAddress{at}).has_value());
+  CHECK(k.machine.vmid_invalidations > invalidations);
+  k.run_until("b");
+  CHECK(k.call(RVM_HVC_REGION_UNMAP, {message.handle}) == Error::bad_capability);
+  k.check_invariants();
+}
+
+TEST_CASE("a partition made, filled and destroyed gives back every page") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  const std::uint64_t before = k.state().pages.free_pages();
+  REQUIRE(k.call(RVM_HVC_PARTITION_CREATE, {k.handle("hypervisor"), 200}) == Error::ok);
+  const std::uint64_t partition = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_AGENT_SPAWN, {partition, 0, 50, 7}) == Error::ok);
+  const std::uint64_t agent = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_AGENT_INFO, {agent}) == Error::ok);
+  CHECK(k.current->reg(2) == static_cast<std::uint64_t>(AgentState::running));
+  CHECK(k.call(RVM_HVC_AGENT_SPAWN, {partition, 0, 101, 0}) == Error::bad_argument);  // nobody outranks its maker
+  REQUIRE(k.call(RVM_HVC_PARTITION_DESTROY, {partition}) == Error::ok);
+  CHECK(k.state().pages.free_pages() == before);
+  CHECK(k.call(RVM_HVC_PARTITION_INFO, {partition}) == Error::peer_gone);
+  k.check_invariants();
+}
+
+TEST_CASE("refusals are recorded with the agent that made them") {
+  SimulatedKernel k(pair());
+  k.run_until("b");
+  CHECK(k.call(RVM_HVC_SIGNAL, {0x7fff'0001}) == Error::bad_capability);
+  CHECK(last_kind(k.state()) == static_cast<std::uint64_t>(witness::Kind::proof_rejected));
+  CHECK(log().ring.committed(log().ring.reserved() - 1)->actor_partition == k.running().partition->id.value);
+  CHECK(k.call(9999) == Error::bad_operation);
+  CHECK(k.call(RVM_HVC_REPLY) == Error::bad_state);
+  CHECK(k.call(RVM_HVC_SEND, {k.handle("to-a"), UINT64_MAX - 3, 64, 0}) == Error::bad_address);
+  CHECK(k.running().refused == 4);
+}
+
+TEST_CASE("time: sleepers wake when due, equal agents share by turns, nobody holds the core") {
+  SimulatedKernel k(pair());
+  std::map<std::string, int> ran;
+  for (int i = 0; i < 300; ++i) {
+    ++ran[std::string{name_of(k.running().name)}];
+    k.advance(1'000'000);
+  }
+  CHECK(ran["a"] == 100);
+  CHECK(ran["b"] == 100);
+  CHECK(ran["busy"] == 100);
+  k.run_until("a");
+  const std::uint64_t due = k.machine.now.value + 3'500'000;
+  k.call(RVM_HVC_SLEEP_UNTIL, {due});
+  CHECK(k.agent("a").wait == Wait::sleep);
+  k.advance(3'000'000);
+  CHECK(k.agent("a").wait == Wait::sleep);
+  k.advance(600'000);
+  CHECK(k.agent("a").wait == Wait::none);
+}
+
+TEST_CASE("random hypercalls by three agents leave the kernel whole") {
+  std::uint64_t steps_done = 0;
+  for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u}) {
+    std::mt19937_64 random(seed);
+    PackageBuilder b = pair();
+    SimulatedKernel k(b);
+    const auto pick = [&](std::initializer_list<std::uint64_t> from) { return from.begin()[random() % from.size()]; };
+    for (int step = 0; step < 20'000; ++step) {
+      if (random() % 8 == 0) k.advance(random() % 700'000);
+      if (random() % 500 == 0) log().pump(64);
+      Agent& agent = k.running();
+      if (name_of(agent.name) == "busy") {
+        k.call(RVM_HVC_YIELD);
+        continue;
+      }
+      const rvm_agent_info& info = *agent.information;
+      const std::uint64_t map = info.map_base;
+      const std::uint64_t any_handle = (random() % 24 + 1) | (random() % 3 + 1) << 16;
+      const auto argument = [&]() -> std::uint64_t {
+        switch (random() % 6) {
+          case 0: return info.directory[random() % info.directory_count].handle;
+          case 1: return any_handle;
+          case 2: return pick({0, 1, 2, 3, 4, 7, 64, 127, 4096, UINT64_MAX, UINT64_MAX - 4095});
+          case 3: return pick({info.heap_base, info.heap_base + 4000, map, map + 0x1000, info.slot_base, info.image_base});
+          case 4: return k.machine.now.value + random() % 3'000'000;
+          default: return random();
+        }
+      };
+      std::uint64_t operation = random() % RVM_HVC_LIMIT;
+      // The three must not all end or wait for ever, or there is nobody left to test with.
+      if (operation == RVM_HVC_EXIT || operation == RVM_HVC_AGENT_TERMINATE || operation == RVM_HVC_AGENT_SUSPEND ||
+          operation == RVM_HVC_PARTITION_DESTROY || operation == RVM_HVC_PARTITION_SUSPEND) {
+        if (random() % 300 != 0) continue;
+      }
+      k.call(operation, {argument(), argument(), argument(), argument(), argument()});
+      if (step % 16 == 0) k.check_invariants();
+      if (k.state().agents.live() < 3) break;
+    }
+    k.check_invariants();
+    steps_done += k.state().refused;
+  }
+  CHECK(steps_done > 5'000);  // refusals: that many calls were made, so the agents lived long enough
+}
+
+}  // namespace rvm::kernel::test

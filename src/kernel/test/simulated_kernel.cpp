@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "simulated_kernel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+#include "../objects.hpp"
+
+namespace rvm::kernel::test {
+namespace {
+
+constexpr std::size_t package_limit = 64 * 1024;
+constexpr std::uint64_t package_address = 0x4200'0000;
+
+template <typename T>
+rvm_table append(std::vector<std::byte>& bytes, const std::vector<T>& entries) {
+  bytes.resize((bytes.size() + 7) & ~std::size_t{7});
+  const rvm_table table{bytes.size(), static_cast<std::uint32_t>(entries.size()), sizeof(T)};
+  const auto raw = std::as_bytes(std::span{entries});
+  bytes.insert(bytes.end(), raw.begin(), raw.end());
+  return table;
+}
+
+}  // namespace
+
+std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> device_key) const {
+  std::vector<std::byte> bytes(sizeof(rvm_package_header));
+  rvm_package_header header{};
+  header.partitions = append(bytes, partitions_);
+  header.agents = append(bytes, agents_);
+  header.edges = append(bytes, edges_);
+  header.grants = append(bytes, grants_);
+  rvm_package_image image{};
+  std::strcpy(image.name, "image");
+  image.segment_count = 2;
+  image.bytes = 2 * page_bytes;
+  image.stack_pages = 1;
+  image.heap_pages = 4;
+  header.images = append(bytes, std::vector{image});
+  std::vector<rvm_package_segment> segments(2);
+  segments[0] = {0, page_bytes, page_bytes, 0, RVM_MAP_READ | RVM_MAP_EXECUTE, 0};
+  segments[1] = {page_bytes, page_bytes, 16, 0, RVM_MAP_READ | RVM_MAP_WRITE, 0};
+  const std::size_t payload = (bytes.size() + 4096 + page_bytes) & ~(page_bytes - 1);
+  segments[0].payload = payload;
+  segments[1].payload = payload + page_bytes;
+  header.segments = append(bytes, segments);
+  bytes.resize(payload + 2 * page_bytes, std::byte{0x5a});
+
+  std::memcpy(header.magic, RVM_PACKAGE_MAGIC, sizeof header.magic);
+  header.version = RVM_PACKAGE_VERSION;
+  header.header_bytes = sizeof header;
+  header.total_bytes = bytes.size();
+  header.flags = RVM_PACKAGE_DEVELOPMENT;
+  header.epoch_us = 1000;
+  const auto digest = crypto::sha256(std::span{bytes}.subspan(sizeof header));
+  std::memcpy(header.payload_digest, digest.data(), digest.size());
+  std::array<std::byte, 32> key{};
+  REQUIRE(crypto::hkdf_sha256(device_key, {}, std::as_bytes(std::span{std::string_view{RVM_PACKAGE_KEY_INFO}}), key).has_value());
+  const auto authenticator = crypto::HmacKey{key}.mac(crypto::bytes_of(header));
+  std::memcpy(header.authenticator, authenticator.data(), authenticator.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes) : machine(ram_bytes, 1, std::size_t{16} << 20) {
+  // The kernel's globals start afresh: what a reset does to a machine.
+  std::destroy_at(&the_state);
+  new (&the_state) Locked<State>{};
+  std::destroy_at(&the_log);
+  new (&the_log) Log{};
+  hal::Port::use(machine);
+  for (std::size_t i = 0; i < key_.size(); ++i) key_[i] = static_cast<std::byte>(i * 7 + 1);
+  const std::vector<std::byte> package = builder.build(key_);
+  REQUIRE(package.size() <= package_limit);
+  std::byte* const at = hal::Port::to_pointer(PhysicalAddress{package_address});
+  std::memcpy(at, package.data(), package.size());
+  const std::array ranges{hal::MemoryRange{PhysicalAddress{0x4010'0000}, package_address - 0x4010'0000},
+                          hal::MemoryRange{PhysicalAddress{package_address + package_limit},
+                                           hal::SimulatedMachine::ram_base + ram_bytes - package_address - package_limit}};
+  std::span<const std::byte, 32> key{key_};
+  current = &start({.memory = ranges,
+                    .boot_package = {at, package.size()},
+                    .device_key = &key,
+                    .kernel_image = {PhysicalAddress{hal::SimulatedMachine::ram_base}, page_bytes},
+                    .device_memory = {}});
+}
+
+Error SimulatedKernel::call(std::uint64_t operation, std::initializer_list<std::uint64_t> arguments) {
+  hal::Context& caller = *current;
+  caller.reg(0) = operation;
+  unsigned i = 1;
+  for (const std::uint64_t a : arguments) caller.reg(i++) = a;
+  caller.pc += 4;  // HVC reports the instruction after it
+  current = &on_hypercall(caller);
+  return static_cast<Error>(caller.reg(0));
+}
+
+void SimulatedKernel::fault(hal::FaultKind kind) {
+  current = &on_fault(*current, {.kind = kind, .write = true, .address = GuestAddress{0x1234000}, .syndrome = 0x92000046});
+}
+
+void SimulatedKernel::advance(std::uint64_t ns) {
+  machine.now = machine.now + Nanoseconds{ns};
+  if (machine.cores[0].timer <= machine.now) current = &on_interrupt(*current);
+}
+
+void SimulatedKernel::run_until(std::string_view name) {
+  for (int i = 0; i < 1000; ++i) {
+    if (name_of(running().name) == name) return;
+    call(RVM_HVC_YIELD);
+  }
+  FAIL("agent never runs: ", std::string{name});
+}
+
+Agent& SimulatedKernel::agent(std::string_view name) {
+  Agent* found = nullptr;
+  state().agents.for_each([&](Agent& a) {
+    if (name_of(a.name) == name) found = &a;
+  });
+  REQUIRE(found != nullptr);
+  return *found;
+}
+
+std::uint32_t SimulatedKernel::handle(std::string_view name) {
+  const rvm_agent_info& info = *running().information;
+  for (std::uint32_t i = 0; i < info.directory_count; ++i) {
+    if (name == info.directory[i].name) return info.directory[i].handle;
+  }
+  FAIL("no such name in the directory: ", std::string{name});
+  return 0;
+}
+
+std::uint64_t SimulatedKernel::heap() { return running().information->heap_base; }
+
+std::uint64_t SimulatedKernel::poke(std::span<const std::byte> bytes) {
+  const auto at = running().partition->space.translate(GuestAddress{heap()});
+  REQUIRE(at.has_value());
+  std::memcpy(hal::Port::to_pointer(at->address), bytes.data(), bytes.size());
+  return heap();
+}
+
+std::vector<std::byte> SimulatedKernel::peek(std::uint64_t address, std::size_t bytes) {
+  const auto at = running().partition->space.translate(GuestAddress{address});
+  REQUIRE(at.has_value());
+  const std::byte* const from = hal::Port::to_pointer(at->address);
+  return {from, from + bytes};
+}
+
+void SimulatedKernel::check_invariants() {
+  State& s = state();
+  // Who runs is runnable, and its registers are the ones loaded.
+  Core& core = s.cores[0];
+  REQUIRE(core.current != nullptr);
+  REQUIRE(core.current->runnable());
+  REQUIRE(core.current->context == current);
+  REQUIRE(machine.cores[0].loaded == current);
+  REQUIRE(machine.cores[0].root.table == core.current->partition->space.root());
+  std::uint64_t owned = 0;
+  std::map<std::uint16_t, std::uint16_t> vmids;
+  s.partitions.for_each([&](Partition& p) {
+    owned += p.account.used;
+    REQUIRE((p.account.quota == 0 || p.account.used <= p.account.quota));
+    std::uint32_t agents = 0;
+    for (Agent* a = p.agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
+      REQUIRE(a->partition == &p);
+      ++agents;
+    }
+    REQUIRE(agents == p.agent_count);
+    if (s.vmids.is_current(p.vmid)) REQUIRE(vmids.emplace(p.vmid.vmid(), index_of(p).value).second);
+  });
+  REQUIRE(owned + s.pages.free_pages() == s.pages.total_pages());
+  s.agents.for_each([&](Agent& a) {
+    const bool waiting = !a.runnable() || a.held;
+    REQUIRE((a.executing ? 1 : 0) + (a.node.queued() ? 1 : 0) == (waiting ? 0 : 1));
+    if (a.caller != nullptr) REQUIRE((a.caller->callee == &a && a.caller->wait == Wait::reply));
+    if (a.wait == Wait::accept || a.wait == Wait::reply) REQUIRE(a.callee != nullptr);
+  });
+}
+
+}  // namespace rvm::kernel::test

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// The whole kernel on the simulated machine: a boot package made in memory, and a test that plays the agents. `current` is the
+// context the kernel resumed; a test sets its registers and traps.
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "../state.hpp"
+#include "rvm/crypto/hmac.hpp"
+#include "rvm/crypto/sha256.hpp"
+#include "rvm/hal/entry.hpp"
+
+namespace rvm::kernel::test {
+
+/// Writes boot packages. Every agent runs the one image: a page of code, a page of data, small stack and heap.
+class PackageBuilder {
+ public:
+  std::uint32_t partition(std::string_view name, std::uint32_t page_quota = 0) {
+    rvm_package_partition p{};
+    name.copy(p.name, sizeof p.name - 1);
+    p.type = partitions_.empty() ? RVM_PARTITION_ROOT : RVM_PARTITION_AGENT;
+    p.page_quota = page_quota;
+    p.witness_quota = 1'000'000;
+    partitions_.push_back(p);
+    return static_cast<std::uint32_t>(partitions_.size() - 1);
+  }
+  std::uint32_t agent(std::string_view name, std::uint32_t partition_index, std::uint32_t priority = 100, bool service = true) {
+    rvm_package_agent a{};
+    name.copy(a.name, sizeof a.name - 1);
+    a.partition = partition_index;
+    a.priority = priority;
+    a.affinity = -1;
+    a.flags = service ? RVM_AGENT_SERVICE : 0;
+    agents_.push_back(a);
+    return static_cast<std::uint32_t>(agents_.size() - 1);
+  }
+  void edge(std::string_view name, std::uint32_t sender, std::uint32_t receiver, std::uint32_t queue_length = 4) {
+    rvm_package_edge e{};
+    name.copy(e.name, sizeof e.name - 1);
+    name.copy(e.peer_name, sizeof e.peer_name - 1);
+    e.sender = sender;
+    e.receiver = receiver;
+    e.queue_length = queue_length;
+    e.notify_bit = 64;
+    edges_.push_back(e);
+  }
+  void grant(std::string_view name, std::uint32_t agent_index, rvm_object_type type, std::uint32_t object, std::uint32_t granted) {
+    rvm_package_grant g{};
+    name.copy(g.name, sizeof g.name - 1);
+    g.agent = agent_index;
+    g.type = type;
+    g.object = object;
+    g.rights = granted;
+    grants_.push_back(g);
+  }
+  /// The finished package, authenticated under `device_key`.
+  [[nodiscard]] std::vector<std::byte> build(std::span<const std::byte, 32> device_key) const;
+
+ private:
+  std::vector<rvm_package_partition> partitions_;
+  std::vector<rvm_package_agent> agents_;
+  std::vector<rvm_package_edge> edges_;
+  std::vector<rvm_package_grant> grants_;
+};
+
+/// Boots a package. One per process at a time; the kernel's global state starts afresh with each.
+class SimulatedKernel {
+ public:
+  explicit SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes = std::size_t{64} << 20);
+
+  hal::SimulatedMachine machine;
+  hal::Context* current = nullptr;
+
+  /// The current agent makes a hypercall; afterwards `current` is whoever runs next. Returns x0 of the caller as it is then,
+  /// which is the result only if the call did not wait.
+  Error call(std::uint64_t operation, std::initializer_list<std::uint64_t> arguments = {});
+  void fault(hal::FaultKind kind = hal::FaultKind::data_abort);
+  /// Lets time pass; a timer that became due interrupts the current agent.
+  void advance(std::uint64_t ns);
+  /// Calls yield until the agent of this name runs.
+  void run_until(std::string_view name);
+
+  [[nodiscard]] State& state() { return *Guard{the_state}; }
+  [[nodiscard]] Agent& agent(std::string_view name);
+  [[nodiscard]] Agent& running() { return *state().cores[0].current; }
+  /// Handle under this name in the directory of the running agent.
+  [[nodiscard]] std::uint32_t handle(std::string_view name);
+  /// Writes into the running agent's heap and returns the guest address.
+  std::uint64_t poke(std::span<const std::byte> bytes);
+  [[nodiscard]] std::vector<std::byte> peek(std::uint64_t address, std::size_t bytes);
+  [[nodiscard]] std::uint64_t heap();
+
+  /// Conditions that must hold between any two hypercalls; stops the test otherwise.
+  void check_invariants();
+
+ private:
+  std::array<std::byte, 32> key_{};
+  std::vector<std::byte> package_;
+};
+
+}  // namespace rvm::kernel::test
