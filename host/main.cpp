@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "host/bench/bench.hpp"
 #include "host/common/failure.hpp"
@@ -35,19 +36,22 @@ constexpr const char* exit_codes = R"(Exit codes:
   3    the surroundings: a missing or unreadable file, no QEMU, no kernel image, no space
   130  interrupted; the machine was ended in good order)";
 
-/// An option whose text is a size or a duration.
-template <typename T, typename Parse>
-CLI::Option* quantity(CLI::App& app, const char* name, T& target, Parse parse, const char* wanted, const char* help) {
-  return app.add_option_function<std::string>(
-      name,
-      [&target, parse, name, wanted](const std::string& text) {
-        const auto value = parse(text);
-        if (!value) {
-          throw CLI::ValidationError(name, fmt::format("'{}' is not {}", text, wanted));
-        }
-        target = *value;
-      },
-      help);
+/// Options whose text is a size or a duration, parsed when all are there.
+struct RunTexts {
+  std::string memory;
+  std::string disk_size;
+  std::string run_for;
+  std::string timeout;
+};
+
+template <typename Parse>
+void add_quantity(CLI::App& app, const char* name, std::string& text, Parse parse, const char* wanted,
+                  const char* help) {
+  app.add_option(name, text, help)
+      ->type_name(name == std::string_view("--memory") || name == std::string_view("--disk-size") ? "SIZE" : "DURATION")
+      ->check([parse, wanted](const std::string& given) {
+        return parse(given) ? std::string{} : fmt::format("'{}' is not {}", given, wanted);
+      });
 }
 
 std::optional<std::uint64_t> parse_memory(std::string_view text) {
@@ -76,27 +80,23 @@ void add_key(CLI::App& app, std::optional<fs::path>& key) {
       ->type_name("FILE");
 }
 
-void add_run(CLI::App& app, RunOptions& o, Command& command) {
+void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
   CLI::App* const run =
       app.add_subcommand("run", "boot a swarm of agents, show what they print, verify the log of what they did");
   run->add_option("PATH", o.path, "manifest (swarm.toml), folder with one, or agent program (.elf)");
   run->add_option("--cpus", o.cpus, "number of cores, 1-8")->check(CLI::Range(1, 8));
-  quantity(*run, "--memory", o.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G")
-      ->type_name("SIZE");
+  add_quantity(*run, "--memory", texts.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G");
   run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")
       ->check(CLI::IsMember({"cortex-a72", "cortex-a53", "max"}));
   run->add_option("--gic", o.gic, "version of the interrupt controller: 2 or 3")->check(CLI::IsMember({2, 3}));
   run->add_option("--disk", o.disk, "keep the log in this volume; continued if it exists (default: a temporary one)")
       ->type_name("FILE");
-  quantity(*run, "--disk-size", o.disk_size, parse_disk_size, "a size from 1M to 1T",
-           "size of a new volume, sparse (default 64M)")
-      ->type_name("SIZE");
-  quantity(*run, "--for", o.run_for, parse_limit, "a duration of at least 1ms, such as 10s",
-           "end in good order after this long")
-      ->type_name("DURATION");
-  quantity(*run, "--timeout", o.timeout, parse_limit, "a duration of at least 1ms, such as 120s",
-           "give up after this long (default 120s)")
-      ->type_name("DURATION");
+  add_quantity(*run, "--disk-size", texts.disk_size, parse_disk_size, "a size from 1M to 1T",
+               "size of a new volume, sparse (default 64M)");
+  add_quantity(*run, "--for", texts.run_for, parse_limit, "a duration of at least 1ms, such as 10s",
+               "end in good order after this long");
+  add_quantity(*run, "--timeout", texts.timeout, parse_limit, "a duration of at least 1ms, such as 120s",
+               "give up after this long (default 120s)");
   run->add_flag("--icount", o.icount,
                 "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
   run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
@@ -115,7 +115,11 @@ Examples:
   rvm run examples/swarm --disk log.img --for 10s     continue log.img
   rvm run my-agent --json                             for programs
   rvm run examples/spinner/swarm.toml --gdb           debug the kernel)");
-  run->callback([&o, &command] {
+  run->callback([&o, &texts, &command] {
+    o.memory = parse_memory(texts.memory);
+    o.disk_size = parse_disk_size(texts.disk_size);
+    o.run_for = parse_limit(texts.run_for);
+    o.timeout = parse_limit(texts.timeout).value_or(o.timeout);
     if (!o.path && !o.package) {
       throw CLI::RequiredError("PATH");
     }
@@ -124,6 +128,8 @@ Examples:
 }
 
 struct WitnessOptions {
+  std::optional<fs::path> volume;
+  std::optional<fs::path> raw;
   LogSource source;
   LogQuery query;
   std::optional<std::uint32_t> partition;
@@ -155,10 +161,8 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
 
   CLI::App* const verify =
       witness->add_subcommand("verify", "check every record, the chain, the MACs, the tree; name the first bad record");
-  auto* const volume = verify->add_option("VOLUME", o.source.volume, "log volume, as --disk of `rvm run` left it");
-  verify->add_option("--raw", o.source.raw, "check a file of 64-byte records instead")
-      ->type_name("FILE")
-      ->excludes(volume);
+  auto* const volume = verify->add_option("VOLUME", o.volume, "log volume, as --disk of `rvm run` left it");
+  verify->add_option("--raw", o.raw, "check a file of 64-byte records instead")->type_name("FILE")->excludes(volume);
   add_key(*verify, o.source.key);
   verify->add_flag("--allow-open", o.source.allow_open,
                    "accept records without a closing tree head: a cut tail is then not noticed");
@@ -172,14 +176,16 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
       "Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
       "  rvm witness verify --raw log.raw --key device.key");
   verify->callback([&o, &command] {
-    if (!o.source.volume && !o.source.raw) {
+    if (!o.volume && !o.raw) {
       throw CLI::RequiredError("VOLUME or --raw FILE");
     }
+    o.source.raw = o.raw.has_value();
+    o.source.file = o.raw.value_or(o.volume.value_or(fs::path{}));
     command = [&o] { return witness_verify_command(o.source, o.json); };
   });
 
   CLI::App* const query = witness->add_subcommand("query", "print records, all or those that match");
-  query->add_option("VOLUME", o.source.volume, "log volume")->required();
+  query->add_option("VOLUME", o.source.file, "log volume")->required();
   add_key(*query, o.source.key);
   query->add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
   query->add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
@@ -201,7 +207,7 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   });
 
   CLI::App* const exporting = witness->add_subcommand("export", "write the 64-byte records one after another");
-  exporting->add_option("VOLUME", o.source.volume, "log volume")->required();
+  exporting->add_option("VOLUME", o.source.file, "log volume")->required();
   exporting->add_option("--raw", o.output, "file to write")->type_name("FILE")->required();
   add_key(*exporting, o.source.key);
   exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
@@ -279,11 +285,12 @@ ExitCode run_program(int argc, char** argv) {
              exit_codes);
   Command command;
   RunOptions run;
+  RunTexts run_texts;
   WitnessOptions witness;
   BenchOptions bench;
   NewOptions create;
   PackageCommandOptions package;
-  add_run(app, run, command);
+  add_run(app, run, run_texts, command);
   add_witness(app, witness, command);
   add_bench(app, bench, command);
   add_new(app, create, command);

@@ -227,7 +227,7 @@ Nanoseconds TableReader::duration(std::string_view key, Nanoseconds fallback, Ra
 std::string TableReader::choice_text(std::string_view key, std::string_view fallback,
                                      std::span<const std::string_view> choices) {
   const Position where = at(key);
-  const std::string value = text(key, fallback);
+  std::string value = text(key, fallback);
   if (std::ranges::find(choices, value) == choices.end()) {
     report(where, unknown_choice(key, value, choices));
     return std::string(fallback);

@@ -15,7 +15,7 @@ namespace {
 
 template <std::size_t N>
 void set_name(char (&field)[N], std::string_view name) {
-  std::memcpy(field, name.data(), std::min(name.size(), N - 1));
+  std::ranges::copy(name.substr(0, N - 1), field);
 }
 
 std::uint64_t rounded_up(std::uint64_t value, std::uint64_t multiple) {

@@ -174,7 +174,9 @@ std::string summary_text(const RunOutcome& o, ReportStyle style) {
   const std::string wall = fmt::format("{:.2f} s", static_cast<double>(o.session.wall.count()) / 1000);
   if (!r.summary) {
     out += fmt::format("the machine stopped after {} without a closing report\n", wall);
-    add(out, "log", log_text(o));
+    if (r.boot) {
+      add(out, "log", log_text(o));
+    }
     return out;
   }
   const SummaryReport& s = *r.summary;

@@ -34,8 +34,8 @@ void print_header(const BuiltPackage& package, const RunOptions& options, const 
     what = fmt::format("{} in {}", format_count(package.swarm.agents.size(), "agent", "agents"),
                        format_count(partitions, "partition", "partitions"));
   }
-  fmt::print("RVM {}: {}, on {} {}, GICv{}, {} of memory{}\n", RVM_VERSION, what, m.cpu,
-             format_count(m.cpus, "core", "cores"), m.gic, format_size(m.memory),
+  fmt::print("RVM {}: {}, on {} {} {}, GICv{}, {} of memory{}\n", RVM_VERSION, what, m.cpus, m.cpu,
+             m.cpus == 1 ? "core" : "cores", m.gic, format_size(m.memory),
              m.icount ? ", one instruction per nanosecond" : "");
   fmt::print("log:  {}\n",
              volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());

@@ -67,7 +67,7 @@ Outcome<void> check_contents(int fd, const fs::path& path) {
 
 Outcome<void> check_existing(int fd, const fs::path& path, std::uint64_t size) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0 || !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode))) {
+  if (::fstat(fd, &status) != 0 || (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))) {
     return failure(ExitCode::environment, fmt::format("{} is neither a file nor a block device", path.string()),
                    "name a file with --disk; one that does not exist is made");
   }

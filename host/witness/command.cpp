@@ -26,7 +26,7 @@ ExitCode report(const Failure& failure) {
   return failure.code;
 }
 
-std::string name_of(const LogSource& source) { return (source.volume ? *source.volume : *source.raw).string(); }
+std::string name_of(const LogSource& source) { return source.file.string(); }
 
 Outcome<LogCheck> check(const LogSource& source) {
   std::optional<KnownTree> known;
@@ -41,8 +41,7 @@ Outcome<LogCheck> check(const LogSource& source) {
   if (!key) {
     return std::unexpected(key.error());
   }
-  return source.volume ? check_volume(*source.volume, *key, known)
-                       : check_raw(*source.raw, *key, source.allow_open, known);
+  return source.raw ? check_raw(source.file, *key, source.allow_open, known) : check_volume(source.file, *key, known);
 }
 
 Failure not_verified(const LogSource& source, const LogCheck& log) {
@@ -65,6 +64,7 @@ Outcome<void> resolve_kind(LogQuery& query) {
     return {};
   }
   std::vector<std::string_view> names;
+  names.reserve(witness::kinds.size());
   for (const witness::KindDescription& k : witness::kinds) {
     names.push_back(k.name);
   }
@@ -179,7 +179,7 @@ ExitCode witness_query_command(const LogSource& source, LogQuery query, bool jso
     return report(log.error());
   }
   std::uint64_t shown = 0;
-  const auto visited = visit_records(source.volume ? *source.volume : *source.raw, [&](const witness::Record& record) {
+  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
     if (shown == query.limit) {
       return false;
     }
@@ -208,7 +208,7 @@ ExitCode witness_export_command(const LogSource& source, const std::filesystem::
   }
   Bytes records;
   records.reserve(log->records * witness::record_bytes);
-  const auto visited = visit_records(*source.volume, [&](const witness::Record& record) {
+  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
     const auto bytes = std::as_bytes(std::span(&record, 1));
     records.insert(records.end(), bytes.begin(), bytes.end());
     return true;

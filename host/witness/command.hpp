@@ -12,12 +12,12 @@
 
 namespace rvm::host {
 
-/// Which log: a volume or a file of records, and the key it was made with.
+/// Which log, and the key it was made with.
 struct LogSource {
-  std::optional<std::filesystem::path> volume;
-  std::optional<std::filesystem::path> raw;
+  std::filesystem::path file;
+  bool raw = false;         ///< bare records instead of a volume
+  bool allow_open = false;  ///< of bare records
   std::optional<std::filesystem::path> key;
-  bool allow_open = false;
   std::optional<std::string> known_tree;  ///< "SIZE:ROOT"
 };
 
