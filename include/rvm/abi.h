@@ -17,12 +17,12 @@
 #define RVM_ABI_VERSION 1u
 
 #define RVM_PAGE_SIZE 4096u
-#define RVM_MESSAGE_REGISTERS 8u              /* x2..x9 of call, reply and reply_wait */
-#define RVM_MESSAGE_BYTES_MAX 4096u           /* largest message of send and receive */
-#define RVM_CONSOLE_BYTES_MAX 256u            /* largest console_write */
-#define RVM_NAME_BYTES 32u                    /* names are NUL-terminated inside this */
+#define RVM_MESSAGE_REGISTERS 8u    /* x2..x9 of call, reply and reply_wait */
+#define RVM_MESSAGE_BYTES_MAX 4096u /* largest message of send and receive */
+#define RVM_CONSOLE_BYTES_MAX 256u  /* largest console_write */
+#define RVM_NAME_BYTES 32u          /* names are NUL-terminated inside this */
 #define RVM_INVALID_HANDLE 0u
-#define RVM_FOREVER UINT64_MAX                /* as a deadline: block without limit; 0: do not block */
+#define RVM_FOREVER UINT64_MAX /* as a deadline: block without limit; 0: do not block */
 
 /* Object types a capability can name. */
 #define RVM_OBJECT_TABLE(X) \
@@ -43,14 +43,13 @@ enum rvm_object_type {
 };
 
 /* Rights of a capability, one bit each. */
-#define RVM_RIGHT_TABLE(X) \
-  X(READ, 0) X(WRITE, 1) X(GRANT, 2) X(REVOKE, 3) X(EXECUTE, 4) X(PROVE, 5) X(GRANT_ONCE, 6)
+#define RVM_RIGHT_TABLE(X) X(READ, 0) X(WRITE, 1) X(GRANT, 2) X(REVOKE, 3) X(EXECUTE, 4) X(PROVE, 5) X(GRANT_ONCE, 6)
 
 enum rvm_right {
 #define RVM_X(name, bit) RVM_RIGHT_##name = 1 << (bit),
   RVM_RIGHT_TABLE(RVM_X)
 #undef RVM_X
-  RVM_RIGHT_ALL = 0x7f
+      RVM_RIGHT_ALL = 0x7f
 };
 
 /* Errors: name, value, failure class (1-4, system specification DC-14; 0 = none), text for people. */
@@ -80,7 +79,7 @@ enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
   RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-  RVM_ERROR_COUNT = 20
+      RVM_ERROR_COUNT = 20
 };
 
 /* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, description.
@@ -94,12 +93,14 @@ enum rvm_error {
   X(CONSOLE_WRITE, 0x05, CONSOLE, RVM_RIGHT_WRITE, "x2 address, x3 length; a line per newline") \
   X(WAIT, 0x06, NONE, 0, "x1 mask, x2 deadline -> x1 the notification bits taken") \
   X(SELF, 0x07, NONE, 0, "-> x1 agent id, x2 partition id, x3 core, x4 CPU ns used") \
-  X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, "x1 the hypervisor, x2 page quota -> x1 partition handle, x2 id") \
+  X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, \
+    "x1 the hypervisor, x2 page quota -> x1 partition handle, x2 id") \
   X(PARTITION_DESTROY, 0x11, PARTITION, RVM_RIGHT_REVOKE, "ends its agents, frees all it owns") \
   X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, "no agent of it runs until resumed") \
   X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, "") \
   X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota") \
-  X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
+  X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, \
+    "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
   X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, "") \
   X(AGENT_INFO, 0x1a, AGENT, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 partition id, x4 CPU ns, x5 exit code") \
   X(AGENT_SUSPEND, 0x1b, AGENT, RVM_RIGHT_WRITE, "") \
@@ -112,16 +113,21 @@ enum rvm_error {
   X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, "") \
   X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, "x2 address in the caller's slot, x3 RVM_MAP_*") \
   X(REGION_UNMAP, 0x2b, REGION, RVM_RIGHT_READ, "") \
-  X(REGION_SHARE, 0x2c, REGION, RVM_RIGHT_GRANT, "x2 edge (WRITE), x3 rights: receiver gets a derived handle in a message") \
+  X(REGION_SHARE, 0x2c, REGION, RVM_RIGHT_GRANT, \
+    "x2 edge (WRITE), x3 rights: receiver gets a derived handle in a message") \
   X(REGION_UNSHARE, 0x2d, REGION, RVM_RIGHT_REVOKE, "revokes what was derived from the handle; the handle stays") \
   X(REGION_TRANSFER, 0x2e, REGION, RVM_RIGHT_GRANT, "x2 edge (WRITE): the region moves to the receiver's partition") \
   X(CALL, 0x30, EDGE, RVM_RIGHT_WRITE, "x2-x9 message -> x2-x9 reply") \
   X(REPLY_WAIT, 0x31, NONE, 0, "x2-x9 reply to the current caller, if any, then waits -> x1 badge, x2-x9 message") \
   X(REPLY, 0x32, NONE, 0, "x2-x9 reply to the current caller") \
   X(SEND, 0x33, EDGE, RVM_RIGHT_WRITE, "x2 address, x3 length, x4 deadline for space") \
-  X(RECEIVE, 0x34, NONE, 0, "x1 edge (READ) or 0 for any, x2 address, x3 size, x4 deadline -> x1 badge, x2 length, x3 RVM_MESSAGE_* kind, x4 edge id") \
+  X(RECEIVE, 0x34, NONE, 0, \
+    "x1 edge (READ) or 0 for any, x2 address, x3 size, x4 deadline -> x1 badge, x2 length, x3 RVM_MESSAGE_* kind, x4 " \
+    "edge id") \
   X(SIGNAL, 0x35, AGENT, RVM_RIGHT_WRITE, "x2 bits to set in the agent's notification word") \
-  X(EDGE_CREATE, 0x38, AGENT, RVM_RIGHT_WRITE, "x1 sender, x2 receiver (WRITE), x3 queue length, x4 badge -> x1 handle (caller, all rights), x2 sender's handle, x3 receiver's handle") \
+  X(EDGE_CREATE, 0x38, AGENT, RVM_RIGHT_WRITE, \
+    "x1 sender, x2 receiver (WRITE), x3 queue length, x4 badge -> x1 handle (caller, all rights), x2 sender's " \
+    "handle, x3 receiver's handle") \
   X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, "queued messages are dropped and the receiver is told") \
   X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, "-> x1 records, x2 sealed, x3 durable") \
   X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, "x2 sequence, x3 address of 64 bytes")
@@ -130,7 +136,7 @@ enum rvm_hypercall {
 #define RVM_X(name, number, object, rights, doc) RVM_HVC_##name = number,
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
-  RVM_HVC_LIMIT = 0x42 /* numbers at or above this do not exist */
+      RVM_HVC_LIMIT = 0x42 /* numbers at or above this do not exist */
 };
 
 /* REGION_MAP permissions. */
@@ -143,7 +149,7 @@ struct rvm_capability_message {
   uint32_t handle; /* in the receiver's table */
   uint32_t type;   /* rvm_object_type */
   uint32_t rights;
-  uint32_t pages;  /* of a region, else 0 */
+  uint32_t pages; /* of a region, else 0 */
 };
 
 /* One entry of an agent's directory: a capability that the manifest gave it, under its manifest name. */
@@ -163,12 +169,12 @@ struct rvm_agent_info {
   uint32_t agent_id;
   uint32_t partition_id;
   uint32_t directory_count;
-  uint64_t argument;     /* x4 of AGENT_SPAWN; 0 for agents of the manifest */
-  uint64_t slot_base;    /* guest-physical address of the slot */
-  uint64_t slot_size;    /* bytes; regions may be mapped in [map_base, slot_base + slot_size) */
+  uint64_t argument;  /* x4 of AGENT_SPAWN; 0 for agents of the manifest */
+  uint64_t slot_base; /* guest-physical address of the slot */
+  uint64_t slot_size; /* bytes; regions may be mapped in [map_base, slot_base + slot_size) */
   uint64_t image_base;
   uint64_t stack_top;
-  uint64_t heap_base;    /* zeroed, readable and writable */
+  uint64_t heap_base; /* zeroed, readable and writable */
   uint64_t heap_size;
   uint64_t map_base;
   uint64_t boot_ns;

@@ -55,8 +55,8 @@ enum rvm_partition_mode { RVM_MODE_FLOW = 0, RVM_MODE_REFLEX = 1, RVM_MODE_RECOV
 /* Entry 0 is always the control partition, type ROOT. */
 struct rvm_package_partition {
   char name[RVM_NAME_BYTES];
-  uint32_t type; /* rvm_partition_type */
-  uint32_t mode; /* rvm_partition_mode */
+  uint32_t type;          /* rvm_partition_type */
+  uint32_t mode;          /* rvm_partition_mode */
   uint32_t page_quota;    /* pages it may own, tables included; 0 = no limit but the machine's */
   uint32_t witness_quota; /* records per epoch before its agents are throttled; 0 = default */
 };
@@ -73,10 +73,10 @@ struct rvm_package_image {
 };
 
 struct rvm_package_segment {
-  uint64_t offset;     /* from the image base, multiple of 4096; segments ascend and do not share pages */
+  uint64_t offset; /* from the image base, multiple of 4096; segments ascend and do not share pages */
   uint64_t memory_bytes;
-  uint64_t file_bytes; /* <= memory_bytes; the rest is zero */
-  uint64_t payload;    /* package offset, multiple of 4096 */
+  uint64_t file_bytes;  /* <= memory_bytes; the rest is zero */
+  uint64_t payload;     /* package offset, multiple of 4096 */
   uint32_t permissions; /* RVM_MAP_*; never WRITE with EXECUTE. Segments without WRITE are mapped in place, shared */
   uint32_t reserved;
 };
@@ -87,23 +87,24 @@ enum rvm_agent_flags {
 
 struct rvm_package_agent {
   char name[RVM_NAME_BYTES];
-  uint32_t partition; /* index */
-  uint32_t image;     /* index */
-  uint32_t priority;  /* 0..10000 */
-  int32_t affinity;   /* core, or -1 */
-  uint32_t flags;     /* rvm_agent_flags */
+  uint32_t partition;       /* index */
+  uint32_t image;           /* index */
+  uint32_t priority;        /* 0..10000 */
+  int32_t affinity;         /* core, or -1 */
+  uint32_t flags;           /* rvm_agent_flags */
   uint32_t arguments_bytes; /* <= RVM_ARGUMENT_BYTES */
-  uint64_t arguments;   /* package offset, 0 if none */
-  uint64_t period_ns;   /* budget period and job period; 0 = none */
-  uint64_t budget_ns;   /* CPU time per period; 0 = no limit */
-  uint64_t deadline_ns; /* relative deadline of a job; 0 = none. A job runs from one SLEEP_UNTIL wake-up to the next SLEEP_UNTIL */
+  uint64_t arguments;       /* package offset, 0 if none */
+  uint64_t period_ns;       /* budget period and job period; 0 = none */
+  uint64_t budget_ns;       /* CPU time per period; 0 = no limit */
+  uint64_t
+      deadline_ns; /* relative deadline of a job; 0 = none. A job runs from one SLEEP_UNTIL wake-up to the next SLEEP_UNTIL */
 };
 
 struct rvm_package_edge {
-  char name[24];      /* in the sender's directory (WRITE) and, prefixed by nothing, in the receiver's (READ) */
-  char peer_name[24]; /* name in the receiver's directory */
-  uint32_t sender;    /* agent index */
-  uint32_t receiver;  /* agent index */
+  char name[24];         /* in the sender's directory (WRITE) and, prefixed by nothing, in the receiver's (READ) */
+  char peer_name[24];    /* name in the receiver's directory */
+  uint32_t sender;       /* agent index */
+  uint32_t receiver;     /* agent index */
   uint32_t queue_length; /* power of two, 1..64 */
   uint32_t notify_bit;   /* 0..63: SEND also sets this bit in the receiver's notification word; 64 = none */
   uint64_t badge;        /* what the receiver sees; 0 = sender's agent id */

@@ -19,7 +19,8 @@ bool good_name(const char (&name)[N], bool may_be_empty) {
   while (length < N && name[length] != '\0') ++length;
   if (length == N || (length == 0 && !may_be_empty)) return false;
   return std::all_of(name, name + length, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
   });
 }
 
@@ -31,20 +32,24 @@ bool table_fits(const rvm_table& t, std::size_t entry, std::uint64_t total) {
 }  // namespace
 
 std::expected<Package, PackageError> Package::parse(std::span<const std::byte> bytes, const PackageLimits& limits) {
-  if (bytes.size() < sizeof(rvm_package_header)) return std::unexpected(PackageError{"it is shorter than a package header"});
+  if (bytes.size() < sizeof(rvm_package_header))
+    return std::unexpected(PackageError{"it is shorter than a package header"});
   rvm_package_header header;
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, RVM_PACKAGE_MAGIC, sizeof header.magic) != 0) {
     return std::unexpected(PackageError{"it does not start with RVMBOOT1: not a boot package"});
   }
-  if (header.version != RVM_PACKAGE_VERSION) return std::unexpected(PackageError{"its version is not 1: rebuild it with this release's rvm"});
+  if (header.version != RVM_PACKAGE_VERSION)
+    return std::unexpected(PackageError{"its version is not 1: rebuild it with this release's rvm"});
   if (header.total_bytes < sizeof header || header.total_bytes > bytes.size()) {
     return std::unexpected(PackageError{"it is shorter than its header says: the file was cut"});
   }
   const Package package{bytes.first(static_cast<std::size_t>(header.total_bytes))};
   if (auto e = package.check_header(); !e.empty()) return std::unexpected(e);
-  if (header.partitions.count > limits.partitions) return std::unexpected(PackageError{"more partitions than this machine supports"});
-  if (header.agents.count > limits.agents) return std::unexpected(PackageError{"more agents than this machine supports"});
+  if (header.partitions.count > limits.partitions)
+    return std::unexpected(PackageError{"more partitions than this machine supports"});
+  if (header.agents.count > limits.agents)
+    return std::unexpected(PackageError{"more agents than this machine supports"});
   if (header.edges.count > limits.edges) return std::unexpected(PackageError{"more edges than this machine supports"});
   if (auto e = package.check_images(limits); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_agents(); !e.empty()) return std::unexpected(e);
@@ -56,21 +61,28 @@ PackageError Package::check_header() const {
   const rvm_package_header& h = header();
   if (h.header_bytes != sizeof h) return "the header size is wrong";
   if (h.epoch_us < 100 || h.epoch_us > 100'000) return "epoch_us is outside 100..100000";
-  constexpr std::uint32_t known = RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
+  constexpr std::uint32_t known =
+      RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
   if ((h.flags & ~known) != 0) {
     return "unknown flags are set";
   }
   const std::uint64_t total = h.total_bytes;
-  if (!table_fits(h.partitions, sizeof(rvm_package_partition), total) || !table_fits(h.images, sizeof(rvm_package_image), total) ||
-      !table_fits(h.segments, sizeof(rvm_package_segment), total) || !table_fits(h.agents, sizeof(rvm_package_agent), total) ||
-      !table_fits(h.edges, sizeof(rvm_package_edge), total) || !table_fits(h.grants, sizeof(rvm_package_grant), total)) {
+  if (!table_fits(h.partitions, sizeof(rvm_package_partition), total) ||
+      !table_fits(h.images, sizeof(rvm_package_image), total) ||
+      !table_fits(h.segments, sizeof(rvm_package_segment), total) ||
+      !table_fits(h.agents, sizeof(rvm_package_agent), total) ||
+      !table_fits(h.edges, sizeof(rvm_package_edge), total) ||
+      !table_fits(h.grants, sizeof(rvm_package_grant), total)) {
     return "a table lies outside the package or has the wrong entry size";
   }
-  if (partitions().empty() || partitions()[0].type != RVM_PARTITION_ROOT) return "the first partition is not the control partition";
+  if (partitions().empty() || partitions()[0].type != RVM_PARTITION_ROOT)
+    return "the first partition is not the control partition";
   for (std::size_t i = 0; i < partitions().size(); ++i) {
     const rvm_package_partition& p = partitions()[i];
-    if (!good_name(p.name, false)) return "a partition's name is empty, too long or has characters other than A-Z a-z 0-9 . _ -";
-    if (p.type > RVM_PARTITION_ROOT || (p.type == RVM_PARTITION_ROOT) != (i == 0)) return "a partition's type is unknown, or a second one is root";
+    if (!good_name(p.name, false))
+      return "a partition's name is empty, too long or has characters other than A-Z a-z 0-9 . _ -";
+    if (p.type > RVM_PARTITION_ROOT || (p.type == RVM_PARTITION_ROOT) != (i == 0))
+      return "a partition's type is unknown, or a second one is root";
     if (p.mode > RVM_MODE_RECOVERY) return "a partition's mode is unknown";
   }
   return sound;
@@ -84,11 +96,13 @@ PackageError Package::check_images(const PackageLimits& limits) const {
         image.segment_count > segments().size() - image.first_segment) {
       return "an image's segments lie outside the segment table";
     }
-    if (image.bytes == 0 || image.bytes % page_bytes != 0 || image.bytes > limits.slot_bytes) return "an image's extent is not valid";
+    if (image.bytes == 0 || image.bytes % page_bytes != 0 || image.bytes > limits.slot_bytes)
+      return "an image's extent is not valid";
     if (image.stack_pages == 0 || image.stack_pages > 4096 || image.heap_pages > limits.slot_bytes / page_bytes) {
       return "an image's stack or heap size is not valid";
     }
-    const std::uint64_t extent = image_offset + image.bytes + (std::uint64_t{image.stack_pages} + image.heap_pages + 3) * page_bytes;
+    const std::uint64_t extent =
+        image_offset + image.bytes + (std::uint64_t{image.stack_pages} + image.heap_pages + 3) * page_bytes;
     if (extent > limits.slot_bytes / 2) return "an image with its stack and heap is larger than half an agent slot";
     std::uint64_t end = 0;
     bool entry_executable = false;
@@ -102,13 +116,15 @@ PackageError Package::check_images(const PackageLimits& limits) const {
         return "a segment's payload lies outside the package";
       }
       const auto access = static_cast<Access>(s.permissions);
-      if (s.permissions == 0 || s.permissions > 7 || !allows(access, Access::read)) return "a segment's permissions are not valid";
+      if (s.permissions == 0 || s.permissions > 7 || !allows(access, Access::read))
+        return "a segment's permissions are not valid";
       if (!write_xor_execute(access)) return "a segment is writable and executable";
       if (!allows(access, Access::write) && s.file_bytes == 0) return "a read-only segment has no content";
       if (!allows(access, Access::write) && pages_for(s.file_bytes) != pages_for(s.memory_bytes)) {
         return "a read-only segment is larger than its content";
       }
-      entry_executable |= allows(access, Access::execute) && image.entry >= s.offset && image.entry - s.offset < s.file_bytes;
+      entry_executable |=
+          allows(access, Access::execute) && image.entry >= s.offset && image.entry - s.offset < s.file_bytes;
       end = s.offset + pages_for(s.memory_bytes) * page_bytes;
     }
     if (!entry_executable || image.entry % 4 != 0) return "an image's entry point is not in executable code";
@@ -128,7 +144,8 @@ PackageError Package::check_agents() const {
     if (a.arguments_bytes > RVM_ARGUMENT_BYTES - 2 || a.arguments > total || a.arguments_bytes > total - a.arguments) {
       return "an agent's arguments lie outside the package or are too long";
     }
-    if ((a.budget_ns != 0 || a.deadline_ns != 0) && a.period_ns == 0) return "an agent has a budget or a deadline but no period";
+    if ((a.budget_ns != 0 || a.deadline_ns != 0) && a.period_ns == 0)
+      return "an agent has a budget or a deadline but no period";
     if (a.budget_ns > a.period_ns) return "an agent's budget is larger than its period";
   }
   return sound;
@@ -147,7 +164,8 @@ PackageError Package::check_links() const {
   for (const rvm_package_grant& g : grants()) {
     if (!good_name(g.name, false)) return "a grant's name is not valid";
     if (g.agent >= agents().size()) return "a grant's agent does not exist";
-    if (g.rights == 0 || (g.rights & ~static_cast<std::uint32_t>(RVM_RIGHT_ALL)) != 0) return "a grant's rights are not valid";
+    if (g.rights == 0 || (g.rights & ~static_cast<std::uint32_t>(RVM_RIGHT_ALL)) != 0)
+      return "a grant's rights are not valid";
     switch (g.type) {
       case RVM_OBJECT_PARTITION:
         if (g.object != UINT32_MAX && g.object >= partitions().size()) return "a grant's partition does not exist";
@@ -155,8 +173,10 @@ PackageError Package::check_links() const {
       case RVM_OBJECT_AGENT:
         if (g.object >= agents().size()) return "a grant's target agent does not exist";
         break;
-      case RVM_OBJECT_WITNESS: break;
-      default: return "a grant's type is not partition, agent or witness";
+      case RVM_OBJECT_WITNESS:
+        break;
+      default:
+        return "a grant's type is not partition, agent or witness";
     }
   }
   return sound;

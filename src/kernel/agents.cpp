@@ -26,7 +26,8 @@ struct SlotLayout {
         stack(offset(image, i.bytes + page_bytes)),
         stack_top(offset(stack, std::uint64_t{i.stack_pages} * page_bytes)),
         heap(offset(stack_top, page_bytes)),
-        map(GuestAddress{(heap.value + (std::uint64_t{i.heap_pages} + 1) * page_bytes + map_alignment - 1) & ~(map_alignment - 1)}) {}
+        map(GuestAddress{(heap.value + (std::uint64_t{i.heap_pages} + 1) * page_bytes + map_alignment - 1) &
+                         ~(map_alignment - 1)}) {}
 };
 
 Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_package_segment& segment) {
@@ -38,14 +39,16 @@ Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_packag
     // Nobody can change it, so all agents share the pages of the package itself.
     const PhysicalAddress physical = hal::Port::to_physical(content);
     if (auto mapped = p.space.map(at, physical, pages, access, memory::MemoryType::normal); !mapped) return mapped;
-    if (allows(access, Access::execute)) hal::Port::synchronise_instructions(physical, pages * page_bytes);
+    if (allows(access, Access::execute))
+      hal::Port::synchronise_instructions(physical, static_cast<std::size_t>(pages) * page_bytes);
     return {};
   }
   if (auto mapped = map_fresh(s, p, at, pages, access); !mapped) return mapped;
   for (std::uint64_t done = 0; done < segment.file_bytes; done += page_bytes) {
     const auto page = p.space.translate(offset(at, done));
     if (!page) return fail(Error::internal);
-    std::memcpy(hal::Port::to_pointer(page->address), content + done, std::min<std::uint64_t>(page_bytes, segment.file_bytes - done));
+    std::memcpy(hal::Port::to_pointer(page->address), content + done,
+                static_cast<std::size_t>(std::min<std::uint64_t>(page_bytes, segment.file_bytes - done)));
   }
   return {};
 }
@@ -76,7 +79,8 @@ void free_kernel_page(State& s, Partition& p, const void* page) {
   p.account.credit(1);
 }
 
-void fill_information(State& s, Agent& agent, const SpawnRequest& request, const rvm_package_image& image, const SlotLayout& layout) {
+void fill_information(State& s, Agent& agent, const SpawnRequest& request, const rvm_package_image& image,
+                      const SlotLayout& layout) {
   rvm_agent_info& info = *agent.information;
   std::memcpy(info.magic, "RVMAGENT", sizeof info.magic);
   info.abi_version = RVM_ABI_VERSION;
@@ -104,7 +108,8 @@ Status give_standard_capabilities(State& s, const security::Authority& by, Agent
     if (!own) return fail(own.error());
     p.own_handle = own->handle.to_abi();
   }
-  const auto self = mint(s, by, p, ObjectType::agent, agent.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT});
+  const auto self =
+      mint(s, by, p, ObjectType::agent, agent.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT});
   if (!self) return fail(self.error());
   agent.self_capability = self->ref;
   add_to_directory(agent, RVM_DIRECTORY_CONSOLE, p.console_handle, ObjectType::console);
@@ -134,7 +139,8 @@ void dismantle(State& s, Agent& agent) {
   // It may have given its own capability away; what remains elsewhere names an id that is never used again.
   const cap::Capability* const self = s.capabilities.find(agent.self_capability);
   if (self != nullptr && self->type() == ObjectType::agent && self->object_id() == agent.id.value) {
-    (void)s.capabilities.revoke(agent.self_capability, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); });
+    (void)s.capabilities.revoke(agent.self_capability,
+                                [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); });
   }
   if (agent.context != nullptr) free_kernel_page(s, p, agent.context);
   if (agent.latency != nullptr) free_kernel_page(s, p, agent.latency);
@@ -181,9 +187,12 @@ void take_apart(State& s, Agent& agent, std::string_view state) {
 
 std::string_view ending_name(Ending ending) {
   switch (ending) {
-    case Ending::exited: return "exited";
-    case Ending::faulted: return "faulted";
-    default: return "terminated";
+    case Ending::exited:
+      return "exited";
+    case Ending::faulted:
+      return "faulted";
+    default:
+      return "terminated";
   }
 }
 
@@ -211,7 +220,8 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   agent.partition = &p;
   p.agents.push_back(agent);
   ++p.agent_count;
-  const SlotLayout layout{GuestAddress{partition::Pool<Agent>::index_of(agent.id) * hal::Port::geometry().slot_bytes}, image};
+  const SlotLayout layout{GuestAddress{partition::Pool<Agent>::index_of(agent.id) * hal::Port::geometry().slot_bytes},
+                          image};
   agent.image = request.image;
   agent.slot = layout.base;
   agent.map_base = layout.map;
@@ -241,7 +251,9 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   }
   hal::Port::publish_tables();
   const std::uint16_t urgency = static_cast<std::uint16_t>(request.priority);
-  agent.base = p.mode == RVM_MODE_REFLEX ? sched::Priority{static_cast<std::uint16_t>(sched::reflex_base.value + urgency)} : sched::Priority{urgency};
+  agent.base = p.mode == RVM_MODE_REFLEX
+                   ? sched::Priority{static_cast<std::uint16_t>(sched::reflex_base.value + urgency)}
+                   : sched::Priority{urgency};
   agent.effective = agent.base;
   agent.affinity = request.affinity;
   agent.service = request.service;
@@ -256,7 +268,8 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
 void start(State& s, Agent& agent) {
   ensure(partition::permitted(agent.state, AgentState::running));
   agent.state = AgentState::running;
-  agent.core = agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
+  agent.core =
+      agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
   Partition& p = s.partition_of(agent);
   if (p.state == PartitionState::created) p.state = PartitionState::running;
   make_ready(s, agent);

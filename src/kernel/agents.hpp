@@ -11,9 +11,9 @@ namespace rvm::kernel {
 
 struct SpawnRequest {
   Partition& partition;
-  std::uint32_t image;      ///< index in the boot package
+  std::uint32_t image;  ///< index in the boot package
   std::string_view name;
-  std::uint32_t priority;   ///< 0..10000
+  std::uint32_t priority;  ///< 0..10000
   std::int32_t affinity = -1;
   std::uint64_t argument = 0;
   std::span<const std::byte> arguments{};

@@ -20,14 +20,14 @@ inline constexpr std::uint32_t maximum_edges_per_partition = 64;
 inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long one hypercall may scrub
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 
-inline constexpr std::uint32_t default_record_quota = 4;   ///< witness records per epoch and partition
+inline constexpr std::uint32_t default_record_quota = 4;  ///< witness records per epoch and partition
 inline constexpr std::uint32_t record_burst = 256;
-inline constexpr std::uint32_t text_unit = 16;             ///< bytes
-inline constexpr std::uint32_t text_quota = 8;             ///< units per epoch and partition
+inline constexpr std::uint32_t text_unit = 16;  ///< bytes
+inline constexpr std::uint32_t text_quota = 8;  ///< units per epoch and partition
 inline constexpr std::uint32_t text_burst = 1024;
-inline constexpr std::uint32_t seal_batch = 16;            ///< records sealed in one go by a core that has work
+inline constexpr std::uint32_t seal_batch = 16;  ///< records sealed in one go by a core that has work
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
-inline constexpr std::uint32_t ageing_epochs = 64;         ///< how often a core lets a waiting lower priority run
+inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run
 inline constexpr Nanoseconds durable_report_interval{50'000'000};
 
 /// What fits a machine with this much RAM.
@@ -40,7 +40,8 @@ struct Capacity {
     const std::uint32_t divisor = bytes >= quarter_gib ? 1 : bytes >= quarter_gib / 2 ? 2 : 4;
     std::size_t ring = maximum_ring_bytes;
     while (ring > bytes / 16) ring /= 2;
-    return {maximum_partitions / divisor, maximum_agents / divisor, maximum_edges / divisor, maximum_regions / divisor, ring};
+    return {maximum_partitions / divisor, maximum_agents / divisor, maximum_edges / divisor, maximum_regions / divisor,
+            ring};
   }
 };
 

@@ -22,7 +22,8 @@ struct Policy {
 
 consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
   std::array<Policy, RVM_HVC_LIMIT> table{};
-#define RVM_X(name, number, object, rights, doc) table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+#define RVM_X(name, number, object, rights, doc) \
+  table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   return table;
@@ -31,8 +32,8 @@ constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
 
 /// Refusals that say nothing about authority: the caller asked for something that is not ready, or too late.
 constexpr bool ordinary(Error e) {
-  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone || e == Error::truncated ||
-         e == Error::witness_log_full;
+  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
+         e == Error::truncated || e == Error::witness_log_full;
 }
 
 Nanoseconds time_argument(const Request& r, unsigned i) { return Nanoseconds{r.argument(i)}; }
@@ -67,52 +68,93 @@ Outcome run_signal(const Request& r) {
 
 Outcome run(std::uint64_t operation, const Request& r) {
   switch (operation) {
-    case RVM_HVC_CALL: return run_call(r);
-    case RVM_HVC_REPLY_WAIT: return reply_wait(r.s, r.core);
-    case RVM_HVC_NULL: return Error::ok;
-    case RVM_HVC_TIME: r.result(1, hal::Port::now().value); return Error::ok;
-    case RVM_HVC_YIELD: return yield(r);
-    case RVM_HVC_SLEEP_UNTIL: return sleep_until(r);
-    case RVM_HVC_EXIT: return exit(r);
-    case RVM_HVC_CONSOLE_WRITE: return console_write(r);
-    case RVM_HVC_WAIT: return wait_for_signal(r.s, r.core, r.argument(1), time_argument(r, 2));
-    case RVM_HVC_SELF: return self_info(r);
-    case RVM_HVC_PARTITION_CREATE: return partition_create(r);
-    case RVM_HVC_PARTITION_DESTROY: return partition_destroy(r);
-    case RVM_HVC_PARTITION_SUSPEND: return partition_suspend(r);
-    case RVM_HVC_PARTITION_RESUME: return partition_resume(r);
-    case RVM_HVC_PARTITION_INFO: return partition_info(r);
-    case RVM_HVC_AGENT_SPAWN: return agent_spawn(r);
-    case RVM_HVC_AGENT_TERMINATE: return agent_terminate(r);
-    case RVM_HVC_AGENT_INFO: return agent_info(r);
-    case RVM_HVC_AGENT_SUSPEND: return agent_suspend(r);
-    case RVM_HVC_AGENT_RESUME: return agent_resume(r);
-    case RVM_HVC_CAP_DERIVE: return cap_derive(r);
-    case RVM_HVC_CAP_REVOKE: return cap_revoke(r);
-    case RVM_HVC_CAP_TRANSFER: return cap_transfer(r);
-    case RVM_HVC_CAP_INSPECT: return cap_inspect(r);
-    case RVM_HVC_REGION_CREATE: return region_create(r);
-    case RVM_HVC_REGION_DESTROY: return region_destroy(r);
-    case RVM_HVC_REGION_MAP: return region_map(r);
-    case RVM_HVC_REGION_UNMAP: return region_unmap(r);
-    case RVM_HVC_REGION_SHARE: return region_share(r);
-    case RVM_HVC_REGION_UNSHARE: return region_unshare(r);
-    case RVM_HVC_REGION_TRANSFER: return region_transfer(r);
-    case RVM_HVC_REPLY: return reply(r.s, r.core);
-    case RVM_HVC_SEND: return run_send(r);
-    case RVM_HVC_RECEIVE: return run_receive(r);
-    case RVM_HVC_SIGNAL: return run_signal(r);
-    case RVM_HVC_EDGE_CREATE: return edge_create(r);
-    case RVM_HVC_EDGE_DESTROY: return edge_destroy(r);
-    case RVM_HVC_WITNESS_HEAD: return witness_head(r);
-    case RVM_HVC_WITNESS_READ: return witness_read(r);
-    default: return Error::bad_operation;
+    case RVM_HVC_CALL:
+      return run_call(r);
+    case RVM_HVC_REPLY_WAIT:
+      return reply_wait(r.s, r.core);
+    case RVM_HVC_NULL:
+      return Error::ok;
+    case RVM_HVC_TIME:
+      r.result(1, hal::Port::now().value);
+      return Error::ok;
+    case RVM_HVC_YIELD:
+      return yield(r);
+    case RVM_HVC_SLEEP_UNTIL:
+      return sleep_until(r);
+    case RVM_HVC_EXIT:
+      return exit(r);
+    case RVM_HVC_CONSOLE_WRITE:
+      return console_write(r);
+    case RVM_HVC_WAIT:
+      return wait_for_signal(r.s, r.core, r.argument(1), time_argument(r, 2));
+    case RVM_HVC_SELF:
+      return self_info(r);
+    case RVM_HVC_PARTITION_CREATE:
+      return partition_create(r);
+    case RVM_HVC_PARTITION_DESTROY:
+      return partition_destroy(r);
+    case RVM_HVC_PARTITION_SUSPEND:
+      return partition_suspend(r);
+    case RVM_HVC_PARTITION_RESUME:
+      return partition_resume(r);
+    case RVM_HVC_PARTITION_INFO:
+      return partition_info(r);
+    case RVM_HVC_AGENT_SPAWN:
+      return agent_spawn(r);
+    case RVM_HVC_AGENT_TERMINATE:
+      return agent_terminate(r);
+    case RVM_HVC_AGENT_INFO:
+      return agent_info(r);
+    case RVM_HVC_AGENT_SUSPEND:
+      return agent_suspend(r);
+    case RVM_HVC_AGENT_RESUME:
+      return agent_resume(r);
+    case RVM_HVC_CAP_DERIVE:
+      return cap_derive(r);
+    case RVM_HVC_CAP_REVOKE:
+      return cap_revoke(r);
+    case RVM_HVC_CAP_TRANSFER:
+      return cap_transfer(r);
+    case RVM_HVC_CAP_INSPECT:
+      return cap_inspect(r);
+    case RVM_HVC_REGION_CREATE:
+      return region_create(r);
+    case RVM_HVC_REGION_DESTROY:
+      return region_destroy(r);
+    case RVM_HVC_REGION_MAP:
+      return region_map(r);
+    case RVM_HVC_REGION_UNMAP:
+      return region_unmap(r);
+    case RVM_HVC_REGION_SHARE:
+      return region_share(r);
+    case RVM_HVC_REGION_UNSHARE:
+      return region_unshare(r);
+    case RVM_HVC_REGION_TRANSFER:
+      return region_transfer(r);
+    case RVM_HVC_REPLY:
+      return reply(r.s, r.core);
+    case RVM_HVC_SEND:
+      return run_send(r);
+    case RVM_HVC_RECEIVE:
+      return run_receive(r);
+    case RVM_HVC_SIGNAL:
+      return run_signal(r);
+    case RVM_HVC_EDGE_CREATE:
+      return edge_create(r);
+    case RVM_HVC_EDGE_DESTROY:
+      return edge_destroy(r);
+    case RVM_HVC_WITNESS_HEAD:
+      return witness_head(r);
+    case RVM_HVC_WITNESS_READ:
+      return witness_read(r);
+    default:
+      return Error::bad_operation;
   }
 }
 
 Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operation) {
   if (operation >= policy.size()) return Error::bad_operation;
-  const Policy& rule = policy[operation];
+  const Policy& rule = policy[static_cast<std::size_t>(operation)];
   if (!rule.exists) return Error::bad_operation;
   Partition& partition = s.partition_of(caller);
   hal::Context& registers = *caller.context;

@@ -56,8 +56,12 @@ void summarise_edge(State& s, Edge& edge) {
   const PartitionId actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition;
   // A summary that finds no room is kept and merged with the next one.
   if (!record(s, witness::Lane::ordinary,
-              {.kind = witness::Kind::ipc_send, .flags = 1, .actor = actor, .target = edge.id.value,
-               .payload = edge.epoch_messages | std::uint64_t{edge.epoch_refused} << 32, .aux = edge.epoch_bytes})) {
+              {.kind = witness::Kind::ipc_send,
+               .flags = 1,
+               .actor = actor,
+               .target = edge.id.value,
+               .payload = edge.epoch_messages | std::uint64_t{edge.epoch_refused} << 32,
+               .aux = edge.epoch_bytes})) {
     return;
   }
   edge.epoch_messages = edge.epoch_bytes = edge.epoch_refused = 0;
@@ -80,8 +84,11 @@ void end_epoch(State& s, Nanoseconds now) {
   }
   if (switches != s.switches_at_epoch || s.messages != s.messages_at_epoch) {
     if (record(s, witness::Lane::ordinary,
-               {.kind = witness::Kind::scheduler_epoch, .flags = static_cast<std::uint16_t>(ready), .target = s.core_count,
-                .payload = s.epoch, .aux = switches - s.switches_at_epoch})) {
+               {.kind = witness::Kind::scheduler_epoch,
+                .flags = static_cast<std::uint16_t>(ready),
+                .target = s.core_count,
+                .payload = s.epoch,
+                .aux = switches - s.switches_at_epoch})) {
       s.switches_at_epoch = switches;
       s.messages_at_epoch = s.messages;
     }

@@ -19,8 +19,11 @@ void charge_record(State& s, PartitionId id) {
   const bool over = now < actor.throttled_until;
   if (over && !actor.flooding) {
     record(s, witness::Lane::reserved,
-           {.kind = witness::Kind::witness_flood, .actor = actor.id, .target = actor.id.value,
-            .payload = record_burst, .aux = actor.record_quota});
+           {.kind = witness::Kind::witness_flood,
+            .actor = actor.id,
+            .target = actor.id.value,
+            .payload = record_burst,
+            .aux = actor.record_quota});
   }
   actor.flooding = over;
 }
@@ -28,10 +31,15 @@ void charge_record(State& s, PartitionId id) {
 bool record_refusal(State& s, Agent& agent, std::uint64_t operation, Error error, std::uint64_t first_argument,
                     std::uint64_t second_argument) {
   Partition& p = s.partition_of(agent);
-  const auto code = static_cast<std::uint16_t>((operation < RVM_HVC_LIMIT ? operation : 0xff) | static_cast<std::uint64_t>(error) << 8);
+  const auto code = static_cast<std::uint16_t>((operation < RVM_HVC_LIMIT ? operation : 0xff) |
+                                               static_cast<std::uint64_t>(error) << 8);
   if (!record(s, witness::Lane::reserved,
-              {.kind = witness::Kind::proof_rejected, .flags = code, .actor = p.id, .target = agent.id.value,
-               .payload = first_argument, .aux = second_argument})) {
+              {.kind = witness::Kind::proof_rejected,
+               .flags = code,
+               .actor = p.id,
+               .target = agent.id.value,
+               .payload = first_argument,
+               .aux = second_argument})) {
     return false;
   }
   ++agent.refused;

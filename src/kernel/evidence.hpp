@@ -26,7 +26,7 @@ template <typename Mutate>
 }
 
 /// ProofRejected: `agent` asked for `operation` and got `error`. False when the log is full.
-[[nodiscard]] bool record_refusal(State& s, Agent& agent, std::uint64_t operation, Error error, std::uint64_t first_argument,
-                                  std::uint64_t second_argument);
+[[nodiscard]] bool record_refusal(State& s, Agent& agent, std::uint64_t operation, Error error,
+                                  std::uint64_t first_argument, std::uint64_t second_argument);
 
 }  // namespace rvm::kernel

@@ -14,7 +14,8 @@ namespace rvm::kernel {
 namespace {
 
 /// Hands the core from `from`, which waits now, to `to`. The VMID of `to` is current.
-[[gnu::always_inline]] inline hal::Context* hand_over(State& s, Core& core, Agent& from, Agent& to, Partition& partition) {
+[[gnu::always_inline]] inline hal::Context* hand_over(State& s, Core& core, Agent& from, Agent& to,
+                                                      Partition& partition) {
   const Nanoseconds now = hal::Port::now();
   from.cpu = Nanoseconds{from.cpu.value + now.value - from.resumed_at.value};
   from.executing = false;
@@ -35,14 +36,20 @@ namespace {
 
 [[gnu::always_inline]] inline hal::Context* fast_call(State& s, Core& core, hal::Context& registers) {
   Agent& caller = *core.current;
-  const auto capability = caller.partition->capabilities->check(Handle::from_abi(registers.reg(1)), ObjectType::edge, rights::write);
-  if (!capability) [[unlikely]] return nullptr;
+  const auto capability =
+      caller.partition->capabilities->check(Handle::from_abi(registers.reg(1)), ObjectType::edge, rights::write);
+  if (!capability) [[unlikely]]
+    return nullptr;
   Edge* const edge = s.edges.find(EdgeId{(*capability)->object_id()});
-  if (edge == nullptr || edge->sender != &caller) [[unlikely]] return nullptr;
+  if (edge == nullptr || edge->sender != &caller) [[unlikely]]
+    return nullptr;
   Agent* const callee = edge->receiver;
-  if (callee == nullptr || callee->wait != Wait::call || !may_run_here(s, core, *callee)) [[unlikely]] return nullptr;
+  if (callee == nullptr || callee->wait != Wait::call || !may_run_here(s, core, *callee)) [[unlikely]]
+    return nullptr;
   Partition& partition = *callee->partition;
-  if (core.reschedule || caller.budget.value != 0 || s.witness_each_message || !s.vmids.is_current(partition.vmid)) [[unlikely]] return nullptr;
+  if (core.reschedule || caller.budget.value != 0 || s.witness_each_message || !s.vmids.is_current(partition.vmid))
+      [[unlikely]]
+    return nullptr;
 
   hal::Context& to = *callee->context;
   move_message_registers(registers, to);
@@ -62,13 +69,16 @@ namespace {
 [[gnu::always_inline]] inline hal::Context* fast_reply_wait(State& s, Core& core, hal::Context& registers) {
   Agent& agent = *core.current;
   Agent* const caller = agent.caller;
-  if (caller == nullptr || !agent.callers.empty() || !may_run_here(s, core, *caller)) [[unlikely]] return nullptr;
+  if (caller == nullptr || !agent.callers.empty() || !may_run_here(s, core, *caller)) [[unlikely]]
+    return nullptr;
   Edge* const edge = s.edges.find(EdgeId{agent.call_edge});
   Partition& partition = *caller->partition;
-  if (edge == nullptr || core.reschedule || agent.budget.value != 0 || s.witness_each_message || !s.vmids.is_current(partition.vmid)) [[unlikely]] {
+  if (edge == nullptr || core.reschedule || agent.budget.value != 0 || s.witness_each_message ||
+      !s.vmids.is_current(partition.vmid)) [[unlikely]] {
     return nullptr;
   }
-  if (!core.ready->empty() && caller->effective < core.ready->highest()) [[unlikely]] return nullptr;
+  if (!core.ready->empty() && caller->effective < core.ready->highest()) [[unlikely]]
+    return nullptr;
 
   hal::Context& to = *caller->context;
   move_message_registers(registers, to);
@@ -87,11 +97,14 @@ namespace {
 [[gnu::always_inline]] inline hal::Context* fast_yield(State& s, Core& core) {
   Agent& agent = *core.current;
   sched::RunQueue<>& ready = *core.ready;
-  if (core.reschedule || core.timer_stale || ready.empty() || agent.budget.value != 0 || ready.highest() != agent.effective) [[unlikely]] return nullptr;
+  if (core.reschedule || core.timer_stale || ready.empty() || agent.budget.value != 0 ||
+      ready.highest() != agent.effective) [[unlikely]]
+    return nullptr;
   const sched::NodeIndex index = ready.first(agent.effective);
   Agent& next = s.agents.at(index);
   Partition& partition = *next.partition;
-  if (next.budget.value != 0 || next.latency != nullptr || !s.vmids.is_current(partition.vmid)) [[unlikely]] return nullptr;
+  if (next.budget.value != 0 || next.latency != nullptr || !s.vmids.is_current(partition.vmid)) [[unlikely]]
+    return nullptr;
   // The head of the level runs and the one that yields takes the tail: the ring only turns.
   ready.replace_first(s, index, index_of(agent));
   agent.queued_at = core.next_epoch;
@@ -107,12 +120,20 @@ hal::Context& on_hypercall(hal::Context& context) {
   Core& core = hold->core(hal::Port::current_core());
   hal::Context* next = nullptr;
   switch (context.reg(0)) {
-    case RVM_HVC_CALL: next = fast_call(*hold, core, context); break;
-    case RVM_HVC_REPLY_WAIT: next = fast_reply_wait(*hold, core, context); break;
-    case RVM_HVC_YIELD: next = fast_yield(*hold, core); break;
-    default: break;
+    case RVM_HVC_CALL:
+      next = fast_call(*hold, core, context);
+      break;
+    case RVM_HVC_REPLY_WAIT:
+      next = fast_reply_wait(*hold, core, context);
+      break;
+    case RVM_HVC_YIELD:
+      next = fast_yield(*hold, core);
+      break;
+    default:
+      break;
   }
-  if (next != nullptr) [[likely]] return *next;
+  if (next != nullptr) [[likely]]
+    return *next;
   Guard guard{std::move(hold)};
   return general_path(guard, core, context);
 }

@@ -22,29 +22,31 @@ Outcome cap_derive(const Request& r) {
   if (!have.contains(rights::grant) && !have.contains(rights::grant_once)) return Error::rights;
   if (!have.contains(wanted)) return Error::rights;
   if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
-  return perform(r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
-    const hal::VectorScope vectors;  // a capability carries a hash
-    const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
-    if (!placed) return fail(placed.error());
-    const cap::Capability& c = *r.s.capabilities.find(placed->ref);
-    r.result(1, placed->handle.to_abi());
-    return security::Effect{c.object_id(), authority_word(c, r.partition.id), c.badge(), placed->ref.slot};
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
+        if (!placed) return fail(placed.error());
+        const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+        r.result(1, placed->handle.to_abi());
+        return security::Effect{c.object_id(), authority_word(c, r.partition.id), c.badge(), placed->ref.slot};
+      });
 }
 
 Outcome cap_revoke(const Request& r) {
   const cap::CapabilityRef root = r.object_ref();
   // An agent's own standard capabilities are shared by its partition; they end with it.
-  return perform(r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
-    const cap::Capability& c = *r.s.capabilities.find(root);
-    security::Effect effect{c.object_id(), authority_word(c, r.partition.id), 0, root.slot};
-    const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& removed) {
-      before_removal(r.s, ref, removed);
-      ++effect.aux;
-    });
-    if (!revoked) return fail(revoked.error());
-    return effect;
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
+        const cap::Capability& c = *r.s.capabilities.find(root);
+        security::Effect effect{c.object_id(), authority_word(c, r.partition.id), 0, root.slot};
+        const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& removed) {
+          before_removal(r.s, ref, removed);
+          ++effect.aux;
+        });
+        if (!revoked) return fail(revoked.error());
+        return effect;
+      });
 }
 
 Outcome cap_transfer(const Request& r) {
@@ -57,20 +59,24 @@ Outcome cap_transfer(const Request& r) {
   if (r.object->mapped_at() != 0) return Error::bad_state;
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
-    const hal::VectorScope vectors;  // a capability carries a hash
-    const auto placed = r.s.capabilities.transfer(source, index_of(destination));
-    if (!placed) return fail(placed.error());
-    const cap::Capability& c = *r.s.capabilities.find(placed->ref);
-    const RegionObject* region = c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
-    const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()), c.rights().bits(),
-                                         region != nullptr ? region->region.pages() : 0};
-    if (auto queued = enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message); !queued) {
-      ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());  // the slot it left is still free
-      return fail(queued.error());
-    }
-    return security::Effect{c.object_id(), authority_word(c, destination.id), pair_word(r.partition.id.value, source.slot), placed->ref.slot};
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        const auto placed = r.s.capabilities.transfer(source, index_of(destination));
+        if (!placed) return fail(placed.error());
+        const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+        const RegionObject* region =
+            c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
+        const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()),
+                                             c.rights().bits(), region != nullptr ? region->region.pages() : 0};
+        if (auto queued = enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message); !queued) {
+          ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition))
+                     .has_value());  // the slot it left is still free
+          return fail(queued.error());
+        }
+        return security::Effect{c.object_id(), authority_word(c, destination.id),
+                                pair_word(r.partition.id.value, source.slot), placed->ref.slot};
+      });
 }
 
 Outcome cap_inspect(const Request& r) {
@@ -93,12 +99,15 @@ Outcome edge_create(const Request& r) {
   if (sender == receiver) return Error::bad_argument;
   if (sender->state == AgentState::terminated || receiver->state == AgentState::terminated) return Error::peer_gone;
   Edge* edge = nullptr;
-  const Status made = perform(r.s, r.authority, witness::Kind::comm_edge_create, [&](const security::Permit& permit) -> Result<security::Effect> {
-    auto e = create_edge(r.s, permit, {*sender, *receiver, static_cast<std::uint32_t>(length), r.argument(4)});
-    if (!e) return fail(e.error());
-    edge = *e;
-    return security::Effect{edge->id.value, pair_word(sender->id.value, receiver->id.value), edge->badge, static_cast<std::uint16_t>(length)};
-  });
+  const Status made = perform(
+      r.s, r.authority, witness::Kind::comm_edge_create,
+      [&](const security::Permit& permit) -> Result<security::Effect> {
+        auto e = create_edge(r.s, permit, {*sender, *receiver, static_cast<std::uint32_t>(length), r.argument(4)});
+        if (!e) return fail(e.error());
+        edge = *e;
+        return security::Effect{edge->id.value, pair_word(sender->id.value, receiver->id.value), edge->badge,
+                                static_cast<std::uint16_t>(length)};
+      });
   if (!made) return made;
   const std::uint32_t id = edge->id.value;
   Partition& sending_partition = r.s.partition_of(*sender);
@@ -112,9 +121,12 @@ Outcome edge_create(const Request& r) {
     };
     remove(write);
     remove(own);
-    (void)perform(r.s, r.authority, witness::Kind::comm_edge_destroy, [&](const security::Permit&) -> Result<security::Effect> {
-      return security::Effect{id, 0, destroy_edge(r.s, *edge)};
-    }, witness::Lane::reserved);
+    (void)perform(
+        r.s, r.authority, witness::Kind::comm_edge_destroy,
+        [&](const security::Permit&) -> Result<security::Effect> {
+          return security::Effect{id, 0, destroy_edge(r.s, *edge)};
+        },
+        witness::Lane::reserved);
     return read.error();
   }
   r.result(1, own->handle.to_abi());
@@ -126,11 +138,13 @@ Outcome edge_create(const Request& r) {
 Outcome edge_destroy(const Request& r) {
   Edge* const edge = r.object_edge();
   if (edge == nullptr) return Error::peer_gone;
-  return perform(r.s, r.authority, witness::Kind::comm_edge_destroy, [&](const security::Permit&) -> Result<security::Effect> {
-    const std::uint32_t id = edge->id.value;
-    const std::uint64_t ends = pair_word(edge->sender != nullptr ? edge->sender->id.value : 0, edge->receiver != nullptr ? edge->receiver->id.value : 0);
-    return security::Effect{id, ends, destroy_edge(r.s, *edge)};
-  });
+  return perform(r.s, r.authority, witness::Kind::comm_edge_destroy,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   const std::uint32_t id = edge->id.value;
+                   const std::uint64_t ends = pair_word(edge->sender != nullptr ? edge->sender->id.value : 0,
+                                                        edge->receiver != nullptr ? edge->receiver->id.value : 0);
+                   return security::Effect{id, ends, destroy_edge(r.s, *edge)};
+                 });
 }
 
 }  // namespace rvm::kernel

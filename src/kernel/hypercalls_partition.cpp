@@ -34,20 +34,26 @@ Outcome partition_create(const Request& r) {
   if (r.object->object_id() != hypervisor_partition.value) return Error::wrong_type;
   if (r.argument(2) > UINT32_MAX) return Error::bad_argument;
   Partition* made = nullptr;
-  const Status done = perform(r.s, r.authority, witness::Kind::partition_create, [&](const security::Permit& permit) -> Result<security::Effect> {
-    auto p = create_partition(r.s, permit, {.name = "dynamic", .page_quota = static_cast<std::uint32_t>(r.argument(2))});
-    if (!p) return fail(p.error());
-    made = *p;
-    return security::Effect{made->id.value, pair_word(made->record_quota, made->account.quota), name_word("dynamic"),
-                            static_cast<std::uint16_t>(made->type)};
-  });
+  const Status done =
+      perform(r.s, r.authority, witness::Kind::partition_create,
+              [&](const security::Permit& permit) -> Result<security::Effect> {
+                auto p = create_partition(r.s, permit,
+                                          {.name = "dynamic", .page_quota = static_cast<std::uint32_t>(r.argument(2))});
+                if (!p) return fail(p.error());
+                made = *p;
+                return security::Effect{made->id.value, pair_word(made->record_quota, made->account.quota),
+                                        name_word("dynamic"), static_cast<std::uint16_t>(made->type)};
+              });
   if (!done) return done;
   return give(r, ObjectType::partition, made->id.value, [&] {
-    (void)perform(r.s, r.authority, witness::Kind::partition_destroy, [&](const security::Permit& permit) -> Result<security::Effect> {
-      const std::uint32_t id = made->id.value;
-      if (auto gone = destroy_partition(r.s, permit, *made, r.authority); !gone) return fail(gone.error());
-      return security::Effect{id};
-    }, witness::Lane::reserved);
+    (void)perform(
+        r.s, r.authority, witness::Kind::partition_destroy,
+        [&](const security::Permit& permit) -> Result<security::Effect> {
+          const std::uint32_t id = made->id.value;
+          if (auto gone = destroy_partition(r.s, permit, *made, r.authority); !gone) return fail(gone.error());
+          return security::Effect{id};
+        },
+        witness::Lane::reserved);
   });
 }
 
@@ -62,38 +68,45 @@ Outcome partition_destroy(const Request& r) {
   p->state = PartitionState::destroyed;
   for (Agent* a = p->agents.front(); a != nullptr;) {
     Agent* const next = partition::List<Agent, &Agent::partition_link>::after(*a);
-    if (a->state != AgentState::terminated && !end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
+    if (a->state != AgentState::terminated && !end(r.s, *a, r.authority, Ending::terminated, 0))
+      return Error::witness_log_full;
     a = next;
   }
   if (p->agent_count != 0) return again(r);
-  return perform(r.s, r.authority, witness::Kind::partition_destroy, [&](const security::Permit& permit) -> Result<security::Effect> {
-    if (auto gone = destroy_partition(r.s, permit, *p, r.authority); !gone) return fail(gone.error());
-    return security::Effect{id, pages, agents};
-  });
+  return perform(r.s, r.authority, witness::Kind::partition_destroy,
+                 [&](const security::Permit& permit) -> Result<security::Effect> {
+                   if (auto gone = destroy_partition(r.s, permit, *p, r.authority); !gone) return fail(gone.error());
+                   return security::Effect{id, pages, agents};
+                 });
 }
 
 Outcome partition_suspend(const Request& r) {
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
-  if (!partition::permitted(p->state, PartitionState::suspended) || p->type == RVM_PARTITION_ROOT) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::partition_suspend, [&](const security::Permit&) -> Result<security::Effect> {
-    p->state = PartitionState::suspended;
-    for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) hold(r.s, *a);
-    return security::Effect{p->id.value};
-  });
+  if (!partition::permitted(p->state, PartitionState::suspended) || p->type == RVM_PARTITION_ROOT)
+    return Error::bad_state;
+  return perform(
+      r.s, r.authority, witness::Kind::partition_suspend, [&](const security::Permit&) -> Result<security::Effect> {
+        p->state = PartitionState::suspended;
+        for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a))
+          hold(r.s, *a);
+        return security::Effect{p->id.value};
+      });
 }
 
 Outcome partition_resume(const Request& r) {
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   if (p->state != PartitionState::suspended) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::partition_resume, [&](const security::Permit&) -> Result<security::Effect> {
-    p->state = PartitionState::running;
-    for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
-      if (a->state == AgentState::running) unhold(r.s, *a);
-    }
-    return security::Effect{p->id.value};
-  });
+  return perform(r.s, r.authority, witness::Kind::partition_resume,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   p->state = PartitionState::running;
+                   for (Agent* a = p->agents.front(); a != nullptr;
+                        a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
+                     if (a->state == AgentState::running) unhold(r.s, *a);
+                   }
+                   return security::Effect{p->id.value};
+                 });
 }
 
 Outcome partition_info(const Request& r) {
@@ -114,21 +127,28 @@ Outcome agent_spawn(const Request& r) {
   const std::uint64_t priority = r.argument(3);
   if (image >= r.s.package->images().size()) return Error::bad_argument;
   // Nobody makes an agent that outranks itself.
-  if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value)) return Error::bad_argument;
+  if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
+    return Error::bad_argument;
   Agent* made = nullptr;
-  const Status done = perform(r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {
-    const auto& entry = r.s.package->images()[static_cast<std::size_t>(image)];
-    std::array<char, RVM_NAME_BYTES> name{};
-    copy_name(name, entry.name);
-    auto agent = spawn(r.s, permit, {.partition = *p, .image = static_cast<std::uint32_t>(image), .name = name_of(name),
-                                     .priority = static_cast<std::uint32_t>(priority), .argument = r.argument(4)});
-    if (!agent) return fail(agent.error());
-    made = *agent;
-    return security::Effect{made->id.value, pair_word(p->id.value, static_cast<std::uint32_t>(priority)), name_word(name_of(made->name)),
-                            static_cast<std::uint16_t>(image)};
-  });
+  const Status done = perform(
+      r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {
+        const auto& entry = r.s.package->images()[static_cast<std::size_t>(image)];
+        std::array<char, RVM_NAME_BYTES> name{};
+        copy_name(name, entry.name);
+        auto agent = spawn(r.s, permit,
+                           {.partition = *p,
+                            .image = static_cast<std::uint32_t>(image),
+                            .name = name_of(name),
+                            .priority = static_cast<std::uint32_t>(priority),
+                            .argument = r.argument(4)});
+        if (!agent) return fail(agent.error());
+        made = *agent;
+        return security::Effect{made->id.value, pair_word(p->id.value, static_cast<std::uint32_t>(priority)),
+                                name_word(name_of(made->name)), static_cast<std::uint16_t>(image)};
+      });
   if (!done) return done;
-  const Outcome given = give(r, ObjectType::agent, made->id.value, [&] { (void)end(r.s, *made, r.authority, Ending::terminated, 0); });
+  const Outcome given =
+      give(r, ObjectType::agent, made->id.value, [&] { (void)end(r.s, *made, r.authority, Ending::terminated, 0); });
   if (given.error() == Error::ok) start(r.s, *made);
   return given;
 }
@@ -166,22 +186,24 @@ Outcome agent_suspend(const Request& r) {
   Agent* const agent = r.object_agent();
   if (agent == nullptr) return Error::peer_gone;
   if (!partition::permitted(agent->state, AgentState::suspended)) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::task_suspend, [&](const security::Permit&) -> Result<security::Effect> {
-    hold(r.s, *agent);
-    agent->state = AgentState::suspended;
-    return security::Effect{agent->id.value};
-  });
+  return perform(r.s, r.authority, witness::Kind::task_suspend,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   hold(r.s, *agent);
+                   agent->state = AgentState::suspended;
+                   return security::Effect{agent->id.value};
+                 });
 }
 
 Outcome agent_resume(const Request& r) {
   Agent* const agent = r.object_agent();
   if (agent == nullptr) return Error::peer_gone;
   if (agent->state != AgentState::suspended) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::task_resume, [&](const security::Permit&) -> Result<security::Effect> {
-    agent->state = AgentState::running;
-    if (r.s.partition_of(*agent).state != PartitionState::suspended) unhold(r.s, *agent);
-    return security::Effect{agent->id.value};
-  });
+  return perform(r.s, r.authority, witness::Kind::task_resume,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   agent->state = AgentState::running;
+                   if (r.s.partition_of(*agent).state != PartitionState::suspended) unhold(r.s, *agent);
+                   return security::Effect{agent->id.value};
+                 });
 }
 
 }  // namespace rvm::kernel

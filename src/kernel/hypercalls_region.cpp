@@ -10,7 +10,8 @@ namespace {
 
 /// Rights a capability must have to map with these permissions.
 constexpr Rights rights_for(std::uint64_t permissions) {
-  return Rights{(permissions & RVM_MAP_READ ? RVM_RIGHT_READ : 0u) | (permissions & RVM_MAP_WRITE ? RVM_RIGHT_WRITE : 0u) |
+  return Rights{(permissions & RVM_MAP_READ ? RVM_RIGHT_READ : 0u) |
+                (permissions & RVM_MAP_WRITE ? RVM_RIGHT_WRITE : 0u) |
                 (permissions & RVM_MAP_EXECUTE ? RVM_RIGHT_EXECUTE : 0u)};
 }
 
@@ -36,20 +37,24 @@ Outcome region_create(const Request& r) {
   const std::uint64_t pages = r.argument(2);
   if (pages == 0 || pages > maximum_region_pages) return Error::bad_argument;
   RegionObject* region = nullptr;
-  const Status done = perform(r.s, r.authority, witness::Kind::region_create, [&](const security::Permit& permit) -> Result<security::Effect> {
-    auto made = create_region(r.s, permit, r.partition, static_cast<std::uint32_t>(pages));
-    if (!made) return fail(made.error());
-    region = *made;
-    return security::Effect{region->id.value, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
-  });
+  const Status done = perform(
+      r.s, r.authority, witness::Kind::region_create, [&](const security::Permit& permit) -> Result<security::Effect> {
+        auto made = create_region(r.s, permit, r.partition, static_cast<std::uint32_t>(pages));
+        if (!made) return fail(made.error());
+        region = *made;
+        return security::Effect{region->id.value, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
+      });
   if (!done) return done;
   const auto placed = mint(r.s, r.authority, r.partition, ObjectType::region, region->id.value, rights::all);
   if (!placed) {
-    (void)perform(r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
-      const std::uint32_t id = region->id.value;
-      destroy_region(r.s, *region);
-      return security::Effect{id, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
-    }, witness::Lane::reserved);
+    (void)perform(
+        r.s, r.authority, witness::Kind::region_destroy,
+        [&](const security::Permit&) -> Result<security::Effect> {
+          const std::uint32_t id = region->id.value;
+          destroy_region(r.s, *region);
+          return security::Effect{id, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
+        },
+        witness::Lane::reserved);
     return placed.error();
   }
   r.result(1, placed->handle.to_abi());
@@ -62,13 +67,15 @@ Outcome region_destroy(const Request& r) {
   // Only from the root of its derivations, so that no capability to it is left over.
   if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
   const cap::CapabilityRef root = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
-    const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
-    const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); });
-    if (!revoked) return fail(revoked.error());
-    destroy_region(r.s, *region);
-    return effect;
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+        const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
+        const Status revoked = r.s.capabilities.revoke(
+            root, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); });
+        if (!revoked) return fail(revoked.error());
+        destroy_region(r.s, *region);
+        return effect;
+      });
 }
 
 Outcome region_map(const Request& r) {
@@ -83,12 +90,14 @@ Outcome region_map(const Request& r) {
   if (!page_aligned(at)) return Error::unaligned;
   const std::uint64_t bytes = std::uint64_t{region->region.pages()} * page_bytes;
   const std::uint64_t slot_end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
-  if (at.value < r.caller.map_base.value || at.value >= slot_end || bytes > slot_end - at.value) return Error::bad_address;
+  if (at.value < r.caller.map_base.value || at.value >= slot_end || bytes > slot_end - at.value)
+    return Error::bad_address;
   if (r.object->mapped_at() != 0) return Error::bad_state;
   return perform(r.s, r.authority, witness::Kind::region_map, [&](const security::Permit&) -> Result<security::Effect> {
     std::uint64_t mapped = 0;
     for (const memory::Extent& extent : region->region.extents()) {
-      const Status status = r.partition.space.map(offset(at, mapped * page_bytes), extent.base(), extent.pages(), access, memory::MemoryType::normal);
+      const Status status = r.partition.space.map(offset(at, mapped * page_bytes), extent.base(), extent.pages(),
+                                                  access, memory::MemoryType::normal);
       if (!status) {
         if (mapped != 0) {
           r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
@@ -96,7 +105,8 @@ Outcome region_map(const Request& r) {
         }
         return fail(status.error());
       }
-      if (allows(access, Access::execute)) hal::Port::synchronise_instructions(extent.base(), extent.pages() * page_bytes);
+      if (allows(access, Access::execute))
+        hal::Port::synchronise_instructions(extent.base(), extent.pages() * page_bytes);
       mapped += extent.pages();
     }
     hal::Port::publish_tables();
@@ -109,11 +119,12 @@ Outcome region_unmap(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
   if (r.object->mapped_at() == 0) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::region_unmap, [&](const security::Permit&) -> Result<security::Effect> {
-    const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
-    unmap_region(r.s, r.partition, *r.object);
-    return security::Effect{region->id.value, at, region->region.pages()};
-  });
+  return perform(r.s, r.authority, witness::Kind::region_unmap,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
+                   unmap_region(r.s, r.partition, *r.object);
+                   return security::Effect{region->id.value, at, region->region.pages()};
+                 });
 }
 
 Outcome region_share(const Request& r) {
@@ -128,33 +139,37 @@ Outcome region_share(const Request& r) {
   if (channel.edge == nullptr) return channel.refusal;
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
-    const hal::VectorScope vectors;  // a capability carries a hash
-    const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
-    if (!placed) return fail(placed.error());
-    const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(), region->region.pages()};
-    if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-      (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
-      return fail(queued.error());
-    }
-    return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value), channel.edge->id.value, wanted.bits()};
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
+        if (!placed) return fail(placed.error());
+        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
+                                             region->region.pages()};
+        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
+          (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
+          return fail(queued.error());
+        }
+        return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
+                                channel.edge->id.value, wanted.bits()};
+      });
 }
 
 Outcome region_unshare(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
   const cap::CapabilityRef root = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-    security::Effect effect{region->id.value};
-    const Status revoked = r.s.capabilities.revoke_children(root, [&](cap::CapabilityRef ref, cap::Capability& c) {
-      ++effect.payload;
-      if (c.mapped_at() != 0) ++effect.aux;
-      before_removal(r.s, ref, c);
-    });
-    if (!revoked) return fail(revoked.error());
-    return effect;
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
+        security::Effect effect{region->id.value};
+        const Status revoked = r.s.capabilities.revoke_children(root, [&](cap::CapabilityRef ref, cap::Capability& c) {
+          ++effect.payload;
+          if (c.mapped_at() != 0) ++effect.aux;
+          before_removal(r.s, ref, c);
+        });
+        if (!revoked) return fail(revoked.error());
+        return effect;
+      });
 }
 
 Outcome region_transfer(const Request& r) {
@@ -165,39 +180,45 @@ Outcome region_transfer(const Request& r) {
   if (channel.edge == nullptr) return channel.refusal;
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
   const cap::CapabilityRef root = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
-    // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
-    const auto clear = [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); };
-    if (auto revoked = r.s.capabilities.revoke_children(root, clear); !revoked) return fail(revoked.error());
-    if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
-    if (&destination != &r.partition) {
-      if (auto moved = region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account); !moved) {
-        return fail(moved.error());
-      }
-    }
-    const auto undo = [&] {
-      if (&destination != &r.partition) {
-        ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account).has_value());
-      }
-    };
-    const hal::VectorScope vectors;  // a capability carries a hash
-    const auto placed = r.s.capabilities.transfer(root, index_of(destination));
-    if (!placed) {
-      undo();
-      return fail(placed.error());
-    }
-    const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, r.s.capabilities.find(placed->ref)->rights().bits(),
-                                         region->region.pages()};
-    if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-      ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());
-      undo();
-      return fail(queued.error());
-    }
-    r.partition.regions.remove(*region);
-    destination.regions.push_back(*region);
-    region->owner = index_of(destination).value;
-    return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value), channel.edge->id.value};
-  });
+  return perform(
+      r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
+        // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
+        const auto clear = [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); };
+        if (auto revoked = r.s.capabilities.revoke_children(root, clear); !revoked) return fail(revoked.error());
+        if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
+        if (&destination != &r.partition) {
+          if (auto moved =
+                  region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account);
+              !moved) {
+            return fail(moved.error());
+          }
+        }
+        const auto undo = [&] {
+          if (&destination != &r.partition) {
+            ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account)
+                       .has_value());
+          }
+        };
+        const hal::VectorScope vectors;  // a capability carries a hash
+        const auto placed = r.s.capabilities.transfer(root, index_of(destination));
+        if (!placed) {
+          undo();
+          return fail(placed.error());
+        }
+        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION,
+                                             r.s.capabilities.find(placed->ref)->rights().bits(),
+                                             region->region.pages()};
+        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
+          ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());
+          undo();
+          return fail(queued.error());
+        }
+        r.partition.regions.remove(*region);
+        destination.regions.push_back(*region);
+        region->owner = index_of(destination).value;
+        return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
+                                channel.edge->id.value};
+      });
 }
 
 }  // namespace rvm::kernel

@@ -54,7 +54,8 @@ Outcome console_write(const Request& r) {
   const std::uint64_t length = r.argument(3);
   if (length > RVM_CONSOLE_BYTES_MAX) return Error::bad_argument;
   std::array<char, RVM_CONSOLE_BYTES_MAX> text;
-  if (auto copied = memory::copy_in(r.partition.space, GuestAddress{r.argument(2)}, std::as_writable_bytes(std::span{text}).first(static_cast<std::size_t>(length)));
+  if (auto copied = memory::copy_in(r.partition.space, GuestAddress{r.argument(2)},
+                                    std::as_writable_bytes(std::span{text}).first(static_cast<std::size_t>(length)));
       !copied) {
     return copied;
   }

@@ -18,8 +18,11 @@ void count(State& s, Edge& edge, std::uint64_t bytes) {
   count_delivery(s, edge, static_cast<std::uint32_t>(bytes));
   if (s.witness_each_message) [[unlikely]] {
     record(s, witness::Lane::ordinary,
-           {.kind = witness::Kind::ipc_send, .actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition,
-            .target = edge.id.value, .payload = 1, .aux = bytes});
+           {.kind = witness::Kind::ipc_send,
+            .actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition,
+            .target = edge.id.value,
+            .payload = 1,
+            .aux = bytes});
   }
 }
 
@@ -172,7 +175,8 @@ void publish(State& s, Edge& edge) {
   }
   ++edge.sender->messages;
   count(s, edge, length);
-  if (receiver.wait == Wait::receive && (receiver.wait_edge == nullptr || receiver.wait_edge == &edge)) wake_to_retry(s, receiver);
+  if (receiver.wait == Wait::receive && (receiver.wait_edge == nullptr || receiver.wait_edge == &edge))
+    wake_to_retry(s, receiver);
   if (edge.notify_bit < 64) (void)signal(s, receiver, std::uint64_t{1} << edge.notify_bit);
 }
 

@@ -12,8 +12,10 @@ namespace rvm::kernel {
 class Outcome {
  public:
   /// x0 becomes `error`.
-  constexpr Outcome(Error error) : error_(error), done_(true) {}  // NOLINT(google-explicit-constructor): handlers return errors
-  Outcome(const Status& status) : Outcome(status ? Error::ok : status.error()) {}  // NOLINT(google-explicit-constructor)
+  constexpr Outcome(Error error)
+      : error_(error), done_(true) {}  // NOLINT(google-explicit-constructor): handlers return errors
+  Outcome(const Status& status)
+      : Outcome(status ? Error::ok : status.error()) {}  // NOLINT(google-explicit-constructor)
   /// The caller waits, or its registers are set already.
   [[nodiscard]] static constexpr Outcome waiting() {
     Outcome o{Error::ok};

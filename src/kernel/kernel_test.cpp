@@ -42,7 +42,8 @@ std::uint64_t last_kind(State& s) {
 void end_endless_waits(State& s) {
   s.agents.for_each([&](Agent& a) {
     if (a.wait == Wait::receive || a.wait == Wait::space) a.context->skip_instruction();
-    if (a.wait == Wait::call || a.wait == Wait::signal || a.wait == Wait::receive || a.wait == Wait::space) wake(s, a, Error::timed_out);
+    if (a.wait == Wait::call || a.wait == Wait::signal || a.wait == Wait::receive || a.wait == Wait::space)
+      wake(s, a, Error::timed_out);
     // Whoever owes a reply and waits for ever itself: the random agents never answer on purpose.
     if (a.wait == Wait::none && a.caller != nullptr && a.node.queued()) {
       Agent& caller = *a.caller;
@@ -159,7 +160,8 @@ TEST_CASE("a region is shared, used and taken back: the receiver's mapping goes 
   const std::uint64_t region = k.current->reg(1);
   REQUIRE(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::ok);
   CHECK(k.call(RVM_HVC_REGION_MAP, {region, map + 0x100000, RVM_MAP_READ}) == Error::bad_state);
-  CHECK(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_WRITE | RVM_MAP_EXECUTE | RVM_MAP_READ}) == Error::write_execute);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_WRITE | RVM_MAP_EXECUTE | RVM_MAP_READ}) ==
+        Error::write_execute);
   REQUIRE(k.call(RVM_HVC_REGION_SHARE, {region, k.handle("to-b"), RVM_RIGHT_READ}) == Error::ok);
   k.run_until("b");
   const std::uint64_t to = k.heap();
@@ -252,12 +254,18 @@ TEST_CASE("random hypercalls by three agents leave the kernel whole") {
       const std::uint64_t any_handle = (random() % 24 + 1) | (random() % 3 + 1) << 16;
       const auto argument = [&]() -> std::uint64_t {
         switch (random() % 6) {
-          case 0: return info.directory[random() % info.directory_count].handle;
-          case 1: return any_handle;
-          case 2: return pick({0, 1, 2, 3, 4, 7, 64, 127, 4096, UINT64_MAX, UINT64_MAX - 4095});
-          case 3: return pick({info.heap_base, info.heap_base + 4000, map, map + 0x1000, info.slot_base, info.image_base});
-          case 4: return k.machine.now.value + random() % 3'000'000;
-          default: return random();
+          case 0:
+            return info.directory[random() % info.directory_count].handle;
+          case 1:
+            return any_handle;
+          case 2:
+            return pick({0, 1, 2, 3, 4, 7, 64, 127, 4096, UINT64_MAX, UINT64_MAX - 4095});
+          case 3:
+            return pick({info.heap_base, info.heap_base + 4000, map, map + 0x1000, info.slot_base, info.image_base});
+          case 4:
+            return k.machine.now.value + random() % 3'000'000;
+          default:
+            return random();
         }
       };
       std::uint64_t operation = random() % RVM_HVC_LIMIT;

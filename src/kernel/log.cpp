@@ -21,7 +21,8 @@ std::expected<Log::Start, std::string_view> Log::start(std::span<const std::byte
   }
   has_volume_ = start.has_volume;
   reported_durable_ = start.resume.next_sequence;
-  if (!ring.init(slots, start.resume.next_sequence)) return std::unexpected(std::string_view{"the record ring has a wrong size"});
+  if (!ring.init(slots, start.resume.next_sequence))
+    return std::unexpected(std::string_view{"the record ring has a wrong size"});
   return start;
 }
 
@@ -48,7 +49,12 @@ void Log::report_progress(Nanoseconds now) {
     stopped_reported_ = true;
     Line{}.text("rvm: the log volume takes no more records: ").text(witness::describe(drain_.error())).print();
     Line line;
-    line.text("rvm# {\"t\":\"log_stopped\"").key("reason").text("\"").text(witness::describe(drain_.error())).text("\"}").print();
+    line.text("rvm# {\"t\":\"log_stopped\"")
+        .key("reason")
+        .text("\"")
+        .text(witness::describe(drain_.error()))
+        .text("\"}")
+        .print();
   }
   const std::uint64_t durable = ring.durable();
   if (durable == reported_durable_ || now < reported_at_ + Nanoseconds{50'000'000}) return;

@@ -27,7 +27,8 @@ class Log {
   /// Derives the keys, loads or formats the volume, prepares the ring. Boot only. Without a block device records stay in
   /// memory and the ring fills up.
   [[nodiscard]] std::expected<Start, std::string_view> start(std::span<const std::byte, 32> device_key,
-                                                             std::span<witness::Record> slots, std::span<std::byte> staging,
+                                                             std::span<witness::Record> slots,
+                                                             std::span<std::byte> staging,
                                                              std::span<const std::byte> identity);
 
   /// Seals up to `records` and moves the drain on. Returns false when there was nothing to do or another core is at it.

@@ -65,12 +65,14 @@ Status destroy_partition(State& s, const security::Permit&, Partition& p, const 
   p.state = PartitionState::destroyed;  // nothing enters it any more
   for (Agent* agent = p.agents.front(); agent != nullptr;) {
     Agent* const next = partition::List<Agent, &Agent::partition_link>::after(*agent);
-    if (agent->state != AgentState::terminated && !end(s, *agent, by, Ending::terminated, 0)) return fail(Error::witness_log_full);
+    if (agent->state != AgentState::terminated && !end(s, *agent, by, Ending::terminated, 0))
+      return fail(Error::witness_log_full);
     agent = next;
   }
   if (p.agent_count != 0) return fail(Error::would_block);
-  while (s.capabilities.close(index_of(p), UINT32_MAX, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); }) ==
-         cap::Progress::more) {
+  while (s.capabilities.close(index_of(p), UINT32_MAX, [&](cap::CapabilityRef ref, cap::Capability& c) {
+    before_removal(s, ref, c);
+  }) == cap::Progress::more) {
   }
   while (!p.regions.empty()) destroy_region(s, *p.regions.front());
   s.edges.for_each([&](Edge& edge) {
@@ -86,16 +88,17 @@ Status destroy_partition(State& s, const security::Permit&, Partition& p, const 
   return {};
 }
 
-Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type, std::uint32_t object,
-                         Rights rights, std::uint64_t badge) {
+Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
+                         std::uint32_t object, Rights rights, std::uint64_t badge) {
   Result<cap::Placed> placed = fail(Error::internal);
-  const Status done = perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
-    const hal::VectorScope vectors;  // a capability carries a hash
-    placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge);
-    if (!placed) return fail(placed.error());
-    const cap::Capability& c = *s.capabilities.find(placed->ref);
-    return security::Effect{object, authority_word(c, holder.id), badge, placed->ref.slot};
-  });
+  const Status done =
+      perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge);
+        if (!placed) return fail(placed.error());
+        const cap::Capability& c = *s.capabilities.find(placed->ref);
+        return security::Effect{object, authority_word(c, holder.id), badge, placed->ref.slot};
+      });
   if (!done) return fail(done.error());
   return placed;
 }
@@ -255,7 +258,8 @@ void tell_receiver(State& s, Edge& edge) {
   Agent* const receiver = edge.receiver;
   if (receiver == nullptr) return;
   receiver->lost_edge = edge.id.value;
-  if (receiver->wait == Wait::receive && (receiver->wait_edge == nullptr || receiver->wait_edge == &edge)) wake_to_retry(s, *receiver);
+  if (receiver->wait == Wait::receive && (receiver->wait_edge == nullptr || receiver->wait_edge == &edge))
+    wake_to_retry(s, *receiver);
 }
 
 }  // namespace

@@ -41,10 +41,12 @@ struct PartitionRequest {
   std::uint32_t page_quota = 0;
   std::uint32_t record_quota = 0;  ///< 0: default
 };
-[[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit, const PartitionRequest& request);
+[[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit,
+                                                  const PartitionRequest& request);
 
 /// Ends every agent and gives back everything. Error::would_block while agents still execute on other cores: call again.
-[[nodiscard]] Status destroy_partition(State& s, const security::Permit& permit, Partition& p, const security::Authority& by);
+[[nodiscard]] Status destroy_partition(State& s, const security::Permit& permit, Partition& p,
+                                       const security::Authority& by);
 
 // --- capabilities ---
 
@@ -56,7 +58,9 @@ struct PartitionRequest {
 void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
 
 /// The partition that holds capabilities under this index.
-[[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) { return s.partitions.at(ref.partition.value); }
+[[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) {
+  return s.partitions.at(ref.partition.value);
+}
 
 // --- memory ---
 
@@ -69,7 +73,8 @@ void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t page
 void unmap_region(State& s, Partition& p, cap::Capability& capability);
 void invalidate(State& s, Partition& p);
 
-[[nodiscard]] Result<RegionObject*> create_region(State& s, const security::Permit& permit, Partition& owner, std::uint32_t pages);
+[[nodiscard]] Result<RegionObject*> create_region(State& s, const security::Permit& permit, Partition& owner,
+                                                  std::uint32_t pages);
 /// All capabilities to it are gone already.
 void destroy_region(State& s, RegionObject& region);
 

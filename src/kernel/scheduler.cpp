@@ -40,7 +40,10 @@ hal::StageTwoRoot translation_for(State& s, Core& core, const Agent& agent) {
       hal::Port::invalidate_all();
       ++s.vmid_reclaims;
       record(s, witness::Lane::reserved,
-             {.kind = witness::Kind::vmid_reclaim, .flags = p.vmid.vmid(), .target = p.id.value, .payload = p.vmid.generation()});
+             {.kind = witness::Kind::vmid_reclaim,
+              .flags = p.vmid.vmid(),
+              .target = p.id.value,
+              .payload = p.vmid.generation()});
     }
   }
   return {p.space.root(), p.vmid.vmid()};
@@ -67,7 +70,6 @@ void begin_job(Agent& agent, Nanoseconds now) {
   }
 }
 
-
 void program_timer(State& s, Core& core, Nanoseconds now) {
   const bool ticking = core.current != nullptr || core.index.value == 0;
   Nanoseconds at = core.sleepers.earliest(s);
@@ -86,7 +88,8 @@ Agent* take_ready(State& s, Core& core) {
   Core* victim = nullptr;
   for (std::uint32_t i = 0; i < s.core_count; ++i) {
     Core& other = s.cores[i];
-    if (&other != &core && !other.ready->empty() && (victim == nullptr || other.ready->size() > victim->ready->size())) victim = &other;
+    if (&other != &core && !other.ready->empty() && (victim == nullptr || other.ready->size() > victim->ready->size()))
+      victim = &other;
   }
   if (victim == nullptr) return nullptr;
   const sched::NodeIndex candidate = victim->ready->first(victim->ready->highest());
@@ -169,7 +172,8 @@ void charge(Core& core, Nanoseconds now) {
   const std::uint64_t elapsed = now.value - agent.resumed_at.value;
   agent.cpu = agent.cpu + Nanoseconds{elapsed};
   agent.resumed_at = now;
-  if (agent.budget.value != 0) agent.budget_left = Nanoseconds{agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0};
+  if (agent.budget.value != 0)
+    agent.budget_left = Nanoseconds{agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0};
 }
 
 void make_ready(State& s, Agent& agent) {
@@ -237,10 +241,12 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.sleepers.remove(s, index_of(agent));
     end_timed_wait(s, agent, now);
   }
-  if (core.current != nullptr && core.current->budget.value != 0 && core.current->budget_left.value == 0) core.reschedule = true;
+  if (core.current != nullptr && core.current->budget.value != 0 && core.current->budget_left.value == 0)
+    core.reschedule = true;
   if (now < core.next_epoch) return false;
   core.next_epoch = Nanoseconds{(now.value / s.epoch_length.value + 1) * s.epoch_length.value};
-  if (core.current != nullptr && now >= core.slice_end && !core.ready->empty() && !(core.ready->highest() < core.current->effective)) {
+  if (core.current != nullptr && now >= core.slice_end && !core.ready->empty() &&
+      !(core.ready->highest() < core.current->effective)) {
     core.reschedule = true;
   }
   age(s, core);
@@ -251,7 +257,8 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
 hal::Context& resume(Guard& guard, Core& core) {
   State& s = *guard;
   for (;;) {
-    if (s.stopping != ShutdownReason::none) [[unlikely]] stop(guard, core);
+    if (s.stopping != ShutdownReason::none) [[unlikely]]
+      stop(guard, core);
     if (core.current != nullptr && !core.reschedule) [[likely]] {
       if (core.timer_stale) program_timer(s, core, hal::Port::now());
       return *core.current->context;
@@ -261,10 +268,12 @@ hal::Context& resume(Guard& guard, Core& core) {
     if (core.current != nullptr) {
       Agent& agent = *core.current;
       // Stays if nobody ready is better, or equal with the turn over or given up.
-      const bool may_stay = agent.runnable() && !agent.held && !agent.doomed && !(agent.budget.value != 0 && agent.budget_left.value == 0);
+      const bool may_stay = agent.runnable() && !agent.held && !agent.doomed &&
+                            !(agent.budget.value != 0 && agent.budget_left.value == 0);
       if (may_stay) {
         const bool turn_over = now >= core.slice_end || agent.yielded;
-        if (core.ready->empty() || core.ready->highest() < agent.effective || (core.ready->highest() == agent.effective && !turn_over)) {
+        if (core.ready->empty() || core.ready->highest() < agent.effective ||
+            (core.ready->highest() == agent.effective && !turn_over)) {
           agent.yielded = false;
           if (turn_over) core.slice_end = now + s.epoch_length;
           if (core.timer_stale) program_timer(s, core, now);

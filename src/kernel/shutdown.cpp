@@ -9,9 +9,12 @@ namespace {
 
 std::string_view reason_name(ShutdownReason reason) {
   switch (reason) {
-    case ShutdownReason::requested: return "requested";
-    case ShutdownReason::time: return "time";
-    default: return "done";
+    case ShutdownReason::requested:
+      return "requested";
+    case ShutdownReason::time:
+      return "time";
+    default:
+      return "done";
   }
 }
 
@@ -22,7 +25,10 @@ void report_agent(const Agent& agent, std::string_view state) {
   line.text("rvm# {\"t\":\"agent\"")
       .field("id", agent.id.value)
       .field("partition", agent.partition->id.value)
-      .key("name").text("\"").name(agent.name).text("\"")
+      .key("name")
+      .text("\"")
+      .name(agent.name)
+      .text("\"")
       .string("state", state)
       .field("exit", agent.exit_code)
       .field("cpu_ns", agent.cpu.value)
@@ -33,7 +39,11 @@ void report_agent(const Agent& agent, std::string_view state) {
       .field("deadlines_missed", agent.deadlines_missed)
       .key("latency");
   if (agent.latency != nullptr) {
-    line.text("{").field("p50", agent.latency->quantile(500)).field("p99", agent.latency->quantile(990)).field("max", agent.latency->maximum()).text("}");
+    line.text("{")
+        .field("p50", agent.latency->quantile(500))
+        .field("p99", agent.latency->quantile(990))
+        .field("max", agent.latency->maximum())
+        .text("}");
   } else {
     line.text("null");
   }
@@ -72,9 +82,16 @@ void finish_machine(Guard& guard) {
       .field("records", log().ring.reserved())
       .field("durable", log().ring.durable())
       .field("tree_size", head.tree_size)
-      .key("root").text("\"").hex(head.root).text("\"")
-      .key("closed").text(head.durable ? "true" : "false")
-      .key("reason").text("\"").text(reason_name(s.stopping)).text("\"}")
+      .key("root")
+      .text("\"")
+      .hex(head.root)
+      .text("\"")
+      .key("closed")
+      .text(head.durable ? "true" : "false")
+      .key("reason")
+      .text("\"")
+      .text(reason_name(s.stopping))
+      .text("\"}")
       .print();
   hal::Port::power_off();
   for (;;) hal::Port::wait_for_interrupt();

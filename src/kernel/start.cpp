@@ -18,7 +18,15 @@
 namespace rvm::kernel {
 namespace {
 
-enum class Phase : std::uint8_t { hal_init = 1, memory_init, capability_init, witness_init, scheduler_init, root_partition, handoff };
+enum class Phase : std::uint8_t {
+  hal_init = 1,
+  memory_init,
+  capability_init,
+  witness_init,
+  scheduler_init,
+  root_partition,
+  handoff
+};
 
 /// Boot cannot go on. Says why and what to do, and stops the machine.
 [[noreturn]] void refuse(std::string_view why, std::string_view cure) {
@@ -35,7 +43,8 @@ class EarlyMemory {
   explicit EarlyMemory(std::span<const hal::MemoryRange> ranges) : count_(std::min(ranges.size(), ranges_.size())) {
     std::copy_n(ranges.begin(), count_, ranges_.begin());
     for (std::size_t i = 0; i < count_; ++i) {
-      ranges_[i].bytes = (ranges_[i].base.value + ranges_[i].bytes & ~std::uint64_t{page_bytes - 1}) - ranges_[i].base.value;
+      ranges_[i].bytes =
+          (ranges_[i].base.value + ranges_[i].bytes & ~std::uint64_t{page_bytes - 1}) - ranges_[i].base.value;
       total_ += ranges_[i].bytes;
       if (ranges_[i].bytes > ranges_[largest_].bytes) largest_ = i;
     }
@@ -48,11 +57,13 @@ class EarlyMemory {
   [[nodiscard]] std::span<T> take(std::size_t elements, bool zero = true) {
     const std::uint64_t bytes = pages_for(elements * sizeof(T)) * page_bytes;
     hal::MemoryRange& range = ranges_[largest_];
-    if (bytes > range.bytes) refuse("there is too little memory for the kernel's tables", "Give the machine at least 64 MiB (--memory)");
+    if (bytes > range.bytes)
+      refuse("there is too little memory for the kernel's tables", "Give the machine at least 64 MiB (--memory)");
     range.bytes -= bytes;
     const PhysicalAddress at = offset(range.base, range.bytes);
     for (std::uint64_t done = 0; zero && done < bytes; done += page_bytes) hal::Port::zero_page(offset(at, done));
-    return {reinterpret_cast<T*>(hal::Port::to_pointer(at)), elements};  // page-aligned, zeroed: valid for the kernel's tables
+    return {reinterpret_cast<T*>(hal::Port::to_pointer(at)),
+            elements};  // page-aligned, zeroed: valid for the kernel's tables
   }
 
  private:
@@ -75,8 +86,11 @@ class Measurement {
   }
   void attest(State& s, Phase phase, std::uint32_t flags, std::uint64_t wall_clock_ns) const {
     if (!record(s, witness::Lane::reserved,
-                {.kind = witness::Kind::boot_attestation, .flags = static_cast<std::uint16_t>(static_cast<unsigned>(phase) | flags << 8),
-                 .target = hal::Port::core_count(), .payload = witness::first_eight(value_), .aux = wall_clock_ns})) {
+                {.kind = witness::Kind::boot_attestation,
+                 .flags = static_cast<std::uint16_t>(static_cast<unsigned>(phase) | flags << 8),
+                 .target = hal::Port::core_count(),
+                 .payload = witness::first_eight(value_),
+                 .aux = wall_clock_ns})) {
       refuse("a boot phase could not be witnessed", "The log has no room: use a larger or a new volume");
     }
   }
@@ -104,9 +118,12 @@ void build_tables(State& s, EarlyMemory& memory) {
 boot::Package open_package(const hal::BootInformation& boot, std::span<const std::byte, 32> device_key) {
   constexpr std::string_view cure = "Build a new one with `rvm run`, under this machine's device key";
   if (boot.boot_package.empty()) refuse("there is no boot package", "Pass one as the initial ramdisk; `rvm run` does");
-  if (!page_aligned(hal::Port::to_physical(boot.boot_package.data()))) refuse("the boot package is not page-aligned", "Load it at a multiple of 4096");
-  const auto package = boot::Package::parse(boot.boot_package, {.partitions = maximum_partitions - 1, .agents = maximum_agents - 1,
-                                                                .edges = maximum_edges - 1, .slot_bytes = hal::Port::geometry().slot_bytes});
+  if (!page_aligned(hal::Port::to_physical(boot.boot_package.data())))
+    refuse("the boot package is not page-aligned", "Load it at a multiple of 4096");
+  const auto package = boot::Package::parse(boot.boot_package, {.partitions = maximum_partitions - 1,
+                                                                .agents = maximum_agents - 1,
+                                                                .edges = maximum_edges - 1,
+                                                                .slot_bytes = hal::Port::geometry().slot_bytes});
   if (!package) {
     Line{}.text("rvm: boot package: ").text(package.error()).print();
     refuse("the boot package is not valid", cure);
@@ -121,11 +138,14 @@ boot::Package open_package(const hal::BootInformation& boot, std::span<const std
   std::memset(header.authenticator, 0, sizeof header.authenticator);
   const crypto::Digest expected = crypto::HmacKey{key}.mac(crypto::bytes_of(header));
   crypto::wipe(key);
-  if (!crypto::equal_constant_time(expected, claimed)) refuse("the boot package is not signed under this device key", cure);
+  if (!crypto::equal_constant_time(expected, claimed))
+    refuse("the boot package is not signed under this device key", cure);
   const crypto::Digest digest = crypto::sha256(package->payload());
-  if (std::memcmp(digest.data(), header.payload_digest, digest.size()) != 0) refuse("the boot package was changed after it was signed", cure);
+  if (std::memcmp(digest.data(), header.payload_digest, digest.size()) != 0)
+    refuse("the boot package was changed after it was signed", cure);
   if ((header.flags & RVM_PACKAGE_DEVELOPMENT) == 0) {
-    refuse("the device key is a development key (from fw_cfg) and the manifest does not allow one", "Set development = true in the manifest");
+    refuse("the device key is a development key (from fw_cfg) and the manifest does not allow one",
+           "Set development = true in the manifest");
   }
   return *package;
 }
@@ -140,19 +160,24 @@ void load_partitions(State& s) {
   for (const rvm_package_partition& entry : s.package->partitions()) {
     must(perform(s, security::Authority::hypervisor(), witness::Kind::partition_create,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
-                   auto p = create_partition(s, permit, {.name = entry.name, .type = static_cast<rvm_partition_type>(entry.type),
-                                                         .mode = static_cast<rvm_partition_mode>(entry.mode),
-                                                         .page_quota = entry.page_quota, .record_quota = entry.witness_quota});
+                   auto p = create_partition(s, permit,
+                                             {.name = entry.name,
+                                              .type = static_cast<rvm_partition_type>(entry.type),
+                                              .mode = static_cast<rvm_partition_mode>(entry.mode),
+                                              .page_quota = entry.page_quota,
+                                              .record_quota = entry.witness_quota});
                    if (!p) return fail(p.error());
-                   return security::Effect{(*p)->id.value, pair_word((*p)->record_quota, entry.page_quota), name_word(entry.name),
-                                           static_cast<std::uint16_t>(entry.type)};
+                   return security::Effect{(*p)->id.value, pair_word((*p)->record_quota, entry.page_quota),
+                                           name_word(entry.name), static_cast<std::uint16_t>(entry.type)};
                  }),
          "a partition could not be created");
   }
 }
 
 /// At boot the pools are empty, so the n-th entry of a table becomes slot n + 1.
-Partition& loaded_partition(State& s, std::uint32_t index) { return s.partitions.at(static_cast<std::uint16_t>(index + 1)); }
+Partition& loaded_partition(State& s, std::uint32_t index) {
+  return s.partitions.at(static_cast<std::uint16_t>(index + 1));
+}
 Agent& loaded_agent(State& s, std::uint32_t index) { return s.agents.at(static_cast<std::uint16_t>(index + 1)); }
 
 void load_agents(State& s) {
@@ -160,21 +185,28 @@ void load_agents(State& s) {
     must(perform(s, security::Authority::hypervisor(), witness::Kind::task_spawn,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
                    Partition& p = loaded_partition(s, entry.partition);
-                   auto agent = spawn(s, permit, {.partition = p, .image = entry.image, .name = entry.name, .priority = entry.priority,
-                                                  .affinity = entry.affinity,
-                                                  .arguments = s.package->bytes().subspan(static_cast<std::size_t>(entry.arguments), entry.arguments_bytes),
-                                                  .service = (entry.flags & RVM_AGENT_SERVICE) != 0,
-                                                  .period = Nanoseconds{entry.period_ns}, .budget = Nanoseconds{entry.budget_ns},
-                                                  .deadline = Nanoseconds{entry.deadline_ns}});
+                   auto agent = spawn(s, permit,
+                                      {.partition = p,
+                                       .image = entry.image,
+                                       .name = entry.name,
+                                       .priority = entry.priority,
+                                       .affinity = entry.affinity,
+                                       .arguments = s.package->bytes().subspan(
+                                           static_cast<std::size_t>(entry.arguments), entry.arguments_bytes),
+                                       .service = (entry.flags & RVM_AGENT_SERVICE) != 0,
+                                       .period = Nanoseconds{entry.period_ns},
+                                       .budget = Nanoseconds{entry.budget_ns},
+                                       .deadline = Nanoseconds{entry.deadline_ns}});
                    if (!agent) return fail(agent.error());
-                   return security::Effect{(*agent)->id.value, pair_word(p.id.value, entry.priority), name_word(entry.name),
-                                           static_cast<std::uint16_t>(entry.image)};
+                   return security::Effect{(*agent)->id.value, pair_word(p.id.value, entry.priority),
+                                           name_word(entry.name), static_cast<std::uint16_t>(entry.image)};
                  }),
          "an agent could not be created");
   }
 }
 
-void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::uint32_t object, Rights rights, std::uint64_t badge) {
+void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::uint32_t object, Rights rights,
+                std::uint64_t badge) {
   const auto placed = mint(s, security::Authority::hypervisor(), s.partition_of(agent), type, object, rights, badge);
   must(placed ? Status{} : fail(placed.error()), "a capability could not be given");
   if (*name != '\0') add_to_directory(agent, name, placed->handle.to_abi(), type);
@@ -187,7 +219,8 @@ void load_links(State& s) {
     std::uint32_t id = 0;
     must(perform(s, security::Authority::hypervisor(), witness::Kind::comm_edge_create,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
-                   auto edge = create_edge(s, permit, {sender, receiver, entry.queue_length, entry.badge, entry.notify_bit});
+                   auto edge =
+                       create_edge(s, permit, {sender, receiver, entry.queue_length, entry.badge, entry.notify_bit});
                    if (!edge) return fail(edge.error());
                    id = (*edge)->id.value;
                    return security::Effect{id, pair_word(sender.id.value, receiver.id.value), (*edge)->badge,
@@ -204,7 +237,8 @@ void load_links(State& s) {
     } else if (entry.type == RVM_OBJECT_AGENT) {
       object = loaded_agent(s, entry.object).id.value;
     }
-    give_named(s, loaded_agent(s, entry.agent), entry.name, static_cast<ObjectType>(entry.type), object, Rights{entry.rights}, entry.badge);
+    give_named(s, loaded_agent(s, entry.agent), entry.name, static_cast<ObjectType>(entry.type), object,
+               Rights{entry.rights}, entry.badge);
   }
 }
 
@@ -222,14 +256,23 @@ void report_boot(State& s, const Log::Start& log_start, std::uint64_t memory_byt
       .field("ipa_bits", g.address_bits)
       .text("}")
       .print();
-  line.text("rvm: up on ").number(s.core_count).text(s.core_count == 1 ? " core, " : " cores, ").number(memory_bytes >> 20)
-      .text(" MiB free at start; ").number(s.partitions.live()).text(" partitions, ").number(s.agents.live()).text(" agents; ");
+  line.text("rvm: up on ")
+      .number(s.core_count)
+      .text(s.core_count == 1 ? " core, " : " cores, ")
+      .number(memory_bytes >> 20)
+      .text(" MiB free at start; ")
+      .number(s.partitions.live())
+      .text(" partitions, ")
+      .number(s.agents.live())
+      .text(" agents; ");
   if (!log_start.has_volume) {
     line.text("no log volume: records stay in memory");
   } else if (log_start.resume.formatted) {
     line.text("a new log");
   } else {
-    line.text("log continued after ").number(log_start.resume.next_sequence).text(log_start.resume.was_closed ? " records" : " records, last shutdown was not orderly");
+    line.text("log continued after ")
+        .number(log_start.resume.next_sequence)
+        .text(log_start.resume.was_closed ? " records" : " records, last shutdown was not orderly");
   }
   line.print();
 }
@@ -246,29 +289,37 @@ hal::Context& start(const hal::BootInformation& boot) {
   // HalInit: the port is up. Measure the kernel itself.
   crypto::select_implementation();
   Measurement measurement;
-  measurement.extend({hal::Port::to_pointer(boot.kernel_image.base), static_cast<std::size_t>(boot.kernel_image.bytes)});
+  measurement.extend(
+      {hal::Port::to_pointer(boot.kernel_image.base), static_cast<std::size_t>(boot.kernel_image.bytes)});
   const Measurement hal_measured = measurement;
 
   // MemoryInit
   EarlyMemory memory{boot.memory};
   const std::uint64_t memory_bytes = memory.total();
   build_tables(s, memory);
-  std::span<witness::Record> ring = memory.take<witness::Record>(s.capacity.ring_bytes / sizeof(witness::Record), false);
+  std::span<witness::Record> ring =
+      memory.take<witness::Record>(s.capacity.ring_bytes / sizeof(witness::Record), false);
   std::span<std::byte> staging = memory.take<std::byte>(witness::staging_bytes);
-  if (!s.pages.init(memory.rest())) refuse("the memory map is not usable", "Give the machine at least 64 MiB (--memory)");
+  if (!s.pages.init(memory.rest()))
+    refuse("the memory map is not usable", "Give the machine at least 64 MiB (--memory)");
 
   // CapabilityInit: tables are opened with their partitions. Then WitnessInit; from here on nothing goes unrecorded.
   if (boot.device_key == nullptr) {
     refuse("the platform supplies no device key", "Pass one as fw_cfg file opt/rvm/device-key; `rvm run` does");
   }
-  const auto log_start = the_log.start(*boot.device_key, ring, staging, boot.boot_package.first(std::min<std::size_t>(boot.boot_package.size(), sizeof(rvm_package_header))));
+  const auto log_start = the_log.start(
+      *boot.device_key, ring, staging,
+      boot.boot_package.first(std::min<std::size_t>(boot.boot_package.size(), sizeof(rvm_package_header))));
   if (!log_start) refuse(log_start.error(), "Name another volume with --disk, or another key with --key");
   hal_measured.attest(s, Phase::hal_init, 0, 0);
   measurement.attest(s, Phase::memory_init, 0, 0);
   measurement.attest(s, Phase::capability_init, 0, 0);
   if (log_start->resume.recovered != 0 || log_start->resume.torn) {
-    record(s, witness::Lane::reserved, {.kind = witness::Kind::recovery_enter, .flags = 4, .payload = log_start->resume.recovered,
-                                        .aux = log_start->resume.torn ? 1u : 0u});
+    record(s, witness::Lane::reserved,
+           {.kind = witness::Kind::recovery_enter,
+            .flags = 4,
+            .payload = log_start->resume.recovered,
+            .aux = log_start->resume.torn ? 1u : 0u});
   }
   measurement.attest(s, Phase::witness_init, 0, 0);
 
@@ -297,8 +348,11 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.core_count = std::min(hal::Port::core_count(), maximum_cores);
   measurement.attest(s, Phase::handoff, header.flags, header.wall_clock_ns);
   record(s, witness::Lane::reserved,
-         {.kind = witness::Kind::boot_complete, .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits), .target = s.core_count,
-          .payload = pair_word(s.partitions.live(), s.agents.live()), .aux = s.pages.free_pages()});
+         {.kind = witness::Kind::boot_complete,
+          .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits),
+          .target = s.core_count,
+          .payload = pair_word(s.partitions.live(), s.agents.live()),
+          .aux = s.pages.free_pages()});
   report_boot(s, *log_start, memory_bytes);
   s.agents.for_each([&](Agent& agent) { start(s, agent); });
   Core& core = s.cores[0];

@@ -36,17 +36,17 @@ using partition::Wait;
 /// One CPU as the scheduler sees it.
 struct Core {
   CoreIndex index{};
-  Agent* current = nullptr;         ///< executing; between entry and exit of the kernel also the one that trapped
-  hal::Context* loaded = nullptr;   ///< whose system registers the hardware holds unsaved
-  bool reschedule = false;          ///< somebody better may be ready, or current may not run on
+  Agent* current = nullptr;        ///< executing; between entry and exit of the kernel also the one that trapped
+  hal::Context* loaded = nullptr;  ///< whose system registers the hardware holds unsaved
+  bool reschedule = false;         ///< somebody better may be ready, or current may not run on
   bool idle = false;
-  bool parked = false;              ///< stopped for shutdown
+  bool parked = false;  ///< stopped for shutdown
   sched::RunQueue<>* ready = nullptr;
   sched::SleepQueue sleepers;
   Nanoseconds slice_end{0};
   Nanoseconds next_epoch{0};
-  Nanoseconds timer = never;        ///< what the hardware timer is set to
-  bool timer_stale = true;          ///< it may have to be set anew
+  Nanoseconds timer = never;  ///< what the hardware timer is set to
+  bool timer_stale = true;    ///< it may have to be set anew
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
@@ -104,7 +104,9 @@ using Guard = Locked<State>::Guard;
 extern constinit Log the_log;
 [[nodiscard]] inline Log& log() { return the_log; }
 
-[[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) { return partition::Pool<Agent>::index_of(agent.id); }
+[[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) {
+  return partition::Pool<Agent>::index_of(agent.id);
+}
 [[nodiscard]] inline cap::PartitionIndex index_of(const Partition& p) {
   return cap::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
 }

@@ -25,7 +25,9 @@ class Line {
   Line& field(std::string_view key, std::uint64_t value) { return this->key(key).number(value); }
   Line& key(std::string_view key);
   /// ,"key":"value"; the value needs no escapes.
-  Line& string(std::string_view key, std::string_view value) { return this->key(key).text("\"").text(value).text("\""); }
+  Line& string(std::string_view key, std::string_view value) {
+    return this->key(key).text("\"").text(value).text("\"");
+  }
   /// Agent text: control characters and bytes outside ASCII become \xNN, so that no agent can start a line of its own making.
   Line& escaped(char c);
 

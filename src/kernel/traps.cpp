@@ -12,27 +12,55 @@ namespace {
 
 std::string_view kind_name(hal::FaultKind kind) {
   switch (kind) {
-    case hal::FaultKind::data_abort: return "data abort";
-    case hal::FaultKind::instruction_abort: return "instruction abort";
-    case hal::FaultKind::undefined: return "forbidden instruction or register";
-    case hal::FaultKind::secure_call: return "secure monitor call";
-    case hal::FaultKind::breakpoint: return "breakpoint";
-    case hal::FaultKind::unaligned: return "unaligned PC or SP";
-    case hal::FaultKind::hypervisor_call: return "unknown hypervisor call";
-    case hal::FaultKind::wait: return "wait";
-    case hal::FaultKind::external: return "external abort";
+    case hal::FaultKind::data_abort:
+      return "data abort";
+    case hal::FaultKind::instruction_abort:
+      return "instruction abort";
+    case hal::FaultKind::undefined:
+      return "forbidden instruction or register";
+    case hal::FaultKind::secure_call:
+      return "secure monitor call";
+    case hal::FaultKind::breakpoint:
+      return "breakpoint";
+    case hal::FaultKind::unaligned:
+      return "unaligned PC or SP";
+    case hal::FaultKind::hypervisor_call:
+      return "unknown hypervisor call";
+    case hal::FaultKind::wait:
+      return "wait";
+    case hal::FaultKind::external:
+      return "external abort";
   }
   return "unknown";
 }
 
 void report_fault(const Agent& agent, const Partition& p, const hal::Fault& fault) {
-  Line{}.text("rvm: agent ").name(agent.name).text(" stopped: ").text(kind_name(fault.kind)).text(fault.write ? ", writing 0x" : ", address 0x")
-      .hex(fault.address.value).text(", pc 0x").hex(agent.context->program_counter()).text(", syndrome 0x").hex(fault.syndrome).print();
+  Line{}
+      .text("rvm: agent ")
+      .name(agent.name)
+      .text(" stopped: ")
+      .text(kind_name(fault.kind))
+      .text(fault.write ? ", writing 0x" : ", address 0x")
+      .hex(fault.address.value)
+      .text(", pc 0x")
+      .hex(agent.context->program_counter())
+      .text(", syndrome 0x")
+      .hex(fault.syndrome)
+      .print();
   Line line;
-  line.text("rvm# {\"t\":\"fault\"").field("agent", agent.id.value).field("partition", p.id.value)
-      .key("name").text("\"").name(agent.name).text("\"")
+  line.text("rvm# {\"t\":\"fault\"")
+      .field("agent", agent.id.value)
+      .field("partition", p.id.value)
+      .key("name")
+      .text("\"")
+      .name(agent.name)
+      .text("\"")
       .string("kind", kind_name(fault.kind))
-      .key("address").text("\"0x").hex(fault.address.value).text("\"}").print();
+      .key("address")
+      .text("\"0x")
+      .hex(fault.address.value)
+      .text("\"}")
+      .print();
 }
 
 /// Stops the agent that did something it may not do; its peers are told, everybody else goes on.
@@ -42,8 +70,12 @@ void contain(State& s, Core& core, Agent& agent, const hal::Fault& fault) {
   ++s.faults;
   // What it did, under its own name; then its end, by the hypervisor.
   if (!record(s, witness::Lane::reserved,
-              {.kind = witness::Kind::failure_escalated, .flags = static_cast<std::uint16_t>(1u | static_cast<unsigned>(fault.kind) << 8),
-               .actor = p.id, .target = agent.id.value, .payload = fault.address.value, .aux = fault.syndrome})) {
+              {.kind = witness::Kind::failure_escalated,
+               .flags = static_cast<std::uint16_t>(1u | static_cast<unsigned>(fault.kind) << 8),
+               .actor = p.id,
+               .target = agent.id.value,
+               .payload = fault.address.value,
+               .aux = fault.syndrome})) {
     --agent.faults;
     --s.faults;
     // The log has no room for it yet: the agent waits and then runs into the same fault again.
@@ -79,10 +111,17 @@ bool take_interrupts(State& s, Core& core) {
   bool pump = false;
   for (;;) {
     switch (hal::Port::acknowledge_interrupt().kind) {
-      case hal::Interrupt::none: return pump;
-      case hal::Interrupt::timer: pump |= on_timer(s, core, hal::Port::now()); break;
-      case hal::Interrupt::reschedule: core.reschedule = true; break;
-      case hal::Interrupt::device: pump = true; break;
+      case hal::Interrupt::none:
+        return pump;
+      case hal::Interrupt::timer:
+        pump |= on_timer(s, core, hal::Port::now());
+        break;
+      case hal::Interrupt::reschedule:
+        core.reschedule = true;
+        break;
+      case hal::Interrupt::device:
+        pump = true;
+        break;
     }
   }
 }
@@ -105,7 +144,12 @@ hal::Context& on_interrupt(hal::Context&) {
 void on_kernel_fault(std::uint64_t syndrome, std::uint64_t address, std::uint64_t program_counter) {
   // No locks: whoever holds them may be us.
   Line line;
-  line.text("rvm: the hypervisor itself faulted: syndrome 0x").hex(syndrome).text(", address 0x").hex(address).text(", pc 0x").hex(program_counter);
+  line.text("rvm: the hypervisor itself faulted: syndrome 0x")
+      .hex(syndrome)
+      .text(", address 0x")
+      .hex(address)
+      .text(", pc 0x")
+      .hex(program_counter);
   const std::string_view text = line.view();
   hal::Port::console_write(text);
   constexpr std::string_view machine = "\nrvm# {\"t\":\"panic\"}\n";

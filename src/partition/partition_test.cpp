@@ -22,7 +22,9 @@ struct Thing {
   Link<Thing> link;
 };
 
-std::uint32_t draw(std::mt19937& random, std::uint32_t below) { return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random); }
+std::uint32_t draw(std::mt19937& random, std::uint32_t below) {
+  return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random);
+}
 
 }  // namespace
 
@@ -55,7 +57,8 @@ TEST_CASE("a pool never confuses an object with the one that took its slot") {
     REQUIRE(pool.live() == live.size());
     if (!live.empty()) REQUIRE(pool.find(AgentId{live.begin()->first}) == live.begin()->second);
     // Ids repeat only after 65 536 lives of one slot, which this run does not reach.
-    if (!dead.empty()) REQUIRE(pool.find(AgentId{dead[draw(random, static_cast<std::uint32_t>(dead.size()))]}) == nullptr);
+    if (!dead.empty())
+      REQUIRE(pool.find(AgentId{dead[draw(random, static_cast<std::uint32_t>(dead.size()))]}) == nullptr);
   }
   CHECK(pool.find(AgentId{0}) == nullptr);
   CHECK(pool.find(AgentId{0xffff}) == nullptr);

@@ -21,7 +21,9 @@ struct Table {
   Node& node(NodeIndex i) { return nodes.at(i); }
 };
 
-std::uint32_t draw(std::mt19937& random, std::uint32_t below) { return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random); }
+std::uint32_t draw(std::mt19937& random, std::uint32_t below) {
+  return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random);
+}
 
 }  // namespace
 
@@ -37,7 +39,10 @@ TEST_CASE("the run queue behaves as a map of FIFOs") {
     if (!node.queued()) {
       // Few distinct levels, so that FIFO order within a level is exercised; extremes included.
       const std::uint32_t pick = draw(random, 8);
-      const auto level = static_cast<std::uint16_t>(pick == 0 ? 0 : pick == 1 ? priority_levels - 1 : pick == 2 ? draw(random, priority_levels) : pick * 4096u);
+      const auto level = static_cast<std::uint16_t>(pick == 0   ? 0
+                                                    : pick == 1 ? priority_levels - 1
+                                                    : pick == 2 ? draw(random, priority_levels)
+                                                                : pick * 4096u);
       if (draw(random, 4) == 0) {
         queue->push_front(table, index, Priority{level});
         model[level].push_front(index);

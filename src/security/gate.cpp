@@ -5,9 +5,10 @@ namespace rvm::security {
 
 Result<witness::Reservation> Gate::reserve(witness::Lane lane) { return ring_.reserve(lane); }
 
-Status Gate::commit(witness::Reservation&& reservation, const Authority& authority, witness::Kind kind, const Result<Effect>& effect,
-                    Nanoseconds (*now)()) {
-  witness::Fields fields{.kind = kind, .tier = 1, .actor = authority.actor(), .capability_hash = authority.capability_hash()};
+Status Gate::commit(witness::Reservation&& reservation, const Authority& authority, witness::Kind kind,
+                    const Result<Effect>& effect, Nanoseconds (*now)()) {
+  witness::Fields fields{
+      .kind = kind, .tier = 1, .actor = authority.actor(), .capability_hash = authority.capability_hash()};
   if (effect) [[likely]] {
     fields.flags = effect->flags;
     fields.target = effect->target;

@@ -57,14 +57,16 @@ std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> devi
   const auto digest = crypto::sha256(std::span{bytes}.subspan(sizeof header));
   std::memcpy(header.payload_digest, digest.data(), digest.size());
   std::array<std::byte, 32> key{};
-  REQUIRE(crypto::hkdf_sha256(device_key, {}, std::as_bytes(std::span{std::string_view{RVM_PACKAGE_KEY_INFO}}), key).has_value());
+  REQUIRE(crypto::hkdf_sha256(device_key, {}, std::as_bytes(std::span{std::string_view{RVM_PACKAGE_KEY_INFO}}), key)
+              .has_value());
   const auto authenticator = crypto::HmacKey{key}.mac(crypto::bytes_of(header));
   std::memcpy(header.authenticator, authenticator.data(), authenticator.size());
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
 }
 
-SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes) : machine(ram_bytes, 1, std::size_t{16} << 20) {
+SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes)
+    : machine(ram_bytes, 1, std::size_t{16} << 20) {
   // The kernel's globals start afresh: what a reset does to a machine.
   std::destroy_at(&the_state);
   new (&the_state) Locked<State>{};
@@ -76,9 +78,10 @@ SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_
   REQUIRE(package.size() <= package_limit);
   std::byte* const at = hal::Port::to_pointer(PhysicalAddress{package_address});
   std::memcpy(at, package.data(), package.size());
-  const std::array ranges{hal::MemoryRange{PhysicalAddress{0x4010'0000}, package_address - 0x4010'0000},
-                          hal::MemoryRange{PhysicalAddress{package_address + package_limit},
-                                           hal::SimulatedMachine::ram_base + ram_bytes - package_address - package_limit}};
+  const std::array ranges{
+      hal::MemoryRange{PhysicalAddress{0x4010'0000}, package_address - 0x4010'0000},
+      hal::MemoryRange{PhysicalAddress{package_address + package_limit},
+                       hal::SimulatedMachine::ram_base + ram_bytes - package_address - package_limit}};
   std::span<const std::byte, 32> key{key_};
   current = &start({.memory = ranges,
                     .boot_package = {at, package.size()},
@@ -98,7 +101,8 @@ Error SimulatedKernel::call(std::uint64_t operation, std::initializer_list<std::
 }
 
 void SimulatedKernel::fault(hal::FaultKind kind) {
-  current = &on_fault(*current, {.kind = kind, .write = true, .address = GuestAddress{0x1234000}, .syndrome = 0x92000046});
+  current =
+      &on_fault(*current, {.kind = kind, .write = true, .address = GuestAddress{0x1234000}, .syndrome = 0x92000046});
 }
 
 void SimulatedKernel::advance(std::uint64_t ns) {

@@ -30,7 +30,8 @@ class PackageBuilder {
     partitions_.push_back(p);
     return static_cast<std::uint32_t>(partitions_.size() - 1);
   }
-  std::uint32_t agent(std::string_view name, std::uint32_t partition_index, std::uint32_t priority = 100, bool service = true) {
+  std::uint32_t agent(std::string_view name, std::uint32_t partition_index, std::uint32_t priority = 100,
+                      bool service = true) {
     rvm_package_agent a{};
     name.copy(a.name, sizeof a.name - 1);
     a.partition = partition_index;
@@ -50,7 +51,8 @@ class PackageBuilder {
     e.notify_bit = 64;
     edges_.push_back(e);
   }
-  void grant(std::string_view name, std::uint32_t agent_index, rvm_object_type type, std::uint32_t object, std::uint32_t granted) {
+  void grant(std::string_view name, std::uint32_t agent_index, rvm_object_type type, std::uint32_t object,
+             std::uint32_t granted) {
     rvm_package_grant g{};
     name.copy(g.name, sizeof g.name - 1);
     g.agent = agent_index;

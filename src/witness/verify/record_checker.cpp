@@ -29,7 +29,7 @@ void RecordChecker::check(const Record& record, std::uint64_t offset) {
   check_sequence(record, offset);
   check_chain(record, offset);
   if (record.action_kind == Kind::tree_head) check_tree_head(record, offset);
-  if (record.action_kind == Kind::boot_attestation) ++report_.boots;
+  if (record.action_kind == Kind::boot_complete) ++report_.boots;
   if (!damaged_ && describe(record.action_kind) == nullptr) {
     record_problem(expected_ - 1, offset,
                    fmt::format("unknown kind 0x{:02x}", static_cast<unsigned>(record.action_kind)));

@@ -31,7 +31,9 @@ class Package {
   [[nodiscard]] static std::expected<Package, PackageError> parse(std::span<const std::byte> bytes,
                                                                   const PackageLimits& limits);
 
-  [[nodiscard]] const rvm_package_header& header() const { return *reinterpret_cast<const rvm_package_header*>(bytes_.data()); }
+  [[nodiscard]] const rvm_package_header& header() const {
+    return *reinterpret_cast<const rvm_package_header*>(bytes_.data());
+  }
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
   /// What payload_digest covers.
   [[nodiscard]] std::span<const std::byte> payload() const { return bytes_.subspan(sizeof(rvm_package_header)); }

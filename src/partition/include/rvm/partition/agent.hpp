@@ -40,15 +40,15 @@ struct Agent {
 
   AgentState state = AgentState::initializing;
   Wait wait = Wait::none;
-  bool service = false;     ///< does not keep the machine running
-  bool executing = false;   ///< is the current agent of `core`
-  bool held = false;        ///< suspended, itself or with its partition: runnable but not to be run
-  bool yielded = false;     ///< gave up the rest of its turn
-  bool doomed = false;      ///< to be ended by the core that executes it, as soon as that enters the kernel
-  bool timed_job = false;   ///< in a job that was released at `job_release`
+  bool service = false;       ///< does not keep the machine running
+  bool executing = false;     ///< is the current agent of `core`
+  bool held = false;          ///< suspended, itself or with its partition: runnable but not to be run
+  bool yielded = false;       ///< gave up the rest of its turn
+  bool doomed = false;        ///< to be ended by the core that executes it, as soon as that enters the kernel
+  bool timed_job = false;     ///< in a job that was released at `job_release`
   bool job_starting = false;  ///< released, has not run since
   Partition* partition = nullptr;
-  std::uint32_t core = 0;   ///< where it last ran or is queued
+  std::uint32_t core = 0;  ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
   hal::Context* context = nullptr;
@@ -61,10 +61,10 @@ struct Agent {
   Nanoseconds resumed_at{0};
   Nanoseconds queued_at{0};
   Nanoseconds period{0};
-  Nanoseconds budget{0};       ///< 0: no limit
+  Nanoseconds budget{0};  ///< 0: no limit
   Nanoseconds budget_left{0};
   Nanoseconds replenish_at{0};
-  Nanoseconds deadline{0};     ///< relative, 0: none
+  Nanoseconds deadline{0};  ///< relative, 0: none
   Nanoseconds job_release{0};
   sched::Histogram* latency = nullptr;  ///< wake-up latencies of an agent with a deadline
 
@@ -100,9 +100,9 @@ struct Agent {
   std::uint32_t faults = 0;
   std::uint32_t deadlines_met = 0;
   std::uint32_t deadlines_missed = 0;
-  std::uint64_t exit_code = 0;       ///< or fault address
+  std::uint64_t exit_code = 0;  ///< or fault address
   std::uint8_t ending = 0;
-  AgentId previous_id{};            ///< of the slot's last occupant, for AGENT_INFO after its end
+  AgentId previous_id{};  ///< of the slot's last occupant, for AGENT_INFO after its end
   std::array<char, RVM_NAME_BYTES> name{};
 
   [[nodiscard]] bool runnable() const { return state == AgentState::running && wait == Wait::none; }

@@ -11,7 +11,13 @@ namespace rvm::partition {
 
 enum class PartitionState : std::uint8_t { created, running, suspended, hibernated, destroyed };
 enum class AgentState : std::uint8_t {
-  initializing, running, suspended, migrating, hibernated, reconstructing, terminated
+  initializing,
+  running,
+  suspended,
+  migrating,
+  hibernated,
+  reconstructing,
+  terminated
 };
 
 template <typename State>

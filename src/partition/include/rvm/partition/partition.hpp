@@ -52,11 +52,11 @@ struct Partition {
   std::uint32_t edge_count = 0;  ///< ends of edges that its agents hold
   List<RegionObject, &RegionObject::partition_link> regions;
 
-  sched::TokenBucket records;  ///< how fast its agents may cause witness records
-  sched::TokenBucket text;     ///< how fast they may print, in units of 16 bytes
+  sched::TokenBucket records;      ///< how fast its agents may cause witness records
+  sched::TokenBucket text;         ///< how fast they may print, in units of 16 bytes
   std::uint32_t record_quota = 0;  ///< per epoch
   Nanoseconds throttled_until{0};  ///< its agents pause until then
-  bool flooding = false;       ///< WitnessFlood was recorded for the current episode
+  bool flooding = false;           ///< WitnessFlood was recorded for the current episode
   std::uint64_t refused = 0;
 
   std::array<char, RVM_NAME_BYTES> name{};

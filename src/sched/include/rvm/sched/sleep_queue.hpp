@@ -21,7 +21,9 @@ class SleepQueue {
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] NodeIndex first() const { return heap_[0]; }
-  [[nodiscard]] Nanoseconds earliest(Nodes auto& nodes) const { return size_ == 0 ? never : nodes.node(heap_[0]).wake_at; }
+  [[nodiscard]] Nanoseconds earliest(Nodes auto& nodes) const {
+    return size_ == 0 ? never : nodes.node(heap_[0]).wake_at;
+  }
 
   /// Precondition: the node is not in a sleep queue.
   void insert(Nodes auto& nodes, NodeIndex index, Nanoseconds at) {

@@ -30,8 +30,9 @@ class Authority {
   [[nodiscard]] std::uint32_t capability_hash() const { return capability_hash_; }
   /// Proof tier P1: the handle resolves in the caller's own table and the capability has the type and the rights.
   /// The refusal's error is specific. Constant time in the capability's contents.
-  [[nodiscard]] static Result<std::pair<Authority, cap::Capability*>> prove(PartitionId actor, cap::CapabilityTable& table,
-                                                                         Handle handle, ObjectType type, Rights needed) {
+  [[nodiscard]] static Result<std::pair<Authority, cap::Capability*>> prove(PartitionId actor,
+                                                                            cap::CapabilityTable& table, Handle handle,
+                                                                            ObjectType type, Rights needed) {
     const Result<cap::Capability*> capability = table.check(handle, type, needed);
     if (!capability) return fail(capability.error());
     return std::pair{Authority{actor, (*capability)->hash()}, *capability};
@@ -78,9 +79,11 @@ class Gate {
   /// Runs `mutate(const Permit&)`, which returns Result<Effect>. Error::witness_log_full without calling it when no record
   /// can be reserved. `now` reads the clock; called only for a record that is made.
   template <typename Mutate>
-  [[nodiscard]] Status perform(const Authority& authority, witness::Kind kind, witness::Lane lane, Nanoseconds (*now)(), Mutate&& mutate) {
+  [[nodiscard]] Status perform(const Authority& authority, witness::Kind kind, witness::Lane lane, Nanoseconds (*now)(),
+                               Mutate&& mutate) {
     Result<witness::Reservation> reservation = reserve(lane);
-    if (!reservation) [[unlikely]] return fail(reservation.error());
+    if (!reservation) [[unlikely]]
+      return fail(reservation.error());
     const Permit permit{authority};
     return commit(std::move(*reservation), authority, kind, mutate(permit), now);
   }

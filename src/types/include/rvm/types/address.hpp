@@ -21,9 +21,13 @@ concept AnyAddress = requires(Address a) { a.value; };
 
 [[nodiscard]] constexpr bool page_aligned(AnyAddress auto a) { return (a.value & (page_bytes - 1)) == 0; }
 template <AnyAddress Address>
-[[nodiscard]] constexpr Address offset(Address a, std::uint64_t bytes) { return Address{a.value + bytes}; }
+[[nodiscard]] constexpr Address offset(Address a, std::uint64_t bytes) {
+  return Address{a.value + bytes};
+}
 template <AnyAddress Address>
-[[nodiscard]] constexpr Address page_of(Address a) { return Address{a.value & ~std::uint64_t{page_bytes - 1}}; }
+[[nodiscard]] constexpr Address page_of(Address a) {
+  return Address{a.value & ~std::uint64_t{page_bytes - 1}};
+}
 [[nodiscard]] constexpr std::uint64_t pages_for(std::uint64_t bytes) { return (bytes + page_bytes - 1) >> page_shift; }
 
 /// Permissions of a mapping; the values are those of RVM_MAP_*.

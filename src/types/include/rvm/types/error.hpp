@@ -48,8 +48,7 @@ struct ErrorDescription {
 };
 
 inline constexpr std::array error_descriptions{
-#define RVM_X(name, value, failure_class, text) \
-  ErrorDescription{static_cast<Error>(value), failure_class, #name, text},
+#define RVM_X(name, value, failure_class, text) ErrorDescription{static_cast<Error>(value), failure_class, #name, text},
     RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
 };

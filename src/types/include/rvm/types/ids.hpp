@@ -11,8 +11,8 @@ using PartitionId = Strong<struct PartitionIdTag, std::uint32_t>;  ///< 0 is the
 using AgentId = Strong<struct AgentIdTag, std::uint32_t>;          ///< 0 names no agent
 using RegionId = Strong<struct RegionIdTag, std::uint32_t>;
 using EdgeId = Strong<struct EdgeIdTag, std::uint32_t>;
-using CoreIndex = Strong<struct CoreIndexTag, std::uint32_t>;      ///< dense, 0 is the boot core
-using Generation = Strong<struct GenerationTag, std::uint16_t>;    ///< of a slot; never 0 while the slot is live
+using CoreIndex = Strong<struct CoreIndexTag, std::uint32_t>;    ///< dense, 0 is the boot core
+using Generation = Strong<struct GenerationTag, std::uint16_t>;  ///< of a slot; never 0 while the slot is live
 
 inline constexpr PartitionId hypervisor_partition{0};
 inline constexpr PartitionId control_partition{1};

@@ -30,7 +30,9 @@ class Rights {
   /// Constant time in both operands: no branch on the bits.
   [[nodiscard]] constexpr bool contains(Rights needed) const { return (needed.bits_ & ~bits_) == 0; }
   [[nodiscard]] constexpr Rights intersect(Rights other) const { return Rights{std::uint64_t{bits_} & other.bits_}; }
-  [[nodiscard]] constexpr Rights without(Rights other) const { return Rights{std::uint64_t{bits_} & ~std::uint64_t{other.bits_}}; }
+  [[nodiscard]] constexpr Rights without(Rights other) const {
+    return Rights{std::uint64_t{bits_} & ~std::uint64_t{other.bits_}};
+  }
   friend constexpr bool operator==(Rights, Rights) = default;
 
  private:

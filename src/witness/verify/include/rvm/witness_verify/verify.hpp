@@ -53,7 +53,7 @@ struct VerifyReport {
   std::uint64_t tree_size = 0;
   crypto::Digest root{};
   std::uint64_t tree_heads = 0;  ///< TreeHead records seen and right
-  std::uint64_t boots = 0;       ///< BootAttestation records seen
+  std::uint64_t boots = 0;       ///< BootComplete records seen
   std::uint64_t segments = 0;
   std::uint64_t problem_count = 0;
   std::vector<Problem> problems;   ///< in order of position; the first is the cause, later ones may be consequences
