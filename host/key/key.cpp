@@ -19,9 +19,11 @@ namespace rvm::host {
 
 namespace {
 
+// Never null, which libsodium demands even of the address of nothing.
 const unsigned char* octets(std::span<const std::byte> data) {
+  static constexpr unsigned char nothing = 0;
   // Sound: unsigned char may alias any object.
-  return reinterpret_cast<const unsigned char*>(data.data());
+  return data.empty() ? &nothing : reinterpret_cast<const unsigned char*>(data.data());
 }
 unsigned char* writable_octets(std::span<std::byte> data) { return reinterpret_cast<unsigned char*>(data.data()); }
 
