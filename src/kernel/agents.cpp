@@ -31,7 +31,7 @@ struct SlotLayout {
 };
 
 Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_package_segment& segment) {
-  const std::byte* content = s.package->bytes().data() + segment.payload;
+  const std::byte* content = s.package.bytes().data() + segment.payload;
   const GuestAddress at = offset(image, segment.offset);
   const auto access = static_cast<Access>(segment.permissions);
   const std::uint64_t pages = pages_for(segment.memory_bytes);
@@ -54,7 +54,7 @@ Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_packag
 }
 
 Status load_image(State& s, Partition& p, const rvm_package_image& image, const SlotLayout& layout) {
-  for (const rvm_package_segment& segment : s.package->segments().subspan(image.first_segment, image.segment_count)) {
+  for (const rvm_package_segment& segment : s.package.segments().subspan(image.first_segment, image.segment_count)) {
     if (auto loaded = load_segment(s, p, layout.image, segment); !loaded) return loaded;
   }
   if (auto mapped = map_fresh(s, p, layout.stack, image.stack_pages, Access::read_write); !mapped) return mapped;
@@ -94,7 +94,7 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
   info.heap_base = layout.heap.value;
   info.heap_size = std::uint64_t{image.heap_pages} * page_bytes;
   info.map_base = layout.map.value;
-  info.boot_ns = s.package->header().wall_clock_ns;
+  info.boot_ns = s.package.header().wall_clock_ns;
   std::memcpy(info.name, agent.name.data(), agent.name.size());
   std::ranges::copy(request.arguments, std::as_writable_bytes(std::span{info.arguments}).begin());
 }
@@ -128,9 +128,9 @@ void dismantle(State& s, Agent& agent) {
     const std::uint64_t at = std::uint64_t{c->mapped_at()} << page_shift;
     if (at >= agent.slot.value && at < agent.slot.value + hal::Port::geometry().slot_bytes) unmap_region(s, p, *c);
   }
-  const rvm_package_image& image = s.package->images()[agent.image];
+  const rvm_package_image& image = s.package.images()[agent.image];
   const SlotLayout layout{agent.slot, image};
-  for (const rvm_package_segment& segment : s.package->segments().subspan(image.first_segment, image.segment_count)) {
+  for (const rvm_package_segment& segment : s.package.segments().subspan(image.first_segment, image.segment_count)) {
     release_range(s, p, offset(layout.image, segment.offset), pages_for(segment.memory_bytes));
   }
   release_range(s, p, layout.stack, image.stack_pages);
@@ -209,10 +209,10 @@ void add_to_directory(Agent& agent, std::string_view name, std::uint32_t handle,
 
 Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnRequest& request) {
   Partition& p = request.partition;
-  if (!s.package || request.image >= s.package->images().size()) return fail(Error::bad_argument);
+  if (request.image >= s.package.images().size()) return fail(Error::bad_argument);
   if (p.state != PartitionState::running && p.state != PartitionState::created) return fail(Error::bad_state);
   if (p.agent_count == maximum_agents_per_partition) return fail(Error::resource_limit);
-  const rvm_package_image& image = s.package->images()[request.image];
+  const rvm_package_image& image = s.package.images()[request.image];
 
   const auto slot = s.agents.allocate();
   if (!slot) return fail(slot.error());

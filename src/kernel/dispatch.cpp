@@ -17,7 +17,7 @@ namespace {
 struct Policy {
   bool exists = false;
   ObjectType type = ObjectType::none;
-  Rights needed{};
+  Rights needed;
 };
 
 consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {

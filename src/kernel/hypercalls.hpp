@@ -24,10 +24,14 @@ struct Request {
   [[nodiscard]] Result<cap::Capability*> second(unsigned i, ObjectType type, Rights needed) const {
     return partition.capabilities->check(Handle::from_abi(argument(i)), type, needed);
   }
-  [[nodiscard]] Partition* object_partition() const { return s.partitions.find(PartitionId{object->object_id()}); }
-  [[nodiscard]] Agent* object_agent() const { return s.agents.find(AgentId{object->object_id()}); }
-  [[nodiscard]] Edge* object_edge() const { return s.edges.find(EdgeId{object->object_id()}); }
-  [[nodiscard]] RegionObject* object_region() const { return s.regions.find(RegionId{object->object_id()}); }
+  [[nodiscard]] std::uint32_t object_id() const {
+    ensure(object != nullptr);  // the policy table names a type for every operation that comes here
+    return object->object_id();
+  }
+  [[nodiscard]] Partition* object_partition() const { return s.partitions.find(PartitionId{object_id()}); }
+  [[nodiscard]] Agent* object_agent() const { return s.agents.find(AgentId{object_id()}); }
+  [[nodiscard]] Edge* object_edge() const { return s.edges.find(EdgeId{object_id()}); }
+  [[nodiscard]] RegionObject* object_region() const { return s.regions.find(RegionId{object_id()}); }
   [[nodiscard]] cap::CapabilityRef object_ref() const { return s.capabilities.ref_of(index_of(partition), *object); }
 };
 

@@ -125,14 +125,14 @@ Outcome agent_spawn(const Request& r) {
   if (p == nullptr) return Error::peer_gone;
   const std::uint64_t image = r.argument(2);
   const std::uint64_t priority = r.argument(3);
-  if (image >= r.s.package->images().size()) return Error::bad_argument;
+  if (image >= r.s.package.images().size()) return Error::bad_argument;
   // Nobody makes an agent that outranks itself.
   if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
     return Error::bad_argument;
   Agent* made = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {
-        const auto& entry = r.s.package->images()[static_cast<std::size_t>(image)];
+        const auto& entry = r.s.package.images()[static_cast<std::size_t>(image)];
         std::array<char, RVM_NAME_BYTES> name{};
         copy_name(name, entry.name);
         auto agent = spawn(r.s, permit,

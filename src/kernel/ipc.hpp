@@ -11,11 +11,10 @@ namespace rvm::kernel {
 /// How a hypercall leaves its caller.
 class Outcome {
  public:
-  /// x0 becomes `error`.
-  constexpr Outcome(Error error)
-      : error_(error), done_(true) {}  // NOLINT(google-explicit-constructor): handlers return errors
-  Outcome(const Status& status)
-      : Outcome(status ? Error::ok : status.error()) {}  // NOLINT(google-explicit-constructor)
+  /// x0 becomes `error`. Implicit, so that handlers return errors as they are.
+  constexpr Outcome(Error error) : error_(error), done_(true) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Outcome(const Status& status) : Outcome(status ? Error::ok : status.error()) {}
   /// The caller waits, or its registers are set already.
   [[nodiscard]] static constexpr Outcome waiting() {
     Outcome o{Error::ok};

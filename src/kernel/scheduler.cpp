@@ -99,6 +99,8 @@ Agent* take_ready(State& s, Core& core) {
   return &agent;
 }
 
+bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent.budget_left.value == 0; }
+
 /// The current agent stops executing here; it may be runnable or waiting.
 void leave_current(State& s, Core& core, Nanoseconds now) {
   Agent& agent = *core.current;
@@ -111,7 +113,7 @@ void leave_current(State& s, Core& core, Nanoseconds now) {
     return;
   }
   if (!agent.runnable() || agent.held) return;
-  if (agent.budget.value != 0 && agent.budget_left.value == 0) {
+  if (out_of_budget(agent)) {
     agent.wait = Wait::budget;
     core.sleepers.insert(s, index_of(agent), agent.replenish_at);
     core.timer_stale = true;
@@ -241,8 +243,7 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.sleepers.remove(s, index_of(agent));
     end_timed_wait(s, agent, now);
   }
-  if (core.current != nullptr && core.current->budget.value != 0 && core.current->budget_left.value == 0)
-    core.reschedule = true;
+  if (core.current != nullptr && out_of_budget(*core.current)) core.reschedule = true;
   if (now < core.next_epoch) return false;
   core.next_epoch = Nanoseconds{(now.value / s.epoch_length.value + 1) * s.epoch_length.value};
   if (core.current != nullptr && now >= core.slice_end && !core.ready->empty() &&
@@ -268,8 +269,7 @@ hal::Context& resume(Guard& guard, Core& core) {
     if (core.current != nullptr) {
       Agent& agent = *core.current;
       // Stays if nobody ready is better, or equal with the turn over or given up.
-      const bool may_stay = agent.runnable() && !agent.held && !agent.doomed &&
-                            !(agent.budget.value != 0 && agent.budget_left.value == 0);
+      const bool may_stay = agent.runnable() && !agent.held && !agent.doomed && !out_of_budget(agent);
       if (may_stay) {
         const bool turn_over = now >= core.slice_end || agent.yielded;
         if (core.ready->empty() || core.ready->highest() < agent.effective ||

@@ -157,7 +157,7 @@ void must(const Status& status, std::string_view what) {
 }
 
 void load_partitions(State& s) {
-  for (const rvm_package_partition& entry : s.package->partitions()) {
+  for (const rvm_package_partition& entry : s.package.partitions()) {
     must(perform(s, security::Authority::hypervisor(), witness::Kind::partition_create,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
                    auto p = create_partition(s, permit,
@@ -181,7 +181,7 @@ Partition& loaded_partition(State& s, std::uint32_t index) {
 Agent& loaded_agent(State& s, std::uint32_t index) { return s.agents.at(static_cast<std::uint16_t>(index + 1)); }
 
 void load_agents(State& s) {
-  for (const rvm_package_agent& entry : s.package->agents()) {
+  for (const rvm_package_agent& entry : s.package.agents()) {
     must(perform(s, security::Authority::hypervisor(), witness::Kind::task_spawn,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
                    Partition& p = loaded_partition(s, entry.partition);
@@ -191,8 +191,8 @@ void load_agents(State& s) {
                                        .name = entry.name,
                                        .priority = entry.priority,
                                        .affinity = entry.affinity,
-                                       .arguments = s.package->bytes().subspan(
-                                           static_cast<std::size_t>(entry.arguments), entry.arguments_bytes),
+                                       .arguments = s.package.bytes().subspan(static_cast<std::size_t>(entry.arguments),
+                                                                              entry.arguments_bytes),
                                        .service = (entry.flags & RVM_AGENT_SERVICE) != 0,
                                        .period = Nanoseconds{entry.period_ns},
                                        .budget = Nanoseconds{entry.budget_ns},
@@ -213,7 +213,7 @@ void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::
 }
 
 void load_links(State& s) {
-  for (const rvm_package_edge& entry : s.package->edges()) {
+  for (const rvm_package_edge& entry : s.package.edges()) {
     Agent& sender = loaded_agent(s, entry.sender);
     Agent& receiver = loaded_agent(s, entry.receiver);
     std::uint32_t id = 0;
@@ -230,7 +230,7 @@ void load_links(State& s) {
     give_named(s, sender, entry.name, ObjectType::edge, id, rights::write, 0);
     give_named(s, receiver, entry.peer_name, ObjectType::edge, id, rights::read, 0);
   }
-  for (const rvm_package_grant& entry : s.package->grants()) {
+  for (const rvm_package_grant& entry : s.package.grants()) {
     std::uint32_t object = 0;
     if (entry.type == RVM_OBJECT_PARTITION) {
       object = entry.object == UINT32_MAX ? hypervisor_partition.value : loaded_partition(s, entry.object).id.value;
@@ -325,7 +325,7 @@ hal::Context& start(const hal::BootInformation& boot) {
 
   // SchedulerInit
   s.package = open_package(boot, *boot.device_key);
-  const rvm_package_header& header = s.package->header();
+  const rvm_package_header& header = s.package.header();
   if ((header.flags & RVM_PACKAGE_FORCE_VMID8) != 0) hal::Port::force_vmid8();
   s.vmids.init(hal::Port::geometry().vmid_bits, maximum_cores);
   s.epoch_length = Nanoseconds{std::uint64_t{header.epoch_us} * 1000};
@@ -335,7 +335,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   measurement.attest(s, Phase::scheduler_init, 0, 0);
 
   // RootPartition: the control partition first, then everything else in the package.
-  measurement.extend(s.package->bytes());
+  measurement.extend(s.package.bytes());
   measurement.attest(s, Phase::root_partition, header.flags, header.wall_clock_ns);
   load_partitions(s);
   load_agents(s);

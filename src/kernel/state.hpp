@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
 #include "config.hpp"
 #include "lock.hpp"
@@ -35,7 +34,7 @@ using partition::Wait;
 
 /// One CPU as the scheduler sees it.
 struct Core {
-  CoreIndex index{};
+  CoreIndex index;
   Agent* current = nullptr;        ///< executing; between entry and exit of the kernel also the one that trapped
   hal::Context* loaded = nullptr;  ///< whose system registers the hardware holds unsaved
   bool reschedule = false;         ///< somebody better may be ready, or current may not run on
@@ -64,7 +63,7 @@ struct State {
   std::array<Core, maximum_cores> cores{};
   std::uint32_t core_count = 1;
 
-  std::optional<boot::Package> package;
+  boot::Package package;  ///< from boot phase SchedulerInit on
   Nanoseconds epoch_length{1'000'000};
   Nanoseconds run_until = never;
   bool witness_each_message = false;

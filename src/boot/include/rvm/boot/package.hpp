@@ -26,6 +26,9 @@ struct PackageLimits {
 
 class Package {
  public:
+  /// No package: only bytes() may be asked.
+  Package() = default;
+
   /// `bytes` must be 8-byte aligned and stay valid as long as the Package. Payload pages are used in place, so the kernel
   /// also demands 4096-byte alignment; `parse` does not. Cost: linear in the tables, not in the payload.
   [[nodiscard]] static std::expected<Package, PackageError> parse(std::span<const std::byte> bytes,

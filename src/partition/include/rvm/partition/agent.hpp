@@ -34,7 +34,7 @@ enum class Wait : std::uint8_t {
 /// A schedulable execution context: saved registers, an arena at a fixed guest-physical slot, and its place in the
 /// scheduler and in IPC. Lives in one partition at a time. The kernel lock protects every member.
 struct Agent {
-  AgentId id{};
+  AgentId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
 
@@ -53,8 +53,8 @@ struct Agent {
 
   hal::Context* context = nullptr;
   sched::Node node;
-  sched::Priority base{};       ///< from the manifest or the spawner
-  sched::Priority effective{};  ///< base, or inherited from a caller if that is higher
+  sched::Priority base;       ///< from the manifest or the spawner
+  sched::Priority effective;  ///< base, or inherited from a caller if that is higher
 
   // CPU time and the budget of the current period (as in mixed-criticality scheduling contexts).
   Nanoseconds cpu{0};
@@ -87,8 +87,8 @@ struct Agent {
 
   // Memory.
   std::uint32_t image = 0;  ///< index in the boot package
-  GuestAddress slot{};
-  GuestAddress map_base{};
+  GuestAddress slot;
+  GuestAddress map_base;
   rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
 
   Link<Agent> partition_link;
@@ -102,7 +102,7 @@ struct Agent {
   std::uint32_t deadlines_missed = 0;
   std::uint64_t exit_code = 0;  ///< or fault address
   std::uint8_t ending = 0;
-  AgentId previous_id{};  ///< of the slot's last occupant, for AGENT_INFO after its end
+  AgentId previous_id;  ///< of the slot's last occupant, for AGENT_INFO after its end
   std::array<char, RVM_NAME_BYTES> name{};
 
   [[nodiscard]] bool runnable() const { return state == AgentState::running && wait == Wait::none; }

@@ -18,7 +18,7 @@ struct MessageSlot {
   std::uint16_t length = 0;
   std::uint8_t kind = RVM_MESSAGE_BYTES;
   std::uint8_t reserved[5]{};
-  PhysicalAddress page{};  ///< 0: the bytes are inline
+  PhysicalAddress page;  ///< 0: the bytes are inline
   std::byte bytes[inline_bytes]{};
 };
 static_assert(sizeof(MessageSlot) == 256);
@@ -31,7 +31,7 @@ static_assert(sizeof(MessageSlot) == 256);
 /// A one-way channel: exactly one sending and one receiving agent, both fixed by the kernel. Messages are delivered once
 /// and in order within the edge's life.
 struct Edge {
-  EdgeId id{};
+  EdgeId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
 

@@ -20,7 +20,7 @@ namespace rvm::partition {
 
 /// A memory region as a kernel object. Its pages are mapped through capabilities, each of which knows where.
 struct RegionObject {
-  RegionId id{};
+  RegionId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
   std::uint16_t owner = 0;  ///< partition index
@@ -31,7 +31,7 @@ struct RegionObject {
 /// A coherence domain: one stage-2 address space under one VMID, one capability table, the agents in it, what it owns. The
 /// unit of isolation and of fault containment. The kernel lock protects every member.
 struct Partition {
-  PartitionId id{};
+  PartitionId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
 
@@ -43,7 +43,7 @@ struct Partition {
   memory::PageAccount account;
   memory::StageTwo<hal::Port> space;
   cap::CapabilityTable* capabilities = nullptr;
-  PhysicalAddress capability_memory{};
+  PhysicalAddress capability_memory;
   std::uint32_t console_handle = 0;  ///< shared by its agents, as is the next
   std::uint32_t own_handle = 0;
 

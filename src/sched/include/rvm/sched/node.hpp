@@ -25,7 +25,7 @@ inline constexpr std::uint32_t priority_levels = 30002;
 struct Node {
   NodeIndex next = no_node;  ///< in the circular list of its level; no_node when in no run queue
   NodeIndex previous = no_node;
-  Priority level{};  ///< under which it is queued
+  Priority level;  ///< under which it is queued
   std::uint16_t heap_position = not_in_heap;
   Nanoseconds wake_at = never;
 

@@ -53,6 +53,7 @@ class Permit {
  public:
   Permit(const Permit&) = delete;
   Permit& operator=(const Permit&) = delete;
+  ~Permit() = default;
   [[nodiscard]] const Authority& authority() const { return authority_; }
 
  private:

@@ -10,7 +10,7 @@ namespace rvm {
 /// What user code holds in place of a capability: a slot index of its own partition's table and that slot's generation.
 struct Handle {
   std::uint16_t slot = 0;
-  Generation generation{};
+  Generation generation;
 
   [[nodiscard]] static constexpr Handle from_abi(std::uint64_t raw) {
     // Bits above 31 make it no handle at all; generation 0 never resolves.

@@ -70,6 +70,7 @@ class Drain {
   constexpr Drain() = default;
   Drain(const Drain&) = delete;
   Drain& operator=(const Drain&) = delete;
+  ~Drain() = default;
 
   /// Reads the volume, repairs what a power cut left, marks it open. Synchronous; boot only. Sets up `sealer`. A device
   /// whose superblocks are blank is formatted; `identity` then makes its id unlike others' (time, package digest).

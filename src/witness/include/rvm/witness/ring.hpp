@@ -61,6 +61,7 @@ class Ring {
   constexpr Ring() = default;
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
+  ~Ring() = default;
 
   /// `slots`: a power of two, at least 8; owned by the ring from now on. Contents are irrelevant. `first_sequence`: the
   /// number of the first record to come, from Drain::load. Error::bad_argument if the size is wrong.

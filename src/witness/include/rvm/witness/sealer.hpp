@@ -20,6 +20,7 @@ class Sealer {
   constexpr Sealer() = default;
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
+  ~Sealer() = default;
 
   /// Starts an empty log. Drain::load does this itself.
   void start(const Keys& keys);
