@@ -16,7 +16,7 @@ struct SpawnRequest {
   std::uint32_t priority;  ///< 0..10000
   std::int32_t affinity = -1;
   std::uint64_t argument = 0;
-  std::span<const std::byte> arguments;
+  std::span<const std::byte> arguments{};  // NOLINT(readability-redundant-member-init): may be left out
   bool service = false;
   Nanoseconds period{0}, budget{0}, deadline{0};
 };

@@ -52,7 +52,7 @@ struct Fields {
   Kind kind;
   std::uint8_t tier = 1;
   std::uint16_t flags = 0;
-  PartitionId actor;
+  PartitionId actor{};  // NOLINT(readability-redundant-member-init): initialisers may leave it out
   std::uint32_t target = 0;
   std::uint32_t capability_hash = 0;
   std::uint64_t payload = 0;
