@@ -21,6 +21,13 @@ CEILING = {
 FIGURES = (*CEILING, "ipc_signal", "region_map_page", "witness_emit")
 TEXT_CEILING = 96 << 10
 TOLERANCE = 0.05
+# Boot reads the volume and spins until the disk has answered, which takes as long as the host likes: this one figure has a
+# ceiling but neither repeats to the instruction nor belongs in a baseline.
+WAITS_FOR_DISK = "boot_to_first_witness"
+
+
+def exact(instructions):
+    return {name: value for name, value in instructions.items() if name != WAITS_FOR_DISK}
 
 
 class Bench(rvm_test.RvmTest):
@@ -61,7 +68,7 @@ class Bench(rvm_test.RvmTest):
                                          f"{name} was {before}; accept on purpose with tests/e2e/bench.py --accept")
 
     def test_exactly_repeatable(self):
-        self.assertEqual(self.measure()["instructions"], self.measured["instructions"])
+        self.assertEqual(exact(self.measure()["instructions"]), exact(self.measured["instructions"]))
 
 
 def accept():
@@ -69,7 +76,7 @@ def accept():
     test.setUp()
     test.test_shape()
     test.doCleanups()
-    kept = {group: Bench.measured[group] for group in ("instructions", "image")}
+    kept = {"instructions": exact(Bench.measured["instructions"]), "image": Bench.measured["image"]}
     BASELINE.parent.mkdir(exist_ok=True)
     BASELINE.write_text(json.dumps(kept, indent=2) + "\n")
     print(f"baseline: {BASELINE}")
