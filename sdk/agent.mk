@@ -24,7 +24,7 @@ COMMON_FLAGS := --target=aarch64-none-elf -march=armv8-a -mno-outline-atomics -f
 CXX_FLAGS := $(COMMON_FLAGS) -std=c++23 -fno-rtti -fno-threadsafe-statics -nostdinc++ \
   -isystem $(RVM_ROOT)/cmake/freestanding -isystem /usr/lib/llvm-19/include/c++/v1 -isystem $(PICOLIBC) $(EXTRA_FLAGS)
 C_FLAGS := $(COMMON_FLAGS) -std=c11 -isystem $(PICOLIBC) $(EXTRA_FLAGS)
-LINK_FLAGS := --target=aarch64-none-elf -fuse-ld=lld-19 -nostdlib -nostartfiles -T $(RVM_SDK)/agent.ld -Wl,-pie \
+LINK_FLAGS := --target=aarch64-none-elf -fuse-ld=lld-19 -nostdlib -T $(RVM_SDK)/agent.ld -Wl,-pie \
   -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,norelro -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--gc-sections \
   -Wl,--undefined=_start -Wl,--hash-style=sysv -Wl,--fatal-warnings
 
