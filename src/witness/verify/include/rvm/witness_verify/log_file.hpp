@@ -20,6 +20,8 @@ class LogFile {
  public:
   /// The error is a sentence for people with the path and the cause.
   static std::expected<LogFile, std::string> open(const std::filesystem::path& path);
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
   LogFile(LogFile&& other) noexcept;
   LogFile& operator=(LogFile&&) = delete;
   ~LogFile();
