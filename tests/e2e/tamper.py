@@ -39,6 +39,7 @@ peer_name = "ping"
 CHECKER = pathlib.Path(__file__).resolve().parents[1] / "independent" / "check_log.py"
 RECORD = rvm_test.RECORD_BYTES
 SEED = 20240229
+TREE_HEAD = 0xB3  # kind of the record that closes a log
 
 
 class Tamper(rvm_test.RvmTest):
@@ -107,9 +108,14 @@ class Tamper(rvm_test.RvmTest):
                 self.refused(self.verify_raw(data), place // RECORD)
 
     def test_tail_cut(self):
-        for records in (1, 2, self.count // 2, self.count - 1):
+        for records in (1, 2, self.count // 3, self.count - 1):
+            rest = self.raw[:-records * RECORD]
+            if rest[-RECORD + 16] == TREE_HEAD:
+                # What is left is the whole log as it was at an earlier orderly end. Only who knows that it went on (the
+                # volume's superblock, a later tree head) can tell.
+                continue
             with self.subTest(cut=records):
-                self.refused(self.verify_raw(self.raw[:-records * RECORD]))
+                self.refused(self.verify_raw(rest))
         with self.subTest("part of a record"):
             self.refused(self.verify_raw(self.raw[:-1]))
         with self.subTest("everything"):
