@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 Outcome<fs::path> find_kernel(const RunOptions& options) {
-  const fs::path kernel = options.kernel.value_or(default_kernel_image());
+  fs::path kernel = options.kernel.value_or(default_kernel_image());
   std::error_code error;
   if (!fs::is_regular_file(kernel, error)) {
     return failure(ExitCode::environment, fmt::format("there is no kernel image {}", kernel.string()),

@@ -30,7 +30,7 @@ uint32x4_t load_words(const std::uint32_t* p) {
   asm("ld1 {%0.4s}, [%1]" : "=w"(v) : "r"(p), "m"(*reinterpret_cast<const std::uint32_t(*)[4]>(p)));
   return v;
 }
-void store_words(std::uint32_t* p, uint32x4_t v) {
+void store_words(std::uint32_t* p, uint32x4_t v) {  // NOLINT(readability-non-const-parameter): the assembly writes
   asm("st1 {%1.4s}, [%2]" : "=m"(*reinterpret_cast<std::uint32_t(*)[4]>(p)) : "w"(v), "r"(p));
 }
 
