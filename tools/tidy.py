@@ -26,7 +26,8 @@ CACHE = ROOT / "build" / "tidy"
 CLANG_TIDY = "clang-tidy-19"
 # The path-sensitive checks run on the kernel, the agents and the SDK. On the host program they spend minutes inside the
 # command-line and TOML libraries' templates; its tests run under the sanitisers instead.
-NOT_ON_THE_HOST = "--checks=-clang-analyzer-*,-bugprone-unchecked-optional-access"
+NOT_ON_THE_HOST = ",-clang-analyzer-*,-bugprone-unchecked-optional-access"
+NOT_IN_GROUPS = "-bugprone-suspicious-include"  # a group is made of includes of .cpp files
 
 
 def database(preset):
@@ -51,32 +52,68 @@ def sources(wanted):
     return chosen
 
 
-def fingerprint(entry):
-    """A hash of the check configuration, the command and every repository file that the source includes."""
-    arguments = shlex.split(entry["command"])
-    scan = [a for i, a in enumerate(arguments) if a not in ("-c", "-o") and arguments[i - 1] != "-o"]
-    run = subprocess.run([*scan, "-MM"], cwd=entry["directory"], capture_output=True, text=True, check=False)
-    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + entry["command"].encode())
-    for name in sorted(set(re.findall(r"(?:\\.|[^\s\\])+", run.stdout.partition(":")[2]))):
-        path = pathlib.Path(entry["directory"], name)
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+class Unit:
+    """What one run of clang-tidy checks: a file, or the files of a folder that share a command, as one translation unit.
+    Most of the time goes into the headers they have in common. Agents all define agent_main, so each is by itself."""
+
+    def __init__(self, preset, flags, names):
+        self.preset, self.flags, self.names = preset, flags, names
+        self.on_host = names[0].startswith("host/")
+        label = names[0] if len(names) == 1 else f"{os.path.dirname(names[0])}-{len(names)}-{names[0]}"
+        self.stamp = CACHE / (label.replace("/", "__") + ".clean")
+        self.source = ROOT / names[0]
+        if len(names) > 1:
+            self.source = CACHE / (label.replace("/", "__"))
+            self.source.write_text("".join(f'#include "{ROOT / n}"\n' for n in names))
+        self.command = ["clang++-19", *flags, str(self.source)]
+        self.folder = ROOT / "build" / preset
+
+    def fingerprint(self):
+        """A hash of the check configuration, the command and every repository file that the source includes."""
+        run = subprocess.run([*self.command, "-MM"], cwd=self.folder, capture_output=True, text=True, check=False)
+        digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + " ".join(self.command).encode())
+        for name in sorted(set(re.findall(r"(?:\\.|[^\s\\])+", run.stdout.partition(":")[2]))):
+            path = pathlib.Path(self.folder, name)
+            if path.is_file():
+                digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def check(self):
+        """(unchanged, findings)"""
+        mark = self.fingerprint()
+        if self.stamp.exists() and self.stamp.read_text() == mark:
+            return True, ""
+        fewer = f"--checks={NOT_IN_GROUPS}{NOT_ON_THE_HOST if self.on_host else ''}"
+        run = subprocess.run([CLANG_TIDY, "--quiet", fewer, str(self.source), "--", *self.flags],
+                             cwd=self.folder, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            self.stamp.write_text(mark)
+            return False, ""
+        # Errors of the compiler itself arrive on stderr, findings on stdout.
+        return False, run.stdout or run.stderr
 
 
-def check(name, preset, entry):
-    stamp = CACHE / (name.replace("/", "__") + ".clean")
-    mark = fingerprint(entry)
-    if stamp.exists() and stamp.read_text() == mark:
-        return name, True, ""
-    fewer = [NOT_ON_THE_HOST] if name.startswith("host/") else []
-    run = subprocess.run([CLANG_TIDY, "--quiet", *fewer, "-p", ROOT / "build" / preset, entry["file"]],
-                         capture_output=True, text=True, check=False)
-    if run.returncode == 0:
-        stamp.write_text(mark)
-        return name, False, ""
-    # Errors of the compiler itself arrive on stderr, findings on stdout.
-    return name, False, run.stdout or run.stderr
+def flags_of(entry):
+    arguments = shlex.split(entry["command"])[1:]
+    kept = []
+    while arguments:
+        a = arguments.pop(0)
+        if a in ("-o", "-MF", "-MT"):
+            arguments.pop(0)
+        elif a not in ("-c", "-MD", entry["file"]):
+            kept.append(a)
+    return kept
+
+
+def units(chosen):
+    groups = {}
+    for name, (preset, entry) in sorted(chosen.items()):
+        flags = flags_of(entry)
+        together = name.startswith(("host/", "src/"))
+        key = (preset, os.path.dirname(name) if together else name, tuple(flags))
+        groups.setdefault(key, (preset, flags, []))[2].append(name)
+    # The longest first, so that no core is left with one at the end.
+    return sorted((Unit(*g) for g in groups.values()), key=lambda u: -len(u.names))
 
 
 def main():
@@ -92,14 +129,15 @@ def main():
     if not chosen:
         print("tidy: no such source")
         return 1
+    work = units(chosen)
     found = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, cached, output in pool.map(lambda item: check(item[0], *item[1]), sorted(chosen.items())):
-            skipped += cached
+        for unit, (unchanged, output) in zip(work, pool.map(Unit.check, work)):
+            skipped += len(unit.names) if unchanged else 0
             if output:
                 found += 1
                 print(output.replace(f"{ROOT}/", ""), flush=True)
-    print(f"tidy: {len(chosen)} files, {skipped} unchanged, {found} with findings")
+    print(f"tidy: {len(chosen)} files, {skipped} unchanged, {found} groups with findings")
     return 1 if found else 0
 
 
