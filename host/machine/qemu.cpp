@@ -57,7 +57,8 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
       "virtio-mmio.force-legacy=false",
       // A failed write is reported to the guest, which stops taking records, instead of pausing the machine.
       "-drive",
-      "if=none,id=log,format=raw,werror=report,rerror=report,file=" + escaped(parts.disk),
+      fmt::format("if=none,id=log,format=raw,werror=report,rerror=report,{}file={}",
+                  parts.temporary_disk ? "cache=unsafe," : "", escaped(parts.disk)),
       "-device",
       "virtio-blk-device,drive=log",
       "-nic",

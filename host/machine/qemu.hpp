@@ -18,7 +18,8 @@ struct MachineParts {
   std::string package;
   std::string device_key;
   std::string disk;
-  bool gdb = false;  ///< wait for a debugger on port 1234
+  bool temporary_disk = false;  ///< vanishes with the run, so nothing is gained by waiting until it is on a platter
+  bool gdb = false;             ///< wait for a debugger on port 1234
 };
 
 /// $RVM_QEMU, else qemu-system-aarch64 on the PATH.

@@ -87,7 +87,8 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
     print_header(run.package, options, *volume);
   }
   const MachineParts parts{
-      run.package.manifest->machine, *kernel, package_file->path(), key_file->path(), volume->path(), options.gdb};
+      run.package.manifest->machine, *kernel,    package_file->path(), key_file->path(), volume->path(),
+      volume->temporary(),           options.gdb};
   const SessionOptions limits{.timeout =
                                   std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
   LivePrinter printer(options.style);
