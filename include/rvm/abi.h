@@ -109,6 +109,7 @@ enum rvm_error {
   X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, "the capability and everything derived from it") \
   X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
   X(CAP_INSPECT, 0x23, ANY, 0, "-> x1 type, x2 rights, x3 object id, x4 badge, x5 depth") \
+  X(CAP_DROP, 0x24, ANY, 0, "gives the handle up; nothing derived from it may be left") \
   X(REGION_CREATE, 0x28, PARTITION, RVM_RIGHT_WRITE, "x1 own partition, x2 pages -> x1 region handle") \
   X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, "") \
   X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, "x2 address in the caller's slot, x3 RVM_MAP_*") \

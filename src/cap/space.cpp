@@ -42,9 +42,9 @@ CapabilityTable* CapabilityTree::receiving_table(PartitionIndex index) {
 /// this a revocation done in steps could be outrun by somebody who keeps deriving below it.
 bool CapabilityTree::growing(CapabilityRef ref) {
   for (; !ref.empty(); ref = at(ref).parent_) {
-    if (!at(ref).live() || at(ref).revoking_children_ || tables_[ref.partition.value].closing_) {
-      return false;
-    }
+    const Capability& ancestor = at(ref);
+    if (!ancestor.live() || ancestor.revoking_children_ || tables_[ref.partition.value].closing_) return false;
+    if (ancestor.parent_.empty() && ancestor.object_capabilities_->closing) return false;
   }
   return true;
 }
@@ -90,34 +90,37 @@ void CapabilityTree::free_slot(CapabilityRef ref) {
   --holder.used_;
 }
 
-void CapabilityTree::link(CapabilityRef parent, CapabilityRef child) {
-  Capability& above = at(parent);
-  Capability& linked = at(child);
-  linked.parent_ = parent;
+/// The link that leads to a capability which has no sibling before it.
+CapabilityRef& CapabilityTree::head_of(const Capability& capability) {
+  return capability.parent_.empty() ? capability.object_capabilities_->first_root : at(capability.parent_).first_child_;
+}
+
+/// As the first of its siblings. Its parent, or else its object's capabilities, are set already.
+void CapabilityTree::link(CapabilityRef ref) {
+  Capability& linked = at(ref);
+  CapabilityRef& head = head_of(linked);
   linked.previous_sibling_ = {};
-  linked.next_sibling_ = above.first_child_;
-  if (!linked.next_sibling_.empty()) {
-    at(linked.next_sibling_).previous_sibling_ = child;
-  }
-  above.first_child_ = child;
+  linked.next_sibling_ = head;
+  if (!head.empty()) at(head).previous_sibling_ = ref;
+  head = ref;
 }
 
 void CapabilityTree::unlink(CapabilityRef ref) {
   const Capability& leaving = at(ref);
   if (!leaving.previous_sibling_.empty()) {
     at(leaving.previous_sibling_).next_sibling_ = leaving.next_sibling_;
-  } else if (!leaving.parent_.empty()) {
-    at(leaving.parent_).first_child_ = leaving.next_sibling_;
+  } else {
+    head_of(leaving) = leaving.next_sibling_;
   }
   if (!leaving.next_sibling_.empty()) {
     at(leaving.next_sibling_).previous_sibling_ = leaving.previous_sibling_;
   }
 }
 
-Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge) {
-  if (object.type == ObjectType::none || object.type == ObjectType::any) {
-    return fail(Error::bad_argument);
-  }
+Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge,
+                                    ObjectCapabilities& all) {
+  if (object.type == ObjectType::none || object.type == ObjectType::any) return fail(Error::bad_argument);
+  if (all.closing) return fail(Error::bad_state);
   const Result<CapabilityRef> ref = take_slot(destination);
   if (!ref) {
     return fail(ref.error());
@@ -129,7 +132,9 @@ Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, R
   minted.rights_ = rights;
   minted.badge_ = badge;
   minted.state_ = Capability::state_live;
+  minted.object_capabilities_ = &all;
   minted.update_hash();
+  link(*ref);
   return Placed{*ref, {ref->slot, minted.generation_}};
 }
 
@@ -158,8 +163,9 @@ Result<Placed> CapabilityTree::derive(CapabilityRef source, PartitionIndex desti
   child.badge_ = badge;
   child.depth_ = static_cast<std::uint8_t>(parent->depth_ + 1);
   child.state_ = Capability::state_live;
+  child.parent_ = source;
   child.update_hash();
-  link(source, *ref);
+  link(*ref);
   if (!grant) {
     parent->rights_ = parent->rights_.without(rights::grant_once);
     parent->update_hash();
@@ -187,8 +193,8 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   // Whoever pointed at the old place now points at the new one.
   if (!to.previous_sibling_.empty()) {
     at(to.previous_sibling_).next_sibling_ = *ref;
-  } else if (!to.parent_.empty()) {
-    at(to.parent_).first_child_ = *ref;
+  } else {
+    head_of(to) = *ref;
   }
   if (!to.next_sibling_.empty()) {
     at(to.next_sibling_).previous_sibling_ = *ref;
@@ -198,19 +204,6 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   }
   free_slot(source);
   return Placed{*ref, {ref->slot, generation}};
-}
-
-Result<Revocation> CapabilityTree::begin_revoke(CapabilityRef root, bool keep_root) {
-  Capability* const found = find(root);
-  if (found == nullptr || !found->live()) {
-    return fail(Error::bad_capability);
-  }
-  if (keep_root) {
-    found->revoking_children_ = true;
-  } else {
-    found->state_ = Capability::state_revoking;
-  }
-  return Revocation{root, found->generation_, keep_root};
 }
 
 CapabilityRef CapabilityTree::descend(CapabilityRef from) {

@@ -16,7 +16,7 @@ TEST_CASE("derive: exhaustive attenuation, a child never has a right that its pa
   TestSpace<1> s;
   for (unsigned have = 0; have < 128; ++have) {
     for (unsigned want = 0; want < 128; ++want) {
-      const Placed parent = *s.space->mint(s.index(0), some_region, Rights{have}, 1);
+      const Placed parent = *s.mint(0, some_region, Rights{have}, 1);
       const Result<Placed> child = s.space->derive(parent.ref, s.index(0), Rights{want}, 2);
       const bool grant = (have & RVM_RIGHT_GRANT) != 0;
       const bool once = !grant && (have & RVM_RIGHT_GRANT_ONCE) != 0;
@@ -34,14 +34,14 @@ TEST_CASE("derive: exhaustive attenuation, a child never has a right that its pa
         REQUIRE(s.space->find(parent.ref)->rights().bits() == have);
         REQUIRE(s.table(0).used() == 1);
       }
-      REQUIRE(s.space->revoke(parent.ref, ignore_removed));
+      REQUIRE(s.revoke(parent.ref));
     }
   }
 }
 
 TEST_CASE("derive: GRANT_ONCE grants once, and a failed grant does not consume it") {
   TestSpace<2> s;
-  const Placed root = *s.space->mint(s.index(0), some_region, Rights{RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE}, 0);
+  const Placed root = *s.mint(0, some_region, Rights{RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE}, 0);
   const std::uint32_t hash = s.space->find(root.ref)->hash();
   CHECK(s.space->derive(root.ref, s.index(0), rights::write, 0).error() == Error::rights);
   CHECK(s.space->derive(root.ref, s.index(7), rights::read, 0).error() == Error::bad_state);
@@ -56,7 +56,7 @@ TEST_CASE("derive: GRANT_ONCE grants once, and a failed grant does not consume i
 
 TEST_CASE("derive: depth 8 is the last") {
   TestSpace<3> s;
-  Placed at = *s.space->mint(s.index(0), some_region, rights::all, 0);
+  Placed at = *s.mint(0, some_region, rights::all, 0);
   for (unsigned depth = 1; depth <= max_depth; ++depth) {
     at = *s.space->derive(at.ref, s.index(depth % 3), rights::all, 0);
     CHECK(s.space->find(at.ref)->depth() == depth);
@@ -66,23 +66,23 @@ TEST_CASE("derive: depth 8 is the last") {
 
 TEST_CASE("mint and open: refused where there is nothing to hold them") {
   TestSpace<2> s;
-  CHECK(s.space->mint(s.index(2), some_region, rights::all, 0).error() == Error::bad_state);
-  CHECK(s.space->mint(s.index(0), Object{1, 1, ObjectType::none}, rights::all, 0).error() == Error::bad_argument);
-  CHECK(s.space->mint(s.index(0), Object{1, 1, ObjectType::any}, rights::all, 0).error() == Error::bad_argument);
+  CHECK(s.mint(2, some_region, rights::all, 0).error() == Error::bad_state);
+  CHECK(s.mint(0, Object{1, 1, ObjectType::none}, rights::all, 0).error() == Error::bad_argument);
+  CHECK(s.mint(0, Object{1, 1, ObjectType::any}, rights::all, 0).error() == Error::bad_argument);
   alignas(64) std::array<std::byte, table_bytes> block{};
   CHECK(s.space->open(s.index(0), block) == fail(Error::bad_state));
   CHECK(s.space->open(s.index(2), block) == fail(Error::bad_argument));
   CHECK(s.space->open(s.index(1), std::span{block}.first(64)) == fail(Error::bad_argument));
   for (unsigned i = 1; i < table_slots; ++i) {
-    REQUIRE(s.space->mint(s.index(0), some_region, rights::all, 0));
+    REQUIRE(s.mint(0, some_region, rights::all, 0));
   }
-  CHECK(s.space->mint(s.index(0), some_region, rights::all, 0).error() == Error::resource_limit);
+  CHECK(s.mint(0, some_region, rights::all, 0).error() == Error::resource_limit);
   CHECK(s.table(0).used() == table_slots - 1);
 }
 
 TEST_CASE("revoke: the capability and all descendants in every partition, leaves first; siblings and ancestors stay") {
   TestSpace<4> s;
-  const Placed root = *s.space->mint(s.index(0), some_region, rights::all, 0);
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
   const Placed sibling = *s.space->derive(root.ref, s.index(3), rights::all, 0);
   const Placed target = *s.space->derive(root.ref, s.index(1), rights::all, 0);
   std::vector<Placed> below;
@@ -91,10 +91,11 @@ TEST_CASE("revoke: the capability and all descendants in every partition, leaves
     below.push_back(*s.space->derive(below.back().ref, s.index(i + 1), rights::read, 0));
   }
   std::vector<std::uint8_t> depths;
-  REQUIRE(s.space->revoke(target.ref, [&](CapabilityRef ref, Capability& capability) {
+  REQUIRE(s.revoke(target.ref, [&](CapabilityRef ref, Capability& capability) {
     depths.push_back(capability.depth());
     CHECK(s.space->find(ref) == &capability);
-    CHECK(!s.table(ref.partition.value).resolve({ref.slot, capability.generation()}));
+    CHECK(s.table(ref.partition.value).resolve({ref.slot, capability.generation()}).has_value() == (ref == target.ref));
+    return Budget{0};
   }));
   CHECK(depths == std::vector<std::uint8_t>{3, 2, 3, 2, 3, 2, 1});
   for (const Placed& gone : below) {
@@ -103,62 +104,109 @@ TEST_CASE("revoke: the capability and all descendants in every partition, leaves
   CHECK(s.table(0).resolve(root.handle));
   CHECK(s.table(3).resolve(sibling.handle));
   CHECK(s.table(0).used() + s.table(1).used() + s.table(2).used() + s.table(3).used() == 2);
-  CHECK(s.space->revoke(target.ref, ignore_removed) == fail(Error::bad_capability));
+  CHECK(s.revoke(target.ref) == fail(Error::bad_capability));
 }
 
 TEST_CASE("revoke_children: the capability itself stays and can be derived from again") {
   TestSpace<2> s;
-  const Placed root = *s.space->mint(s.index(0), some_region, rights::all, 0);
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
   const Placed child = *s.space->derive(root.ref, s.index(1), rights::all, 0);
-  REQUIRE(s.space->revoke_children(root.ref, ignore_removed));
+  Budget budget = unlimited;
+  REQUIRE(s.space->revoke_children(root.ref, budget, ignore_removed) == Progress::done);
   CHECK(s.table(0).resolve(root.handle));
   CHECK(s.table(1).resolve(child.handle).error() == Error::bad_capability);
   CHECK(s.space->derive(root.ref, s.index(1), rights::all, 0));
 }
 
-TEST_CASE(
-    "revoke in steps: the root is dead at once, nothing grows below, and it ends after as many removals as planned") {
+TEST_CASE("revoke in steps: nothing grows below, and it ends after as many removals as planned") {
   TestSpace<2> s;
   for (const bool keep_root : {false, true}) {
-    const Placed root = *s.space->mint(s.index(0), some_region, rights::all, 0);
+    const Placed root = *s.mint(0, some_region, rights::all, 0);
     std::vector<Placed> children;
     children.reserve(100);
-    for (unsigned i = 0; i < 100; ++i) {
-      children.push_back(*s.space->derive(root.ref, s.index(1), rights::all, i));
-    }
-    const Revocation revocation = *s.space->begin_revoke(root.ref, keep_root);
-    CHECK(s.table(0).resolve(root.handle).has_value() == keep_root);
-    if (!keep_root) {
-      CHECK(s.space->begin_revoke(root.ref, false).error() == Error::bad_capability);
-    }
+    for (unsigned i = 0; i < 100; ++i) children.push_back(*s.space->derive(root.ref, s.index(1), rights::all, i));
     unsigned removed = 0;
     unsigned steps = 0;
-    Progress progress = Progress::more;
-    while (progress == Progress::more) {
-      progress = s.space->continue_revoke(revocation, 7, [&](CapabilityRef, Capability&) { ++removed; });
-      ++steps;
-      for (const Placed& child : children) {
-        const Result<Placed> grown = s.space->derive(child.ref, s.index(1), rights::read, 0);
-        REQUIRE(!grown);
-        if (progress == Progress::more) {
-          REQUIRE(s.space->derive(root.ref, s.index(1), rights::read, 0).error() == Error::bad_capability);
-        }
-      }
+    const auto count = [&](CapabilityRef, Capability&) -> Budget {
+      ++removed;
+      return Budget{0};
+    };
+    for (Progress progress = Progress::more; progress == Progress::more; ++steps) {
+      Budget budget = 7;
+      const Result<Progress> result =
+          keep_root ? s.space->revoke_children(root.ref, budget, count) : s.space->revoke(root.ref, budget, count);
+      REQUIRE(result);
+      progress = *result;
+      CHECK(removed <= 7 * (steps + 1));
+      if (progress == Progress::done) break;
+      CHECK(s.table(0).resolve(root.handle));
+      REQUIRE(s.space->transfer(root.ref, s.index(1)).error() == Error::bad_state);
+      REQUIRE(s.space->derive(root.ref, s.index(1), rights::read, 0).error() == Error::bad_capability);
+      for (const Placed& child : children) REQUIRE(!s.space->derive(child.ref, s.index(1), rights::read, 0));
     }
-    CHECK(removed >= 100);
-    CHECK(steps == 15);
+    CHECK(removed == (keep_root ? 100 : 101));
+    CHECK(steps == 14);
     CHECK(s.table(1).used() == 0);
-    CHECK(s.space->continue_revoke(revocation, 7, ignore_removed) == Progress::done);
+    CHECK(s.table(0).resolve(root.handle).has_value() == keep_root);
     if (keep_root) {
-      REQUIRE(s.space->revoke(root.ref, ignore_removed));
+      CHECK(s.space->derive(root.ref, s.index(1), rights::read, 0));
+      REQUIRE(s.revoke(root.ref));
     }
     CHECK(s.table(0).used() == 0);
+    CHECK(s.object_capabilities.empty());
   }
+}
+
+TEST_CASE("a revocation that costs its visitor more stops earlier") {
+  TestSpace<1> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
+  for (unsigned i = 0; i < 20; ++i) REQUIRE(s.space->derive(root.ref, s.index(0), rights::all, i));
+  Budget budget = 40;
+  CHECK(s.space->revoke(root.ref, budget, [](CapabilityRef, Capability&) -> Budget { return 9; }) == Progress::more);
+  CHECK(s.table(0).used() == 21 - 4);
+}
+
+TEST_CASE("revoke_all: every capability to an object, wherever its roots and their descendants went") {
+  TestSpace<4> s;
+  ObjectCapabilities other;
+  const Placed foreign = *s.space->mint(s.index(1), Object{7, 0, ObjectType::agent}, rights::all, 0, other);
+  for (unsigned i = 0; i < 3; ++i) {
+    const Placed root = *s.mint(i, some_region, rights::all, i);
+    REQUIRE(s.space->derive(root.ref, s.index(3), rights::all, i));
+    REQUIRE(s.space->transfer(root.ref, s.index((i + 1) % 3)));
+  }
+  Budget budget = 2;
+  CHECK(s.space->revoke_all(s.object_capabilities, budget, ignore_removed) == Progress::more);
+  CHECK(s.mint(0, some_region, rights::all, 0).error() == Error::bad_state);
+  for (unsigned p = 0; p < 4; ++p) {
+    for (std::uint16_t slot = 1; slot < table_slots; ++slot) {
+      const CapabilityRef ref{s.index(p), slot};
+      if (s.space->find(ref) == nullptr || ref == foreign.ref) continue;
+      CHECK(s.space->derive(ref, s.index(0), rights::read, 0).error() == Error::bad_capability);
+    }
+  }
+  budget = unlimited;
+  CHECK(s.space->revoke_all(s.object_capabilities, budget, ignore_removed) == Progress::done);
+  CHECK(s.object_capabilities.empty());
+  CHECK(s.table(0).used() + s.table(1).used() + s.table(2).used() + s.table(3).used() == 1);
+  CHECK(s.table(1).resolve(foreign.handle));
+  CHECK(s.mint(0, some_region, rights::all, 0));
+}
+
+TEST_CASE("drop: a capability is given up without REVOKE, unless something was derived from it") {
+  TestSpace<2> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
+  const Placed child = *s.space->derive(root.ref, s.index(1), rights::read, 0);
+  CHECK(s.space->drop(root.ref, ignore_removed) == fail(Error::bad_state));
+  CHECK(s.space->drop(child.ref, ignore_removed));
+  CHECK(s.space->drop(child.ref, ignore_removed) == fail(Error::bad_capability));
+  CHECK(s.space->drop(root.ref, ignore_removed));
+  CHECK(s.object_capabilities.empty());
 }
 
 TEST_CASE("transfer: keeps place, rights and badge; the old handle is dead; revocation still finds it") {
   TestSpace<4> s;
-  const Placed root = *s.space->mint(s.index(0), some_region, rights::all, 0);
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
   const Placed first = *s.space->derive(root.ref, s.index(1), rights::all, 11);
   const Placed moving = *s.space->derive(root.ref, s.index(1), rights::all, 12);
   const Placed last = *s.space->derive(root.ref, s.index(1), rights::all, 13);
@@ -171,7 +219,7 @@ TEST_CASE("transfer: keeps place, rights and badge; the old handle is dead; revo
   CHECK((*found)->depth() == 1);
   CHECK((*found)->parent() == root.ref);
   CHECK(s.space->find(child.ref)->parent() == moved.ref);
-  REQUIRE(s.space->revoke(moved.ref, ignore_removed));
+  REQUIRE(s.revoke(moved.ref));
   CHECK(s.table(2).resolve(child.handle).error() == Error::bad_capability);
   CHECK(s.table(1).resolve(first.handle));
   CHECK(s.table(1).resolve(last.handle));
@@ -182,7 +230,7 @@ TEST_CASE("transfer: keeps place, rights and badge; the old handle is dead; revo
   s.space->find(new_root.ref)->clear_mapping();
   CHECK(s.space->transfer(new_root.ref, s.index(9)).error() == Error::bad_state);
   CHECK(s.space->transfer(root.ref, s.index(0)).error() == Error::bad_capability);
-  REQUIRE(s.space->revoke(new_root.ref, ignore_removed));
+  REQUIRE(s.revoke(new_root.ref));
   CHECK(s.table(1).used() == 0);
 }
 
@@ -190,29 +238,34 @@ TEST_CASE("close: everything derived from the partition's capabilities goes with
   TestSpace<3> s;
   std::vector<Placed> outside;
   for (unsigned i = 0; i < 50; ++i) {
-    const Placed own = *s.space->mint(s.index(1), some_region, rights::all, i);
+    const Placed own = *s.mint(1, some_region, rights::all, i);
     outside.push_back(*s.space->derive(own.ref, s.index(2), rights::all, i));
     outside.push_back(*s.space->derive(outside.back().ref, s.index(1), rights::all, i));
   }
-  const Placed foreign = *s.space->mint(s.index(0), some_region, rights::all, 0);
+  const Placed foreign = *s.mint(0, some_region, rights::all, 0);
   const Placed lent = *s.space->derive(foreign.ref, s.index(1), rights::all, 0);
   const Placed passed_on = *s.space->derive(lent.ref, s.index(2), rights::all, 0);
   unsigned removed = 0;
-  const auto count = [&](CapabilityRef, Capability&) { ++removed; };
-  CHECK(s.space->close(s.index(1), 1, count) == Progress::more);
-  CHECK(s.space->mint(s.index(1), some_region, rights::all, 0).error() == Error::bad_state);
+  const auto count = [&](CapabilityRef, Capability&) -> Budget {
+    ++removed;
+    return Budget{0};
+  };
+  Budget budget = 1;
+  CHECK(s.space->close(s.index(1), budget, count) == Progress::more);
+  CHECK(s.mint(1, some_region, rights::all, 0).error() == Error::bad_state);
   CHECK(s.space->derive(foreign.ref, s.index(1), rights::all, 0).error() == Error::bad_state);
   CHECK(s.space->derive(passed_on.ref, s.index(2), rights::read, 0).error() == Error::bad_capability);
   CHECK(s.space->transfer(lent.ref, s.index(0)).error() == Error::bad_capability);
-  while (s.space->close(s.index(1), 10, count) == Progress::more) {
-  }
+  do {
+    budget = 10;
+  } while (s.space->close(s.index(1), budget, count) == Progress::more);
   CHECK(removed == 152);
   CHECK(!s.table(1).open());
   CHECK(s.table(2).used() == 0);
   CHECK(s.table(0).resolve(foreign.handle));
   CHECK(s.space->find(lent.ref) == nullptr);
-  CHECK(s.space->mint(s.index(1), some_region, rights::all, 0).error() == Error::bad_state);
-  CHECK(s.space->close(s.index(1), 10, count) == Progress::done);
+  CHECK(s.mint(1, some_region, rights::all, 0).error() == Error::bad_state);
+  CHECK(s.space->close(s.index(1), budget, count) == Progress::done);
   s.open(1);
   CHECK(s.space->derive(foreign.ref, s.index(1), rights::all, 0));
 }

@@ -11,7 +11,7 @@
 
 namespace rvm::cap {
 
-inline constexpr auto ignore_removed = [](CapabilityRef, Capability&) {};
+inline constexpr auto ignore_removed = [](CapabilityRef, Capability&) -> Budget { return 0; };
 inline constexpr Object some_region{42, 1, ObjectType::region};
 
 /// A capability space whose tables lie in this object.
@@ -30,9 +30,21 @@ struct TestSpace {
     (*blocks)[partition] = Block{};
     REQUIRE(space->open(PartitionIndex{partition}, (*blocks)[partition].bytes));
   }
+  [[nodiscard]] Result<Placed> mint(unsigned partition, Object object, Rights rights, std::uint64_t badge) {
+    return space->mint(index(partition), object, rights, badge, object_capabilities);
+  }
+  template <typename Visitor = decltype(ignore_removed)>
+  [[nodiscard]] Status revoke(CapabilityRef root, Visitor visitor = ignore_removed) {
+    Budget budget = unlimited;
+    const Result<Progress> progress = space->revoke(root, budget, visitor);
+    if (!progress) return fail(progress.error());
+    REQUIRE(*progress == Progress::done);
+    return {};
+  }
   CapabilityTable& table(unsigned partition) { return *space->table(index(partition)); }
   static PartitionIndex index(unsigned partition) { return PartitionIndex{static_cast<std::uint16_t>(partition)}; }
 
+  ObjectCapabilities object_capabilities;
   std::unique_ptr<std::array<Block, Partitions>> blocks = std::make_unique<std::array<Block, Partitions>>();
   std::unique_ptr<CapabilitySpace<Partitions>> space = std::make_unique<CapabilitySpace<Partitions>>();
 };

@@ -111,11 +111,33 @@ Status give_standard_capabilities(State& s, const security::Authority& by, Agent
   const auto self =
       mint(s, by, p, ObjectType::agent, agent.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT});
   if (!self) return fail(self.error());
-  agent.self_capability = self->ref;
+  agent.self = {self->ref, self->handle.generation};
   add_to_directory(agent, RVM_DIRECTORY_CONSOLE, p.console_handle, ObjectType::console);
   add_to_directory(agent, RVM_DIRECTORY_PARTITION, p.own_handle, ObjectType::partition);
   add_to_directory(agent, RVM_DIRECTORY_SELF, self->handle.to_abi(), ObjectType::agent);
   return {};
+}
+
+/// The handle by which the agent's partition knows it goes with it, and a step of what was derived from that. Handles that
+/// others got otherwise stay: they tell how it ended.
+void revoke_self(State& s, Agent& agent) {
+  const cap::Capability* const self = s.capabilities.find(agent.self.ref, agent.self.generation);
+  if (self == nullptr || !self->live()) return;
+  (void)perform(
+      s, security::Authority::hypervisor(), witness::Kind::capability_revoke,
+      [&](const security::Permit&) -> Result<security::Effect> {
+        security::Effect effect{agent.id.value, authority_word(*self, agent.partition->id), 0, agent.self.ref.slot};
+        cap::Budget budget = revocation_step;
+        const auto revoked =
+            s.capabilities.revoke(agent.self.ref, budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
+              ++effect.aux;
+              return before_removal(s, ref, c);
+            });
+        if (!revoked) return fail(revoked.error());
+        if (*revoked == cap::Progress::more) effect.flags |= security::record_unfinished;
+        return effect;
+      },
+      witness::Lane::reserved);
 }
 
 /// Gives back everything an agent holds, whole or half built, and its slot.
@@ -136,12 +158,6 @@ void dismantle(State& s, Agent& agent) {
   release_range(s, p, layout.stack, image.stack_pages);
   release_range(s, p, layout.heap, image.heap_pages);
   release_range(s, p, layout.base, 1);
-  // It may have given its own capability away; what remains elsewhere names an id that is never used again.
-  const cap::Capability* const self = s.capabilities.find(agent.self_capability);
-  if (self != nullptr && self->type() == ObjectType::agent && self->object_id() == agent.id.value) {
-    (void)s.capabilities.revoke(agent.self_capability,
-                                [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(s, ref, c); });
-  }
   if (agent.context != nullptr) free_kernel_page(s, p, agent.context);
   if (agent.latency != nullptr) free_kernel_page(s, p, agent.latency);
   p.agents.remove(agent);
@@ -181,6 +197,7 @@ void tell_peers(State& s, Agent& agent) {
 void take_apart(State& s, Agent& agent, std::string_view state) {
   if (!agent.service) --s.working_agents;
   tell_peers(s, agent);
+  revoke_self(s, agent);
   report_agent(agent, state);
   dismantle(s, agent);
 }

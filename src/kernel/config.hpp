@@ -18,6 +18,10 @@ inline constexpr std::uint32_t maximum_cores = 8;
 inline constexpr std::uint32_t maximum_agents_per_partition = 64;
 inline constexpr std::uint32_t maximum_edges_per_partition = 64;
 inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long one hypercall may scrub
+/// What one hypercall may spend on revocation before it lets interrupts and other cores in (cap::Budget): a capability
+/// costs 1 and about 100 instructions, a page unmapped with it an eighth.
+inline constexpr std::uint32_t revocation_step = 96;
+inline constexpr std::uint32_t pages_per_budget_unit = 8;
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 
 inline constexpr std::uint32_t default_record_quota = 4;  ///< witness records per epoch and partition

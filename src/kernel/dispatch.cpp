@@ -113,6 +113,8 @@ Outcome run(std::uint64_t operation, const Request& r) {
       return cap_derive(r);
     case RVM_HVC_CAP_REVOKE:
       return cap_revoke(r);
+    case RVM_HVC_CAP_DROP:
+      return cap_drop(r);
     case RVM_HVC_CAP_TRANSFER:
       return cap_transfer(r);
     case RVM_HVC_CAP_INSPECT:

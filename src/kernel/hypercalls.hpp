@@ -35,6 +35,13 @@ struct Request {
   [[nodiscard]] cap::CapabilityRef object_ref() const { return s.capabilities.ref_of(index_of(partition), *object); }
 };
 
+/// The edge in x2, which must be the caller's own to send on and have room for one message; nullptr: refused.
+struct Channel {
+  Edge* edge = nullptr;
+  Outcome refusal{Error::ok};
+};
+Channel channel_of(const Request& r);
+
 // hypercalls_partition.cpp
 Outcome partition_create(const Request& r);
 Outcome partition_destroy(const Request& r);
@@ -50,6 +57,7 @@ Outcome agent_resume(const Request& r);
 // hypercalls_capability.cpp
 Outcome cap_derive(const Request& r);
 Outcome cap_revoke(const Request& r);
+Outcome cap_drop(const Request& r);
 Outcome cap_transfer(const Request& r);
 Outcome cap_inspect(const Request& r);
 Outcome edge_create(const Request& r);

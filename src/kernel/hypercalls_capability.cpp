@@ -35,27 +35,43 @@ Outcome cap_derive(const Request& r) {
 
 Outcome cap_revoke(const Request& r) {
   const cap::CapabilityRef root = r.object_ref();
+  cap::Progress progress = cap::Progress::done;
   // An agent's own standard capabilities are shared by its partition; they end with it.
-  return perform(
+  const Status done = perform(
       r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
         const cap::Capability& c = *r.s.capabilities.find(root);
         security::Effect effect{c.object_id(), authority_word(c, r.partition.id), 0, root.slot};
-        const Status revoked = r.s.capabilities.revoke(root, [&](cap::CapabilityRef ref, cap::Capability& removed) {
-          before_removal(r.s, ref, removed);
-          ++effect.aux;
-        });
+        cap::Budget budget = revocation_step;
+        const auto revoked =
+            r.s.capabilities.revoke(root, budget, [&](cap::CapabilityRef ref, cap::Capability& removed) {
+              ++effect.aux;
+              return before_removal(r.s, ref, removed);
+            });
         if (!revoked) return fail(revoked.error());
+        progress = *revoked;
+        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+        return effect;
+      });
+  return done && progress == cap::Progress::more ? Outcome::repeat(r.registers) : Outcome{done};
+}
+
+Outcome cap_drop(const Request& r) {
+  if (r.object->has_children()) return Error::bad_state;
+  const cap::CapabilityRef leaf = r.object_ref();
+  return perform(
+      r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
+        const security::Effect effect{r.object->object_id(), authority_word(*r.object, r.partition.id), 1, leaf.slot};
+        const Status dropped = r.s.capabilities.drop(
+            leaf, [&](cap::CapabilityRef ref, cap::Capability& removed) { return before_removal(r.s, ref, removed); });
+        if (!dropped) return fail(dropped.error());
         return effect;
       });
 }
 
 Outcome cap_transfer(const Request& r) {
-  const auto channel = r.second(2, ObjectType::edge, rights::write);
-  if (!channel) return channel.error();
-  Edge* const edge = r.s.edges.find(EdgeId{(*channel)->object_id()});
-  if (edge == nullptr || edge->receiver == nullptr) return Error::peer_gone;
-  if (edge->sender != &r.caller) return Error::rights;
-  if (!has_room(*edge)) return Outcome::queue_full();
+  const Channel channel = channel_of(r);
+  if (channel.edge == nullptr) return channel.refusal;
+  Edge* const edge = channel.edge;
   if (r.object->mapped_at() != 0) return Error::bad_state;
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
@@ -98,6 +114,7 @@ Outcome edge_create(const Request& r) {
   if (sender == nullptr || receiver == nullptr) return Error::peer_gone;
   if (sender == receiver) return Error::bad_argument;
   if (sender->state == AgentState::terminated || receiver->state == AgentState::terminated) return Error::peer_gone;
+  if (!slot_ready(r.s, r.s.edges)) return Outcome::repeat(r.registers);
   Edge* edge = nullptr;
   const Status made = perform(
       r.s, r.authority, witness::Kind::comm_edge_create,
@@ -116,17 +133,14 @@ Outcome edge_create(const Request& r) {
   const auto write = own ? mint(r.s, r.authority, sending_partition, ObjectType::edge, id, rights::write) : own;
   const auto read = write ? mint(r.s, r.authority, receiving_partition, ObjectType::edge, id, rights::read) : write;
   if (!read) {
-    const auto remove = [&](const Result<cap::Placed>& placed) {
-      if (placed) (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
-    };
-    remove(write);
-    remove(own);
+    cap::ObjectCapabilities& holders = edge->holders;
     (void)perform(
         r.s, r.authority, witness::Kind::comm_edge_destroy,
         [&](const security::Permit&) -> Result<security::Effect> {
           return security::Effect{id, 0, destroy_edge(r.s, *edge)};
         },
         witness::Lane::reserved);
+    (void)revoke_holders(r.s, holders, id);
     return read.error();
   }
   r.result(1, own->handle.to_abi());
@@ -138,13 +152,16 @@ Outcome edge_create(const Request& r) {
 Outcome edge_destroy(const Request& r) {
   Edge* const edge = r.object_edge();
   if (edge == nullptr) return Error::peer_gone;
-  return perform(r.s, r.authority, witness::Kind::comm_edge_destroy,
-                 [&](const security::Permit&) -> Result<security::Effect> {
-                   const std::uint32_t id = edge->id.value;
-                   const std::uint64_t ends = pair_word(edge->sender != nullptr ? edge->sender->id.value : 0,
-                                                        edge->receiver != nullptr ? edge->receiver->id.value : 0);
-                   return security::Effect{id, ends, destroy_edge(r.s, *edge)};
-                 });
+  cap::ObjectCapabilities& holders = edge->holders;
+  const std::uint32_t id = edge->id.value;
+  const Status done = perform(
+      r.s, r.authority, witness::Kind::comm_edge_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+        const std::uint64_t ends = pair_word(edge->sender != nullptr ? edge->sender->id.value : 0,
+                                             edge->receiver != nullptr ? edge->receiver->id.value : 0);
+        return security::Effect{id, ends, destroy_edge(r.s, *edge)};
+      });
+  if (done) (void)revoke_holders(r.s, holders, id);
+  return done;
 }
 
 }  // namespace rvm::kernel

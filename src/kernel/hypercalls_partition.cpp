@@ -33,6 +33,7 @@ Outcome again(const Request& r) {
 Outcome partition_create(const Request& r) {
   if (r.object->object_id() != hypervisor_partition.value) return Error::wrong_type;
   if (r.argument(2) > UINT32_MAX) return Error::bad_argument;
+  if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
   Partition* made = nullptr;
   const Status done =
       perform(r.s, r.authority, witness::Kind::partition_create,
@@ -50,7 +51,7 @@ Outcome partition_create(const Request& r) {
         r.s, r.authority, witness::Kind::partition_destroy,
         [&](const security::Permit& permit) -> Result<security::Effect> {
           const std::uint32_t id = made->id.value;
-          if (auto gone = destroy_partition(r.s, permit, *made, r.authority); !gone) return fail(gone.error());
+          ensure(destroy_partition(r.s, permit, *made) == cap::Progress::done);  // it holds nothing yet
           return security::Effect{id};
         },
         witness::Lane::reserved);
@@ -61,23 +62,30 @@ Outcome partition_destroy(const Request& r) {
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   if (p == &r.partition || p->type == RVM_PARTITION_ROOT) return Error::bad_state;
-  const std::uint32_t id = p->id.value;
-  const std::uint32_t pages = p->account.used;
-  const std::uint32_t agents = p->agent_count;
-  // First everybody leaves it; only then is there something to record as done.
+  // First everybody leaves it, one at a time; nobody enters any more.
   p->state = PartitionState::destroyed;
-  for (Agent* a = p->agents.front(); a != nullptr;) {
-    Agent* const next = partition::List<Agent, &Agent::partition_link>::after(*a);
-    if (a->state != AgentState::terminated && !end(r.s, *a, r.authority, Ending::terminated, 0))
-      return Error::witness_log_full;
-    a = next;
+  for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
+    if (a->state == AgentState::terminated) continue;
+    if (!end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
+    return Outcome::repeat(r.registers);
   }
   if (p->agent_count != 0) return again(r);
-  return perform(r.s, r.authority, witness::Kind::partition_destroy,
-                 [&](const security::Permit& permit) -> Result<security::Effect> {
-                   if (auto gone = destroy_partition(r.s, permit, *p, r.authority); !gone) return fail(gone.error());
-                   return security::Effect{id, pages, agents};
-                 });
+  cap::ObjectCapabilities& holders = p->holders;
+  const std::uint32_t id = p->id.value;
+  cap::Progress progress = cap::Progress::more;
+  const Status done =
+      perform(r.s, r.authority, witness::Kind::partition_destroy,
+              [&](const security::Permit& permit) -> Result<security::Effect> {
+                const std::uint32_t pages = p->account.used;
+                progress = destroy_partition(r.s, permit, *p);
+                const bool more = progress == cap::Progress::more;
+                return security::Effect{id, pages, 0, more ? security::record_unfinished : std::uint16_t{0}};
+              });
+  if (!done) return done;
+  if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
+  // Whoever still names it, the caller included. What one step does not reach goes when its slot is used again.
+  (void)revoke_holders(r.s, holders, id);
+  return Error::ok;
 }
 
 Outcome partition_suspend(const Request& r) {
@@ -129,6 +137,7 @@ Outcome agent_spawn(const Request& r) {
   // Nobody makes an agent that outranks itself.
   if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
     return Error::bad_argument;
+  if (!slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
   Agent* made = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {

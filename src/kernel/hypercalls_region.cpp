@@ -15,11 +15,33 @@ constexpr Rights rights_for(std::uint64_t permissions) {
                 (permissions & RVM_MAP_EXECUTE ? RVM_RIGHT_EXECUTE : 0u)};
 }
 
-/// The edge in x2, which must be the caller's own to send on and have room for one message.
-struct Channel {
-  Edge* edge = nullptr;
-  Outcome refusal{Error::ok};
+/// One step of revoking what was derived from the capability in x1, witnessed as RegionUnshare.
+struct Unshared {
+  Status status;
+  cap::Progress progress;
 };
+Unshared unshare_step(const Request& r) {
+  cap::Progress progress = cap::Progress::done;
+  const Status status = perform(
+      r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
+        security::Effect effect{r.object_id()};
+        cap::Budget budget = revocation_step;
+        const auto revoked =
+            r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
+              ++effect.payload;
+              if (c.mapped_at() != 0) ++effect.aux;
+              return before_removal(r.s, ref, c);
+            });
+        if (!revoked) return fail(revoked.error());
+        progress = *revoked;
+        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+        return effect;
+      });
+  return {status, progress};
+}
+
+}  // namespace
+
 Channel channel_of(const Request& r) {
   const auto capability = r.second(2, ObjectType::edge, rights::write);
   if (!capability) return {nullptr, capability.error()};
@@ -30,12 +52,11 @@ Channel channel_of(const Request& r) {
   return {edge, Error::ok};
 }
 
-}  // namespace
-
 Outcome region_create(const Request& r) {
   if (r.object_partition() != &r.partition) return Error::wrong_type;
   const std::uint64_t pages = r.argument(2);
   if (pages == 0 || pages > maximum_region_pages) return Error::bad_argument;
+  if (!slot_ready(r.s, r.s.regions)) return Outcome::repeat(r.registers);
   RegionObject* region = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::region_create, [&](const security::Permit& permit) -> Result<security::Effect> {
@@ -66,13 +87,18 @@ Outcome region_destroy(const Request& r) {
   if (region == nullptr) return Error::peer_gone;
   // Only from the root of its derivations, so that no capability to it is left over.
   if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
+  if (r.object->has_children()) {
+    const auto [status, progress] = unshare_step(r);
+    if (!status) return status;
+    if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
+  }
   const cap::CapabilityRef root = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
         const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
-        const Status revoked = r.s.capabilities.revoke(
-            root, [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); });
-        if (!revoked) return fail(revoked.error());
+        const Status dropped = r.s.capabilities.drop(
+            root, [&](cap::CapabilityRef ref, cap::Capability& c) { return before_removal(r.s, ref, c); });
+        if (!dropped) return fail(dropped.error());
         destroy_region(r.s, *region);
         return effect;
       });
@@ -147,7 +173,8 @@ Outcome region_share(const Request& r) {
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
                                              region->region.pages()};
         if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-          (void)r.s.capabilities.revoke(placed->ref, [](cap::CapabilityRef, cap::Capability&) {});
+          ensure(r.s.capabilities.drop(placed->ref, [](cap::CapabilityRef, cap::Capability&) { return cap::Budget{0}; })
+                     .has_value());
           return fail(queued.error());
         }
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
@@ -158,18 +185,8 @@ Outcome region_share(const Request& r) {
 Outcome region_unshare(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
-  const cap::CapabilityRef root = r.object_ref();
-  return perform(
-      r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{region->id.value};
-        const Status revoked = r.s.capabilities.revoke_children(root, [&](cap::CapabilityRef ref, cap::Capability& c) {
-          ++effect.payload;
-          if (c.mapped_at() != 0) ++effect.aux;
-          before_removal(r.s, ref, c);
-        });
-        if (!revoked) return fail(revoked.error());
-        return effect;
-      });
+  const auto [status, progress] = unshare_step(r);
+  return status && progress == cap::Progress::more ? Outcome::repeat(r.registers) : Outcome{status};
 }
 
 Outcome region_transfer(const Request& r) {
@@ -179,12 +196,15 @@ Outcome region_transfer(const Request& r) {
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
+  // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
+  if (r.object->has_children()) {
+    const auto [status, progress] = unshare_step(r);
+    if (!status) return status;
+    if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
+  }
   const cap::CapabilityRef root = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
-        // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
-        const auto clear = [&](cap::CapabilityRef ref, cap::Capability& c) { before_removal(r.s, ref, c); };
-        if (auto revoked = r.s.capabilities.revoke_children(root, clear); !revoked) return fail(revoked.error());
         if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
         if (&destination != &r.partition) {
           if (auto moved =

@@ -21,6 +21,11 @@ class Outcome {
     o.done_ = false;
     return o;
   }
+  /// A long operation has done a part: the caller makes the same call again, and interrupts come in between.
+  [[nodiscard]] static Outcome repeat(hal::Context& caller) {
+    caller.rewind_call();
+    return waiting();
+  }
   [[nodiscard]] constexpr bool done() const { return done_; }
   [[nodiscard]] constexpr Error error() const { return error_; }
   /// A refusal that is ordinary flow control, visible in the edge's summary record rather than in one of its own.

@@ -197,7 +197,116 @@ TEST_CASE("a partition made, filled and destroyed gives back every page") {
   CHECK(k.call(RVM_HVC_AGENT_SPAWN, {partition, 0, 101, 0}) == Error::bad_argument);  // nobody outranks its maker
   REQUIRE(k.call(RVM_HVC_PARTITION_DESTROY, {partition}) == Error::ok);
   CHECK(k.state().pages.free_pages() == before);
-  CHECK(k.call(RVM_HVC_PARTITION_INFO, {partition}) == Error::peer_gone);
+  CHECK(k.call(RVM_HVC_PARTITION_INFO, {partition}) == Error::bad_capability);
+  k.check_invariants();
+}
+
+TEST_CASE("a large revocation is done in steps, each with its record, and nothing of it is left") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 1}) == Error::ok);
+  const std::uint64_t region = k.current->reg(1);
+  const cap::CapabilityTable& table = *k.running().partition->capabilities;
+  const unsigned before = table.used();
+  std::vector<std::uint64_t> derived{region};
+  for (std::size_t i = 0; i < 200; ++i) {
+    REQUIRE(k.call(RVM_HVC_CAP_DERIVE, {i < 8 ? derived.back() : derived[i % 8], RVM_RIGHT_ALL, 0}) == Error::ok);
+    derived.push_back(k.current->reg(1));
+    if (k.state().partition_of(k.running()).flooding) k.advance(400'000'000);
+    k.run_until("a");
+  }
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {derived.back(), k.running().information->map_base, RVM_MAP_READ}) == Error::ok);
+  CHECK(k.call(RVM_HVC_CAP_DROP, {region}) == Error::bad_state);
+  const GuestAddress mapped{k.running().information->map_base};
+  const std::uint64_t entries = k.entries;
+  const std::uint64_t records = log().ring.reserved();
+  REQUIRE(k.call(RVM_HVC_REGION_UNSHARE, {region}) == Error::ok);
+  CHECK(k.entries - entries == 3);
+  CHECK(log().ring.reserved() - records == 3);
+  CHECK(table.used() == before);
+  CHECK(!k.running().partition->space.translate(mapped).has_value());
+  std::uint64_t removed = 0;
+  for (std::uint64_t i = records; i < records + 3; ++i) {
+    const auto* r = log().ring.committed(i);
+    REQUIRE(r->action_kind == witness::Kind::region_unshare);
+    CHECK((r->flags == security::record_unfinished) == (i < records + 2));
+    removed += r->payload;
+  }
+  CHECK(removed == 200);
+  CHECK(k.call(RVM_HVC_CAP_DERIVE, {region, RVM_RIGHT_READ, 0}) == Error::ok);
+  k.check_invariants();
+}
+
+TEST_CASE("a region whose root was given away goes with its owner, and is mapped nowhere any more") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  // a makes a partition with a region of its own: here b, whose region's root goes to a.
+  k.run_until("b");
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 2}) == Error::ok);
+  REQUIRE(k.call(RVM_HVC_CAP_TRANSFER, {k.current->reg(1), k.handle("to-a")}) == Error::ok);
+  k.run_until("a");
+  REQUIRE(k.call(RVM_HVC_RECEIVE, {0, k.heap(), 64, 0}) == Error::ok);
+  rvm_capability_message message;
+  std::memcpy(&message, k.peek(k.heap(), sizeof message).data(), sizeof message);
+  const std::uint64_t at = k.running().information->map_base;
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {message.handle, at, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::ok);
+  Partition& theirs = *k.agent("b").partition;
+  const std::uint32_t id = theirs.id.value;
+  const auto grant = mint(k.state(), security::Authority::hypervisor(), *k.running().partition, ObjectType::partition,
+                          id, rights::all);
+  const std::uint64_t invalidations = k.machine.vmid_invalidations;
+  REQUIRE(k.call(RVM_HVC_PARTITION_DESTROY, {grant->handle.to_abi()}) == Error::ok);
+  CHECK(!k.running().partition->space.translate(GuestAddress{at}).has_value());
+  CHECK(k.machine.vmid_invalidations > invalidations);
+  CHECK(k.call(RVM_HVC_REGION_UNMAP, {message.handle}) == Error::bad_capability);
+  CHECK(k.call(RVM_HVC_PARTITION_INFO, {grant->handle.to_abi()}) == Error::bad_capability);
+  k.check_invariants();
+}
+
+TEST_CASE("destroying an edge takes every handle to it; one that both agents left is forgotten too") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  const unsigned a_before = k.running().partition->capabilities->used();
+  const unsigned b_before = k.agent("b").partition->capabilities->used();
+  REQUIRE(k.call(RVM_HVC_EDGE_CREATE, {k.handle("self"), k.handle("peer"), 4, 0}) == Error::ok);
+  const std::uint64_t own = k.current->reg(1);
+  CHECK(k.running().partition->capabilities->used() == a_before + 2);
+  REQUIRE(k.call(RVM_HVC_EDGE_DESTROY, {own}) == Error::ok);
+  CHECK(k.running().partition->capabilities->used() == a_before);
+  CHECK(k.agent("b").partition->capabilities->used() == b_before);
+  CHECK(k.call(RVM_HVC_EDGE_DESTROY, {own}) == Error::bad_capability);
+  // An end without REVOKE can be given up.
+  REQUIRE(k.call(RVM_HVC_CAP_DROP, {k.handle("to-b")}) == Error::ok);
+  CHECK(k.call(RVM_HVC_SEND, {k.handle("to-b"), k.heap(), 1, 0}) == Error::bad_capability);
+  CHECK(k.running().partition->capabilities->used() == a_before - 1);
+  k.check_invariants();
+}
+
+TEST_CASE("an ended agent's handle tells its exit code until its slot is used again, and then goes") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  REQUIRE(k.call(RVM_HVC_PARTITION_CREATE, {k.handle("hypervisor"), 300}) == Error::ok);
+  const std::uint64_t partition = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_AGENT_SPAWN, {partition, 0, 50, 7}) == Error::ok);
+  const std::uint64_t first = k.current->reg(1);
+  const auto id = static_cast<std::uint16_t>(k.current->reg(2));
+  REQUIRE(k.call(RVM_HVC_AGENT_TERMINATE, {first}) == Error::ok);
+  unsigned spawns = 0;
+  for (std::uint64_t reused = 0; reused != id; ++spawns) {
+    REQUIRE(k.call(RVM_HVC_AGENT_INFO, {first}) == Error::ok);
+    CHECK(k.current->reg(2) == static_cast<std::uint64_t>(AgentState::terminated));
+    REQUIRE(k.call(RVM_HVC_AGENT_SPAWN, {partition, 0, 50, 7}) == Error::ok);
+    reused = k.current->reg(2) & 0xffff;
+    const std::uint64_t next = k.current->reg(1);
+    if (reused == id) break;
+    REQUIRE(k.call(RVM_HVC_AGENT_TERMINATE, {next}) == Error::ok);
+    REQUIRE(k.call(RVM_HVC_CAP_REVOKE, {next}) == Error::ok);
+    log().pump(64);
+    if (k.state().partition_of(k.running()).flooding) k.advance(400'000'000);
+    k.run_until("a");
+  }
+  CHECK(spawns > 100);
+  CHECK(k.call(RVM_HVC_AGENT_INFO, {first}) == Error::bad_capability);
   k.check_invariants();
 }
 

@@ -61,20 +61,20 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   return fail(error);
 }
 
-Status destroy_partition(State& s, const security::Permit&, Partition& p, const security::Authority& by) {
-  p.state = PartitionState::destroyed;  // nothing enters it any more
-  for (Agent* agent = p.agents.front(); agent != nullptr;) {
-    Agent* const next = partition::List<Agent, &Agent::partition_link>::after(*agent);
-    if (agent->state != AgentState::terminated && !end(s, *agent, by, Ending::terminated, 0))
-      return fail(Error::witness_log_full);
-    agent = next;
+cap::Progress destroy_partition(State& s, const security::Permit&, Partition& p) {
+  ensure(p.agent_count == 0);
+  cap::Budget budget = revocation_step;
+  const auto visitor = [&](cap::CapabilityRef ref, cap::Capability& c) { return before_removal(s, ref, c); };
+  if (s.capabilities.close(index_of(p), budget, visitor) == cap::Progress::more) return cap::Progress::more;
+  while (!p.regions.empty()) {
+    RegionObject& region = *p.regions.front();
+    // Its root may have gone to another partition, and be mapped there.
+    if (s.capabilities.revoke_all(region.holders, budget, visitor) == cap::Progress::more) return cap::Progress::more;
+    const cap::Budget cost = 1 + region.region.pages() / pages_per_budget_unit;
+    if (budget == 0) return cap::Progress::more;
+    budget -= std::min(budget, cost);
+    destroy_region(s, region);
   }
-  if (p.agent_count != 0) return fail(Error::would_block);
-  while (s.capabilities.close(index_of(p), UINT32_MAX, [&](cap::CapabilityRef ref, cap::Capability& c) {
-    before_removal(s, ref, c);
-  }) == cap::Progress::more) {
-  }
-  while (!p.regions.empty()) destroy_region(s, *p.regions.front());
   s.edges.for_each([&](Edge& edge) {
     if (edge.slots != nullptr && edge.payer == index_of(p).value) drop_queue(s, edge);
   });
@@ -85,7 +85,27 @@ Status destroy_partition(State& s, const security::Permit&, Partition& p, const 
   p.account.credit(table_pages);
   ensure(p.account.used == 0);
   s.partitions.release(p);
-  return {};
+  return cap::Progress::done;
+}
+
+cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object) {
+  switch (type) {
+    case ObjectType::partition:
+      if (Partition* const p = s.partitions.find(PartitionId{object})) return p->holders;
+      break;
+    case ObjectType::agent:
+      if (Agent* const agent = s.agents.find(AgentId{object})) return agent->holders;
+      break;
+    case ObjectType::edge:
+      if (Edge* const edge = s.edges.find(EdgeId{object})) return edge->holders;
+      break;
+    case ObjectType::region:
+      if (RegionObject* const region = s.regions.find(RegionId{object})) return region->holders;
+      break;
+    default:
+      break;
+  }
+  return s.permanent;
 }
 
 Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
@@ -94,7 +114,8 @@ Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& hol
   const Status done =
       perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
         const hal::VectorScope vectors;  // a capability carries a hash
-        placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge);
+        placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge,
+                                     holders_of(s, type, object));
         if (!placed) return fail(placed.error());
         const cap::Capability& c = *s.capabilities.find(placed->ref);
         return security::Effect{object, authority_word(c, holder.id), badge, placed->ref.slot};
@@ -103,8 +124,30 @@ Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& hol
   return placed;
 }
 
-void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
-  if (capability.mapped_at() != 0) unmap_region(s, holder_of(s, ref), capability);
+cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
+  if (capability.mapped_at() == 0) return 0;
+  return 1 + unmap_region(s, holder_of(s, ref), capability) / pages_per_budget_unit;
+}
+
+bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object) {
+  if (holders.empty()) return true;
+  cap::Progress progress = cap::Progress::more;
+  // Without room in the log nothing is revoked, and the slot stays as it is.
+  (void)perform(
+      s, security::Authority::hypervisor(), witness::Kind::capability_revoke,
+      [&](const security::Permit&) -> Result<security::Effect> {
+        security::Effect effect{object, 0, 0, security::all_capabilities};
+        cap::Budget budget = revocation_step;
+        progress = s.capabilities.revoke_all(holders, budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
+          ++effect.aux;
+          effect.payload = static_cast<std::uint64_t>(c.type());
+          return before_removal(s, ref, c);
+        });
+        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+        return effect;
+      },
+      witness::Lane::reserved);
+  return progress == cap::Progress::done;
 }
 
 // --- memory ---
@@ -169,7 +212,7 @@ void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t page
   }
 }
 
-void unmap_region(State& s, Partition& p, cap::Capability& capability) {
+std::uint32_t unmap_region(State& s, Partition& p, cap::Capability& capability) {
   RegionObject* region = s.regions.find(RegionId{capability.object_id()});
   ensure(region != nullptr);
   const GuestAddress at{std::uint64_t{capability.mapped_at()} << page_shift};
@@ -177,6 +220,7 @@ void unmap_region(State& s, Partition& p, cap::Capability& capability) {
   ensure(unmapped.has_value());
   settle(s, p, *unmapped);
   capability.clear_mapping();
+  return region->region.pages();
 }
 
 Result<RegionObject*> create_region(State& s, const security::Permit&, Partition& owner, std::uint32_t pages) {
@@ -195,6 +239,7 @@ Result<RegionObject*> create_region(State& s, const security::Permit&, Partition
 }
 
 void destroy_region(State& s, RegionObject& object) {
+  ensure(object.holders.empty());
   Partition& owner = s.partitions.at(object.owner);
   object.region.begin_destroy();
   object.region.destroy(s.pages, owner.account);
@@ -253,6 +298,13 @@ void release_edge(State& s, Edge& edge) {
   s.edges.release(edge);
 }
 
+/// Both ends have gone: so do the handles, as far as a step reaches.
+void abandon_edge(State& s, Edge& edge) {
+  const std::uint32_t id = edge.id.value;
+  release_edge(s, edge);
+  (void)revoke_holders(s, edge.holders, id);
+}
+
 /// The receiver waits for what can never come: it repeats its call and learns why.
 void tell_receiver(State& s, Edge& edge) {
   Agent* const receiver = edge.receiver;
@@ -271,7 +323,7 @@ void detach_sender(State& s, Edge& edge) {
   // What was sent stays readable; the queue's pages are charged to the partition, which outlives its agents.
   if (edge.count == 0) drop_queue(s, edge);
   tell_receiver(s, edge);
-  if (edge.receiver == nullptr) release_edge(s, edge);
+  if (edge.receiver == nullptr) abandon_edge(s, edge);
 }
 
 void detach_receiver(State& s, Edge& edge) {
@@ -281,7 +333,7 @@ void detach_receiver(State& s, Edge& edge) {
   edge.receiver = nullptr;
   Agent* const sender = edge.sender;
   if (sender == nullptr) {
-    release_edge(s, edge);
+    abandon_edge(s, edge);
   } else if (sender->wait == Wait::space && sender->wait_edge == &edge) {
     wake_to_retry(s, *sender);
   }

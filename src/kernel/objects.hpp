@@ -44,18 +44,31 @@ struct PartitionRequest {
 [[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit,
                                                   const PartitionRequest& request);
 
-/// Ends every agent and gives back everything. Error::would_block while agents still execute on other cores: call again.
-[[nodiscard]] Status destroy_partition(State& s, const security::Permit& permit, Partition& p,
-                                       const security::Authority& by);
+/// Gives back everything a partition holds whose agents have ended, then the partition itself. Resumed by calling again.
+[[nodiscard]] cap::Progress destroy_partition(State& s, const security::Permit& permit, Partition& p);
 
 // --- capabilities ---
+
+/// Everything that leads to an object; the permanent ones' for an id that is in no pool.
+[[nodiscard]] cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object);
 
 /// A derivation root, witnessed as CapabilityGrant. With its handle in the holder's table.
 [[nodiscard]] Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
                                        std::uint32_t object, Rights rights, std::uint64_t badge = 0);
 
 /// Removes one capability's effects before it goes: a region that is mapped through it is unmapped and the TLBs are clean.
-void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
+/// Returns what that cost beside the removal.
+cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
+
+/// One step of revoking what still leads to the last occupant of the slot that `pool` hands out next. An object that ended by
+/// itself leaves its holders' handles, which answer PEER_GONE, until then. True when the slot can be taken.
+template <typename T>
+[[nodiscard]] bool slot_ready(State& s, partition::Pool<T>& pool) {
+  T* const slot = pool.next();
+  return slot == nullptr || slot->holders.empty() || revoke_holders(s, slot->holders, pool.last_id(*slot).value);
+}
+/// A step of revoking everything that leads to an object that is gone. True when nothing does any more.
+[[nodiscard]] bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object);
 
 /// The partition that holds capabilities under this index.
 [[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) {
@@ -69,13 +82,13 @@ void before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capabilit
 /// Unmaps a range, cleans the TLBs, and only then frees those pages that belonged to the partition's agents (not to regions
 /// and not to the boot package).
 void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages);
-/// Unmaps what a region capability maps and cleans the TLBs.
-void unmap_region(State& s, Partition& p, cap::Capability& capability);
+/// Unmaps what a region capability maps and cleans the TLBs. Returns the number of pages.
+std::uint32_t unmap_region(State& s, Partition& p, cap::Capability& capability);
 void invalidate(State& s, Partition& p);
 
 [[nodiscard]] Result<RegionObject*> create_region(State& s, const security::Permit& permit, Partition& owner,
                                                   std::uint32_t pages);
-/// All capabilities to it are gone already.
+/// Precondition: no capability leads to it any more.
 void destroy_region(State& s, RegionObject& region);
 
 // --- edges ---

@@ -60,6 +60,7 @@ struct State {
   partition::Pool<Agent> agents;
   partition::Pool<Edge> edges;
   partition::Pool<RegionObject> regions;
+  cap::ObjectCapabilities permanent;  ///< to objects that never end: the hypervisor, the console, the log
   std::array<Core, maximum_cores> cores{};
   std::uint32_t core_count = 1;
 

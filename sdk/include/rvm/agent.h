@@ -204,6 +204,7 @@ static inline enum rvm_error rvm_cap_derive(rvm_handle parent, uint64_t rights, 
   return e;
 }
 static inline enum rvm_error rvm_cap_revoke(rvm_handle h) { return rvm_call4(RVM_HVC_CAP_REVOKE, h, 0, 0, 0); }
+static inline enum rvm_error rvm_cap_drop(rvm_handle h) { return rvm_call4(RVM_HVC_CAP_DROP, h, 0, 0, 0); }
 static inline enum rvm_error rvm_cap_transfer(rvm_handle h, rvm_handle edge) {
   return rvm_call4(RVM_HVC_CAP_TRANSFER, h, edge, 0, 0);
 }

@@ -342,6 +342,8 @@ template <AnyHandle H>
   return result(e, std::move(child));
 }
 [[nodiscard]] Status revoke(AnyHandle auto h) { return status(rvm_cap_revoke(h.raw)); }
+/// Gives up one handle, whatever its rights. Error::bad_state while something derived from it is left.
+[[nodiscard]] Status drop(AnyHandle auto h) { return status(rvm_cap_drop(h.raw)); }
 [[nodiscard]] Result<rvm_capability> inspect(AnyHandle auto h) {
   rvm_capability c{};
   const rvm_error e = rvm_cap_inspect(h.raw, &c);

@@ -95,8 +95,12 @@ Error SimulatedKernel::call(std::uint64_t operation, std::initializer_list<std::
   caller.reg(0) = operation;
   unsigned i = 1;
   for (const std::uint64_t a : arguments) caller.reg(i++) = a;
-  caller.pc += 4;  // HVC reports the instruction after it
-  current = &on_hypercall(caller);
+  const std::uint64_t hvc = caller.pc;
+  do {
+    caller.pc = hvc + 4;  // HVC reports the instruction after it
+    current = &on_hypercall(caller);
+    ++entries;
+  } while (current == &caller && caller.pc == hvc);  // a long operation asks to be called again
   return static_cast<Error>(caller.reg(0));
 }
 

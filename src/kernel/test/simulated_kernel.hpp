@@ -78,6 +78,7 @@ class SimulatedKernel {
 
   hal::SimulatedMachine machine;
   hal::Context* current = nullptr;
+  std::uint64_t entries = 0;  ///< how often a hypercall entered the kernel; long ones enter several times
 
   /// The current agent makes a hypercall; afterwards `current` is whoever runs next. Returns x0 of the caller as it is then,
   /// which is the result only if the call did not wait.

@@ -35,6 +35,14 @@ struct Object {
   friend constexpr bool operator==(Object, Object) = default;
 };
 
+/// Part of every kernel object: where the derivation trees begin that hold all capabilities to it.
+struct ObjectCapabilities {
+  CapabilityRef first_root;
+  bool closing = false;  ///< all are being revoked: none may be added
+
+  [[nodiscard]] bool empty() const { return first_root.empty(); }
+};
+
 /// One slot of a capability table. Only the capability tree changes it, except for the mapping, which is the kernel's.
 class Capability {
  public:
@@ -51,6 +59,7 @@ class Capability {
   /// Usable: neither free nor being revoked.
   [[nodiscard]] bool live() const { return state_ == state_live; }
   [[nodiscard]] CapabilityRef parent() const { return parent_; }
+  [[nodiscard]] bool has_children() const { return !first_child_.empty(); }
 
   /// Guest page number at which a region is mapped through this capability; 0 when it is not.
   [[nodiscard]] std::uint32_t mapped_at() const { return mapped_at_; }
@@ -82,13 +91,14 @@ class Capability {
   std::uint32_t hash_;
   CapabilityRef parent_;
   CapabilityRef first_child_;
-  CapabilityRef next_sibling_;
+  CapabilityRef next_sibling_;  ///< of a root: the object's next root
   CapabilityRef previous_sibling_;
   std::uint32_t mapped_at_;
   Access mapped_access_;
-  bool revoking_children_;   ///< children are being revoked: none may be added anywhere below
-  std::uint16_t next_free_;  ///< of a free slot; 0 ends the queue
-  std::uint64_t reserved_[2];
+  bool revoking_children_;                   ///< children are being revoked: none may be added anywhere below
+  std::uint16_t next_free_;                  ///< of a free slot; 0 ends the queue
+  ObjectCapabilities* object_capabilities_;  ///< of a root
+  std::uint64_t reserved_[1];
 };
 
 }  // namespace rvm::cap

@@ -2,10 +2,9 @@
 //
 // All capability tables and the derivation tree that runs through them. A capability's children may lie in any partition.
 //
-// Revocation is depth-first from the leaves and iterative. It can stop after a number of removals and be resumed: what it
-// has begun is dead at once for the root, and no capability can be derived anywhere below it meanwhile, so it ends after at
-// most as many removals as there were descendants when it began. A revocation that answered `more` must be resumed until it
-// answers `done`, whatever becomes of the agent that asked for it.
+// Revocation is depth-first from the leaves and iterative. It stops when its budget is spent and is resumed by the same
+// call: from the first call on no capability can be derived anywhere below, so it ends after at most as many removals as
+// there were descendants when it began. One that answered `more` and is not resumed leaves the capability usable but barren.
 //
 // Every member runs under the kernel lock. mint, derive and transfer hash (crypto::sha256): where that uses vector registers,
 // the caller has saved an agent's (hal::VectorScope).
@@ -29,12 +28,9 @@ struct Placed {
 
 enum class Progress : std::uint8_t { done, more };
 
-/// What a revocation works on, kept between its steps.
-struct Revocation {
-  CapabilityRef root;
-  Generation generation;  ///< of the root's slot: if it changed, somebody else finished the work
-  bool keep_root;
-};
+/// What a revocation may still spend before it stops. Each removal costs one unit, and what its visitor adds.
+using Budget = std::uint32_t;
+inline constexpr Budget unlimited = UINT32_MAX;
 
 class CapabilityTree {
  public:
@@ -46,8 +42,10 @@ class CapabilityTree {
     return index.value < tables_.size() ? &tables_[index.value] : nullptr;
   }
 
-  /// A derivation root: depth 0, no parent. Kernel only. Errors: bad_argument, bad_state (no such table), resource_limit.
-  [[nodiscard]] Result<Placed> mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge);
+  /// A derivation root: depth 0, no parent, one of `all` that lead to the object. Kernel only. Errors: bad_argument,
+  /// bad_state (no such table, or all are being revoked), resource_limit.
+  [[nodiscard]] Result<Placed> mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge,
+                                    ObjectCapabilities& all);
 
   /// A child of `source` in any partition's table. Needs GRANT, or GRANT_ONCE, which is consumed and strips GRANT and
   /// GRANT_ONCE from the child. Errors, without effect: bad_capability (source dead or under revocation), rights (no right
@@ -60,22 +58,25 @@ class CapabilityTree {
   /// or no such table), resource_limit.
   [[nodiscard]] Result<Placed> transfer(CapabilityRef source, PartitionIndex destination);
 
-  /// Begins revoking `root` and all its descendants (keep_root: only these). Error::bad_capability.
-  [[nodiscard]] Result<Revocation> begin_revoke(CapabilityRef root, bool keep_root);
-  /// Removes up to `budget` capabilities. `visitor(CapabilityRef, Capability&)` sees each before it goes (unmap there); it
-  /// must not change the tree.
+  /// Revokes all descendants of `root`, then `root` itself. `visitor(CapabilityRef, Capability&) -> Budget` sees each
+  /// before it goes (unmap there), must not change the tree, and says what that cost beside the removal.
+  /// Error::bad_capability: `root` is not live.
   template <typename Visitor>
-  [[nodiscard]] Progress continue_revoke(const Revocation& revocation, unsigned budget, Visitor&& visitor);
-  /// Both of the above without a limit.
+  [[nodiscard]] Result<Progress> revoke(CapabilityRef root, Budget& budget, Visitor&& visitor);
+  /// The same for the descendants only; afterwards `root` can be derived from again.
   template <typename Visitor>
-  [[nodiscard]] Status revoke(CapabilityRef root, Visitor&& visitor);
+  [[nodiscard]] Result<Progress> revoke_children(CapabilityRef root, Budget& budget, Visitor&& visitor);
+  /// Revokes every capability to an object. After `done` new ones can be minted.
   template <typename Visitor>
-  [[nodiscard]] Status revoke_children(CapabilityRef root, Visitor&& visitor);
+  [[nodiscard]] Progress revoke_all(ObjectCapabilities& all, Budget& budget, Visitor&& visitor);
+  /// Removes one capability from which nothing is derived. Errors: bad_capability, bad_state (it has children).
+  template <typename Visitor>
+  [[nodiscard]] Status drop(CapabilityRef leaf, Visitor&& visitor);
 
   /// Revokes every capability of a partition with all that was derived from them. After `done` the table is closed and its
   /// block may be freed. From the first call nothing can be placed in the table. Resumed by calling again.
   template <typename Visitor>
-  [[nodiscard]] Progress close(PartitionIndex index, unsigned budget, Visitor&& visitor);
+  [[nodiscard]] Progress close(PartitionIndex index, Budget& budget, Visitor&& visitor);
 
   /// The capability at `ref`, even one under revocation; nullptr if the slot is free. A reference carries no generation:
   /// one that was kept may lead to a capability that came later, unless the generation is given too.
@@ -101,7 +102,8 @@ class CapabilityTree {
   [[nodiscard]] bool growing(CapabilityRef ref);
   [[nodiscard]] Result<CapabilityRef> take_slot(PartitionIndex destination);
   void free_slot(CapabilityRef ref);
-  void link(CapabilityRef parent, CapabilityRef child);
+  [[nodiscard]] CapabilityRef& head_of(const Capability& capability);
+  void link(CapabilityRef ref);
   void unlink(CapabilityRef ref);
   /// Follows first children from `from` to a leaf, killing what it passes.
   [[nodiscard]] CapabilityRef descend(CapabilityRef from);
@@ -109,7 +111,9 @@ class CapabilityTree {
   [[nodiscard]] CapabilityRef first_in(PartitionIndex index, std::uint16_t from);
   void finish_close(PartitionIndex index);
   template <typename Visitor>
-  [[nodiscard]] Progress remove_subtree(CapabilityRef root, bool keep_root, unsigned& budget, Visitor& visitor);
+  [[nodiscard]] Progress remove_subtree(CapabilityRef root, bool keep_root, Budget& budget, Visitor& visitor);
+  template <typename Visitor>
+  void remove(CapabilityRef leaf, Budget& budget, Visitor& visitor);
 };
 
 /// The tree with its tables. All zero until the first open(), so that it takes no space in the kernel image.
@@ -129,75 +133,77 @@ class CapabilitySpace : public CapabilityTree {
 };
 
 template <typename Visitor>
-Progress CapabilityTree::remove_subtree(CapabilityRef root, bool keep_root, unsigned& budget, Visitor& visitor) {
+void CapabilityTree::remove(CapabilityRef leaf, Budget& budget, Visitor& visitor) {
+  const Budget extra = visitor(leaf, at(leaf));
+  const Budget cost = 1 + extra;
+  budget -= cost < budget ? cost : budget;
+  unlink(leaf);
+  free_slot(leaf);
+}
+
+template <typename Visitor>
+Progress CapabilityTree::remove_subtree(CapabilityRef root, bool keep_root, Budget& budget, Visitor& visitor) {
   CapabilityRef current = root;
   while (true) {
     current = descend(current);
     const bool at_root = current == root;
-    if (at_root && keep_root) {
-      return Progress::done;
-    }
-    if (budget == 0) {
-      return Progress::more;
-    }
-    --budget;
-    Capability& leaf = at(current);
-    visitor(current, leaf);
-    const CapabilityRef parent = leaf.parent_;
-    unlink(current);
-    free_slot(current);
-    if (at_root) {
-      return Progress::done;
-    }
+    if (at_root && keep_root) return Progress::done;
+    if (budget == 0) return Progress::more;
+    const CapabilityRef parent = at(current).parent_;
+    remove(current, budget, visitor);
+    if (at_root) return Progress::done;
     current = parent;
   }
 }
 
 template <typename Visitor>
-Progress CapabilityTree::continue_revoke(const Revocation& revocation, unsigned budget, Visitor&& visitor) {
-  Capability* const root = find(revocation.root, revocation.generation);
-  if (root == nullptr || (revocation.keep_root && !root->revoking_children_)) {
-    return Progress::done;  // somebody else revoked the same, or an ancestor
-  }
-  const Progress progress = remove_subtree(revocation.root, revocation.keep_root, budget, visitor);
-  if (progress == Progress::done && revocation.keep_root) {
-    root->revoking_children_ = false;
-  }
-  return progress;
+Result<Progress> CapabilityTree::revoke_children(CapabilityRef root, Budget& budget, Visitor&& visitor) {
+  Capability* const found = find(root);
+  if (found == nullptr || !found->live()) return fail(Error::bad_capability);
+  found->revoking_children_ = true;
+  if (remove_subtree(root, true, budget, visitor) == Progress::more) return Progress::more;
+  found->revoking_children_ = false;
+  return Progress::done;
 }
 
 template <typename Visitor>
-Status CapabilityTree::revoke(CapabilityRef root, Visitor&& visitor) {
-  const Result<Revocation> revocation = begin_revoke(root, false);
-  if (!revocation) {
-    return fail(revocation.error());
+Result<Progress> CapabilityTree::revoke(CapabilityRef root, Budget& budget, Visitor&& visitor) {
+  const Result<Progress> children = revoke_children(root, budget, visitor);
+  if (!children || *children == Progress::more) return children;
+  remove(root, budget, visitor);
+  return Progress::done;
+}
+
+template <typename Visitor>
+Progress CapabilityTree::revoke_all(ObjectCapabilities& all, Budget& budget, Visitor&& visitor) {
+  all.closing = true;
+  while (!all.empty()) {
+    const CapabilityRef root = all.first_root;
+    at(root).state_ = Capability::state_revoking;
+    if (remove_subtree(root, false, budget, visitor) == Progress::more) return Progress::more;
   }
-  ensure(continue_revoke(*revocation, UINT32_MAX, visitor) == Progress::done);
+  all.closing = false;
+  return Progress::done;
+}
+
+template <typename Visitor>
+Status CapabilityTree::drop(CapabilityRef leaf, Visitor&& visitor) {
+  const Capability* const found = find(leaf);
+  if (found == nullptr || !found->live()) return fail(Error::bad_capability);
+  if (found->has_children()) return fail(Error::bad_state);
+  Budget budget = unlimited;
+  remove(leaf, budget, visitor);
   return {};
 }
 
 template <typename Visitor>
-Status CapabilityTree::revoke_children(CapabilityRef root, Visitor&& visitor) {
-  const Result<Revocation> revocation = begin_revoke(root, true);
-  if (!revocation) {
-    return fail(revocation.error());
-  }
-  ensure(continue_revoke(*revocation, UINT32_MAX, visitor) == Progress::done);
-  return {};
-}
-
-template <typename Visitor>
-Progress CapabilityTree::close(PartitionIndex index, unsigned budget, Visitor&& visitor) {
+Progress CapabilityTree::close(PartitionIndex index, Budget& budget, Visitor&& visitor) {
   CapabilityTable* const closing = table(index);
-  if (closing == nullptr || !closing->open()) {
-    return Progress::done;
-  }
+  if (closing == nullptr || !closing->open()) return Progress::done;
   closing->closing_ = true;
   // Nothing is placed in a closing table, so slots behind the last one emptied stay free.
   for (CapabilityRef root = first_in(index, 1); !root.empty(); root = first_in(index, root.slot)) {
-    if (remove_subtree(root, false, budget, visitor) == Progress::more) {
-      return Progress::more;
-    }
+    if (remove_subtree(root, false, budget, visitor) == Progress::more) return Progress::more;
   }
   finish_close(index);
   return Progress::done;

@@ -37,6 +37,7 @@ struct Agent {
   AgentId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
+  cap::ObjectCapabilities holders;
 
   AgentState state = AgentState::initializing;
   Wait wait = Wait::none;
@@ -92,7 +93,10 @@ struct Agent {
   rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
 
   Link<Agent> partition_link;
-  cap::CapabilityRef self_capability;
+  struct {
+    cap::CapabilityRef ref;
+    Generation generation;
+  } self;  ///< the capability to itself that its partition was given with it
 
   // Counters.
   std::uint64_t messages = 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "rvm/abi.h"
+#include "rvm/cap/capability.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/types/address.hpp"
 #include "rvm/types/ids.hpp"
@@ -34,6 +35,7 @@ struct Edge {
   EdgeId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
+  cap::ObjectCapabilities holders;
 
   Agent* sender = nullptr;
   Agent* receiver = nullptr;

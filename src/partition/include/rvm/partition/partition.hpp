@@ -23,6 +23,7 @@ struct RegionObject {
   RegionId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
+  cap::ObjectCapabilities holders;
   std::uint16_t owner = 0;  ///< partition index
   memory::Region<hal::Port> region;
   Link<RegionObject> partition_link;
@@ -34,6 +35,7 @@ struct Partition {
   PartitionId id;
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;
+  cap::ObjectCapabilities holders;
 
   PartitionState state = PartitionState::created;
   rvm_partition_type type = RVM_PARTITION_AGENT;

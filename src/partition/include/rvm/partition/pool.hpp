@@ -5,14 +5,17 @@
 #include <span>
 
 #include "rvm/types/error.hpp"
+#include "rvm/types/invariant.hpp"
 
 namespace rvm::partition {
 
 /// Fixed-capacity storage of one kind of kernel object. An id is the slot's index in bits 0-15 and its reuse count in bits
 /// 16-31, so an id never names the slot's next occupant and the first occupants have small ids. Slot 0 is never used.
 ///
-/// `T` has members `Id id` (value 0 while the slot is free), `std::uint16_t reuse` and `std::uint16_t next_free`, which the
-/// pool owns; allocate hands out an object whose other members are as `T{}` makes them.
+/// Slots are reused in the order in which they became free, so that what still names an earlier occupant is told so for as
+/// long as possible. `T` has members `Id id` (value 0 while the slot is free), `std::uint16_t reuse` and
+/// `std::uint16_t next_free`, which the pool owns, and `cap::ObjectCapabilities holders`; allocate hands out an object whose
+/// other members are as `T{}` makes them.
 template <typename T>
 class Pool {
  public:
@@ -21,19 +24,28 @@ class Pool {
   /// `storage`: zeroed, at most 65 536 slots.
   void use(std::span<T> storage) {
     slots_ = storage;
-    first_free_ = 0;
+    first_free_ = storage.size() > 1 ? 1 : 0;
+    last_free_ = storage.size() > 1 ? static_cast<std::uint16_t>(storage.size() - 1) : 0;
     live_ = 0;
-    for (std::size_t i = storage.size(); i-- > 1;) {
-      storage[i].next_free = first_free_;
-      first_free_ = static_cast<std::uint16_t>(i);
-    }
+    for (std::size_t i = 1; i + 1 < storage.size(); ++i) storage[i].next_free = static_cast<std::uint16_t>(i + 1);
+  }
+
+  /// The slot that allocate takes next, or nullptr when all are in use. Capabilities to its last occupant may still exist;
+  /// they must be gone before it is allocated.
+  [[nodiscard]] T* next() { return first_free_ == 0 ? nullptr : &slots_[first_free_]; }
+  /// The id of a free slot's last occupant; 0 if it had none.
+  [[nodiscard]] Id last_id(const T& slot) const {
+    const auto index = static_cast<std::uint32_t>(&slot - slots_.data());
+    return slot.reuse == 0 ? Id{0} : Id{index | std::uint32_t{static_cast<std::uint16_t>(slot.reuse - 1)} << 16};
   }
 
   [[nodiscard]] Result<T*> allocate() {
     if (first_free_ == 0) return fail(Error::resource_limit);
     const std::uint16_t index = first_free_;
     T& slot = slots_[index];
+    ensure(slot.holders.empty());
     first_free_ = slot.next_free;
+    if (first_free_ == 0) last_free_ = 0;
     const std::uint16_t reuse = slot.reuse;
     slot = T{};
     slot.reuse = reuse;
@@ -45,8 +57,14 @@ class Pool {
   void release(T& slot) {
     slot.id = Id{0};
     ++slot.reuse;
-    slot.next_free = first_free_;
-    first_free_ = static_cast<std::uint16_t>(&slot - slots_.data());
+    slot.next_free = 0;
+    const auto index = static_cast<std::uint16_t>(&slot - slots_.data());
+    if (last_free_ == 0) {
+      first_free_ = index;
+    } else {
+      slots_[last_free_].next_free = index;
+    }
+    last_free_ = index;
     --live_;
   }
 
@@ -75,6 +93,7 @@ class Pool {
  private:
   std::span<T> slots_;
   std::uint16_t first_free_ = 0;
+  std::uint16_t last_free_ = 0;
   std::uint32_t live_ = 0;
 };
 

@@ -72,6 +72,10 @@ struct Effect {
 
 /// flags of any record whose action failed after the reservation; the error code is in payload.
 inline constexpr std::uint16_t record_failed = 0x8000;
+/// flags of CapabilityRevoke, instead of a slot: all capabilities to the object, which ended before.
+inline constexpr std::uint16_t all_capabilities = 0x1000;
+/// flags of the record of one part of a long action, when another part follows.
+inline constexpr std::uint16_t record_unfinished = 0x4000;
 
 class Gate {
  public:

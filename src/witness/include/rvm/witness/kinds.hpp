@@ -17,7 +17,7 @@ namespace rvm::witness {
 // X(enumerator, value, Name, target, flags, payload, aux)
 #define RVM_WITNESS_KIND_TABLE(X) \
   X(partition_create, 0x01, PartitionCreate, "partition", "type", "witness quota:page quota", "name") \
-  X(partition_destroy, 0x02, PartitionDestroy, "partition", "-", "pages freed", "agents ended") \
+  X(partition_destroy, 0x02, PartitionDestroy, "partition", "-", "pages held", "-") \
   X(partition_suspend, 0x03, PartitionSuspend, "partition", "-", "-", "-") \
   X(partition_resume, 0x04, PartitionResume, "partition", "-", "-", "-") \
   X(partition_split, 0x05, PartitionSplit, "partition", "-", "new id:new id", "cut value") \
@@ -26,7 +26,8 @@ namespace rvm::witness {
   X(partition_reconstruct, 0x08, PartitionReconstruct, "partition", "tier", "pages", "state digest") \
   X(partition_migrate, 0x09, PartitionMigrate, "partition", "-", "destination node", "-") \
   X(capability_grant, 0x10, CapabilityGrant, "object", "slot", "authority", "badge") \
-  X(capability_revoke, 0x11, CapabilityRevoke, "object", "slot", "authority", "capabilities removed") \
+  X(capability_revoke, 0x11, CapabilityRevoke, "object", "slot, or 0x1000: all to an object that ended", "authority", \
+    "capabilities removed") \
   X(capability_delegate, 0x12, CapabilityDelegate, "object", "slot in the holder's table", "authority", \
     "giver's partition:giver's slot") \
   X(capability_escalate, 0x13, CapabilityEscalate, "object", "slot", "authority", "rights before") \
