@@ -18,6 +18,7 @@
 #include "host/common/units.hpp"
 #include "host/create/create.hpp"
 #include "host/package/command.hpp"
+#include "host/policy/policy.hpp"
 #include "host/run/run.hpp"
 #include "host/witness/command.hpp"
 #include "rvm/witness/kinds.hpp"
@@ -235,6 +236,15 @@ struct NewOptions {
   Language language = Language::cpp;
 };
 
+void add_policy(CLI::App& app, PolicyFormat& format, Command& command) {
+  CLI::App* const policy =
+      app.add_subcommand("policy", "print what each hypercall demands: object, rights, proof tier");
+  policy->add_flag_callback("--json", [&format] { format = PolicyFormat::json; }, "an array of objects");
+  policy->add_flag_callback("--markdown", [&format] { format = PolicyFormat::markdown; }, "as in docs/guide/policy.md");
+  policy->footer("The table is the one from which the kernel is compiled: RVM_HYPERCALL_TABLE in include/rvm/abi.h.");
+  policy->callback([&format, &command] { command = [&format] { return policy_command(format); }; });
+}
+
 void add_new(CLI::App& app, NewOptions& o, Command& command) {
   CLI::App* const create = app.add_subcommand("new", "make an agent project that builds and runs");
   create->add_option("NAME", o.place, "its folder; the last part names the agent")->required();
@@ -294,6 +304,8 @@ ExitCode run_program(int argc, char** argv) {
   add_witness(app, witness, command);
   add_bench(app, bench, command);
   add_new(app, create, command);
+  PolicyFormat policy = PolicyFormat::text;
+  add_policy(app, policy, command);
   add_package(app, package, command);
   try {
     app.parse(argc, argv);

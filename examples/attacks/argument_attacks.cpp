@@ -10,7 +10,7 @@ namespace {
 
 bool exists(std::uint64_t operation) {
   switch (operation) {
-#define RVM_X(name, number, object, rights, doc) case number:
+#define RVM_X(name, number, object, rights, tier, doc) case number:
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
     return true;
@@ -42,7 +42,7 @@ Verdict bad_slots() {
     std::uint32_t type;
   };
   constexpr Operation operations[] = {
-#define RVM_X(name, number, object, rights, doc) {number, RVM_OBJECT_##object},
+#define RVM_X(name, number, object, rights, tier, doc) {number, RVM_OBJECT_##object},
       RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   };

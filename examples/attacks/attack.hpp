@@ -36,6 +36,7 @@ extern const std::span<const Attack> vector_attacks;
 extern const std::span<const Attack> argument_attacks;
 extern const std::span<const Attack> region_attacks;
 extern const std::span<const Attack> authority_attacks;
+extern const std::span<const Attack> proof_attacks;
 extern const std::span<const Attack> message_attacks;
 extern const std::span<const Attack> exhaustion_attacks;
 

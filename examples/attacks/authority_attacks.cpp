@@ -11,10 +11,10 @@ namespace {
 Verdict amplify_rights() {
   Tries tries;
   rvm_handle child = 0;
-  // "self" carries READ, WRITE and GRANT.
+  // "self" carries READ, WRITE, GRANT and PROVE.
   for (const std::uint64_t rights :
        {std::uint64_t{RVM_RIGHT_REVOKE}, std::uint64_t{RVM_RIGHT_EXECUTE}, std::uint64_t{RVM_RIGHT_ALL},
-        std::uint64_t{RVM_RIGHT_READ | RVM_RIGHT_PROVE}, std::uint64_t{0x80}, ~std::uint64_t{0}})
+        std::uint64_t{RVM_RIGHT_READ | RVM_RIGHT_REVOKE}, std::uint64_t{0x80}, ~std::uint64_t{0}})
     tries.refused("derive", rvm_cap_derive(self_handle(), rights, 0, &child),
                   {RVM_ERROR_RIGHTS, RVM_ERROR_BAD_ARGUMENT});
   return tries.verdict();
@@ -85,8 +85,7 @@ Verdict revoke_without_right() {
 Verdict create_partition() {
   Tries tries;
   rvm_handle made = 0;
-  tries.refused("create", rvm_partition_create(partition_handle(), 16, &made, nullptr),
-                {RVM_ERROR_WRONG_TYPE, RVM_ERROR_RIGHTS});
+  tries.refused("create", rvm_partition_create(partition_handle(), 16, &made, nullptr), {RVM_ERROR_PROOF});
   tries.refused("create", rvm_partition_create(0, 16, &made, nullptr), {RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }

@@ -14,7 +14,7 @@ Region share_page(std::string_view edge, std::uint64_t address, std::uint64_t wo
   require(region.has_value(), "region_create: ", error_of(region));
   require(map(*region, address, Access::read_write).has_value(), "cannot map");
   memory_at<std::uint64_t>(address, 1)[0] = word;
-  const Status s = share(*region, find_edge(edge), Rights::read);
+  const Status s = share(*region, find_edge(edge), Rights::read | Rights::prove);
   require(s.has_value(), "region_share: ", error_of(s));
   return *region;
 }

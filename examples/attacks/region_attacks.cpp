@@ -28,8 +28,7 @@ Verdict outside_slot() {
   for (const std::uint64_t address :
        {std::uint64_t{0}, slot_of(victim_id), victim_image(), end - RVM_PAGE_SIZE, end, std::uint64_t{1} << 40,
         std::uint64_t{1} << 48, ~std::uint64_t{0xfff}, ~std::uint64_t{0x1fff}})
-    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE),
-                  {RVM_ERROR_BAD_ADDRESS, RVM_ERROR_BAD_ARGUMENT});
+    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_PROOF});
   return tries.verdict();
 }
 Verdict double_map() {
@@ -59,8 +58,7 @@ Verdict over_own_image() {
   Tries tries;
   for (const std::uint64_t address :
        {info().slot_base, info().image_base, info().stack_top - RVM_PAGE_SIZE, info().heap_base})
-    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE),
-                  {RVM_ERROR_OVERLAP, RVM_ERROR_BAD_ADDRESS});
+    tries.refused("map", rvm_region_map(r, address, RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_PROOF});
   return tries.verdict();
 }
 Verdict write_and_execute() {

@@ -41,14 +41,21 @@ std::uint64_t region_map() {
   const std::uint64_t step = regions[1].raw - regions[0].raw;
   for (std::size_t i = 1; i < count; ++i)
     require(regions[i].raw - regions[i - 1].raw == step, "handles are not consecutive");
+  std::array<rvm_proof, count> proofs{};
   return cost(
       {.operation = RVM_HVC_REGION_MAP,
        .x1 = regions[0].raw,
        .x2 = map_base(),
        .x3 = RVM_MAP_READ | RVM_MAP_WRITE,
        .x1_step = step,
-       .x2_step = RVM_PAGE_SIZE},
-      count, [] {},
+       .x2_step = RVM_PAGE_SIZE,
+       .proofs = proofs.data()},
+      count,
+      [&] {
+        for (std::size_t i = 0; i < count; ++i)
+          proofs[i] = rvm_prove(RVM_HVC_REGION_MAP, regions[i].raw, map_base() + i * RVM_PAGE_SIZE,
+                                RVM_MAP_READ | RVM_MAP_WRITE, 0, rvm_time());
+      },
       [&] {
         for (const Region r : regions) require(unmap(r).has_value(), "a region was not mapped");
         settle();
@@ -62,7 +69,7 @@ std::uint64_t timer_preempt() {
   static_assert(sizeof(Logs) <= RVM_PAGE_SIZE);
   require(region && map(*region, map_base(), Access::read_write), "cannot map a region");
   Logs& logs = memory_at<Logs>(map_base(), 1)[0];
-  const Status shared = share(*region, find_edge("rival"), Rights::read | Rights::write);
+  const Status shared = share(*region, find_edge("rival"), Rights::read | Rights::write | Rights::prove);
   require(shared.has_value(), "region_share: ", error_of(shared));
   watch(logs.bench);
   finish(logs.bench_done, logs.rival_done);

@@ -27,29 +27,40 @@ struct Call {
   std::uint64_t x3 = 0;
   std::uint64_t x1_step = 0;  ///< added to x1 after each call
   std::uint64_t x2_step = 0;
+  const rvm_proof* proofs = nullptr;  ///< of tier P2, one for each call, or none
 };
 
-/// Steps of the counter for `count` rounds of the loop, with the HVC or without.
-template <bool WithCall>
+/// Steps of the counter for `count` rounds of the loop, with the HVC or without, with a proof for each or without.
+template <bool WithCall, bool Proven>
 std::uint64_t steps(const Call& call, std::uint64_t count) {
   std::uint64_t start = 0;
   std::uint64_t end = 0;
   std::uint64_t a = call.x1;
   std::uint64_t b = call.x2;
+  const rvm_proof* proof = call.proofs;
 #define RVM_BENCH_LOOP(instruction) \
   asm volatile( \
       "mrs %[start], cntvct_el0\n" \
       "1: mov x0, %[op]\n\tmov x1, %[a]\n\tmov x2, %[b]\n\tmov x3, %[c]\n\t" instruction \
       "add %[a], %[a], %[astep]\n\tadd %[b], %[b], %[bstep]\n\tsubs %[n], %[n], #1\n\tb.ne 1b\n\t" \
       "mrs %[end], cntvct_el0" \
-      : [start] "=&r"(start), [end] "=&r"(end), [n] "+r"(count), [a] "+r"(a), [b] "+r"(b) \
+      : [start] "=&r"(start), [end] "=&r"(end), [n] "+r"(count), [a] "+r"(a), [b] "+r"(b), [p] "+r"(proof) \
       : [op] "r"(call.operation), [c] "r"(call.x3), [astep] "r"(call.x1_step), [bstep] "r"(call.x2_step) \
-      : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "cc", "memory")
-  if constexpr (WithCall) {
+      : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "cc", \
+        "memory")
+#define RVM_BENCH_PROOF \
+  "mov x4, #0\n\tmov x5, #0\n\tmov x6, #0\n\tmov x7, #0\n\tldp x8, x9, [%[p]], #16\n\tldp x10, x11, [%[p]], #16\n\t" \
+  "ldp x12, x13, [%[p]], #16\n\tldp x14, x15, [%[p]], #16\n\t"
+  if constexpr (WithCall && Proven) {
+    RVM_BENCH_LOOP(RVM_BENCH_PROOF "hvc #0\n\t");
+  } else if constexpr (Proven) {
+    RVM_BENCH_LOOP(RVM_BENCH_PROOF);
+  } else if constexpr (WithCall) {
     RVM_BENCH_LOOP("hvc #0\n\t");
   } else {
     RVM_BENCH_LOOP("");
   }
+#undef RVM_BENCH_PROOF
 #undef RVM_BENCH_LOOP
   return end - start;
 }
@@ -62,8 +73,9 @@ template <std::size_t N>
 
 /// Instructions for `count` calls, the loop around them taken off. One batch.
 [[nodiscard]] inline std::uint64_t batch(const Call& call, std::uint64_t count) {
-  const std::uint64_t with = steps<true>(call, count);
-  const std::uint64_t without = steps<false>(call, count);
+  const bool proven = call.proofs != nullptr;
+  const std::uint64_t with = proven ? steps<true, true>(call, count) : steps<true, false>(call, count);
+  const std::uint64_t without = proven ? steps<false, true>(call, count) : steps<false, false>(call, count);
   return (with - without) * instructions_per_step;
 }
 

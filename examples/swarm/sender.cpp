@@ -29,7 +29,7 @@ void give_region(Edge sink, std::uint64_t seed) {
   words[0] = seed;
   swarm::fill(words.subspan(1), seed);
 
-  s = when_there_is_room([&] { return share(*region, sink, Rights::read); });
+  s = when_there_is_room([&] { return share(*region, sink, Rights::read | Rights::prove); });
   require(s.has_value(), "region_share: ", error_of(s));
   require(wait(swarm::region_read).has_value(), "the sink never read the shared region");
   s = unshare(*region);

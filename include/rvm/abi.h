@@ -73,71 +73,100 @@ enum rvm_right {
   X(TRUNCATED, 16, 1, "the buffer is too small; the message stays queued") \
   X(WITNESS_LOG_FULL, 17, 1, "the witness log cannot take a record; retry later") \
   X(DELEGATION_DEPTH, 18, 1, "the capability is at the greatest delegation depth") \
-  X(INTERNAL, 19, 4, "an invariant of the kernel failed")
+  X(INTERNAL, 19, 4, "an invariant of the kernel failed") \
+  X(PROOF, 20, 1, "the proof does not hold: which of its checks failed is not told")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
   RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-      RVM_ERROR_COUNT = 20
+      RVM_ERROR_COUNT = 21
 };
 
-/* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, description.
- * Rights 0 with a type other than NONE: the handle must resolve, any rights will do. */
+/* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, proof tier, description.
+ * Rights 0 with a type other than NONE: the handle must resolve, any rights will do. Operations of tier P2 need the PROVE
+ * right as well and an rvm_proof in x8-x15; see "Proofs" below. */
 #define RVM_HYPERCALL_TABLE(X) \
-  X(NULL, 0x00, NONE, 0, "does nothing") \
-  X(TIME, 0x01, NONE, 0, "-> x1 nanoseconds since boot") \
-  X(YIELD, 0x02, NONE, 0, "lets agents of equal priority run") \
-  X(SLEEP_UNTIL, 0x03, NONE, 0, "x1 absolute nanoseconds; ends the job of an agent with a deadline") \
-  X(EXIT, 0x04, NONE, 0, "x1 exit code; never returns") \
-  X(CONSOLE_WRITE, 0x05, CONSOLE, RVM_RIGHT_WRITE, "x2 address, x3 length; a line per newline") \
-  X(WAIT, 0x06, NONE, 0, "x1 mask, x2 deadline -> x1 the notification bits taken") \
-  X(SELF, 0x07, NONE, 0, "-> x1 agent id, x2 partition id, x3 core, x4 CPU ns used") \
-  X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, \
+  X(NULL, 0x00, NONE, 0, P1, "does nothing") \
+  X(TIME, 0x01, NONE, 0, P1, "-> x1 nanoseconds since boot") \
+  X(YIELD, 0x02, NONE, 0, P1, "lets agents of equal priority run") \
+  X(SLEEP_UNTIL, 0x03, NONE, 0, P1, "x1 absolute nanoseconds; ends the job of an agent with a deadline") \
+  X(EXIT, 0x04, NONE, 0, P1, "x1 exit code; never returns") \
+  X(CONSOLE_WRITE, 0x05, CONSOLE, RVM_RIGHT_WRITE, P1, "x2 address, x3 length; a line per newline") \
+  X(WAIT, 0x06, NONE, 0, P1, "x1 mask, x2 deadline -> x1 the notification bits taken") \
+  X(SELF, 0x07, NONE, 0, P1, "-> x1 agent id, x2 partition id, x3 core, x4 CPU ns used") \
+  X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, P2, \
     "x1 the hypervisor, x2 page quota -> x1 partition handle, x2 id") \
-  X(PARTITION_DESTROY, 0x11, PARTITION, RVM_RIGHT_REVOKE, "ends its agents, frees all it owns") \
-  X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, "no agent of it runs until resumed") \
-  X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, "") \
-  X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota") \
-  X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, \
+  X(PARTITION_DESTROY, 0x11, PARTITION, RVM_RIGHT_REVOKE, P2, "ends its agents, frees all it owns") \
+  X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, P1, "no agent of it runs until resumed") \
+  X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, P1, "") \
+  X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, P1, \
+    "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota") \
+  X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, P1, \
     "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
-  X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, "") \
-  X(AGENT_INFO, 0x1a, AGENT, RVM_RIGHT_READ, "-> x1 id, x2 state, x3 partition id, x4 CPU ns, x5 exit code") \
-  X(AGENT_SUSPEND, 0x1b, AGENT, RVM_RIGHT_WRITE, "") \
-  X(AGENT_RESUME, 0x1c, AGENT, RVM_RIGHT_WRITE, "") \
-  X(CAP_DERIVE, 0x20, ANY, 0, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
-  X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, "the capability and everything derived from it") \
-  X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
-  X(CAP_INSPECT, 0x23, ANY, 0, "-> x1 type, x2 rights, x3 object id, x4 badge, x5 depth") \
-  X(CAP_DROP, 0x24, ANY, 0, "gives the handle up; nothing derived from it may be left") \
-  X(REGION_CREATE, 0x28, PARTITION, RVM_RIGHT_WRITE, "x1 own partition, x2 pages -> x1 region handle") \
-  X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, "") \
-  X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, "x2 address in the caller's slot, x3 RVM_MAP_*") \
-  X(REGION_UNMAP, 0x2b, REGION, RVM_RIGHT_READ, "") \
-  X(REGION_SHARE, 0x2c, REGION, RVM_RIGHT_GRANT, \
+  X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, P1, "") \
+  X(AGENT_INFO, 0x1a, AGENT, RVM_RIGHT_READ, P1, "-> x1 id, x2 state, x3 partition id, x4 CPU ns, x5 exit code") \
+  X(AGENT_SUSPEND, 0x1b, AGENT, RVM_RIGHT_WRITE, P1, "") \
+  X(AGENT_RESUME, 0x1c, AGENT, RVM_RIGHT_WRITE, P1, "") \
+  X(CAP_DERIVE, 0x20, ANY, 0, P1, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
+  X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, P1, "the capability and everything derived from it") \
+  X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, P2, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
+  X(CAP_INSPECT, 0x23, ANY, 0, P1, "-> x1 type, x2 rights, x3 object id, x4 badge, x5 depth") \
+  X(CAP_DROP, 0x24, ANY, 0, P1, "gives the handle up; nothing derived from it may be left") \
+  X(REGION_CREATE, 0x28, PARTITION, RVM_RIGHT_WRITE, P1, "x1 own partition, x2 pages -> x1 region handle") \
+  X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, P1, "") \
+  X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, P2, "x2 address in the caller's slot, x3 RVM_MAP_*") \
+  X(REGION_UNMAP, 0x2b, REGION, RVM_RIGHT_READ, P2, "") \
+  X(REGION_SHARE, 0x2c, REGION, RVM_RIGHT_GRANT, P2, \
     "x2 edge (WRITE), x3 rights: receiver gets a derived handle in a message") \
-  X(REGION_UNSHARE, 0x2d, REGION, RVM_RIGHT_REVOKE, "revokes what was derived from the handle; the handle stays") \
-  X(REGION_TRANSFER, 0x2e, REGION, RVM_RIGHT_GRANT, "x2 edge (WRITE): the region moves to the receiver's partition") \
-  X(CALL, 0x30, EDGE, RVM_RIGHT_WRITE, "x2-x9 message -> x2-x9 reply") \
-  X(REPLY_WAIT, 0x31, NONE, 0, "x2-x9 reply to the current caller, if any, then waits -> x1 badge, x2-x9 message") \
-  X(REPLY, 0x32, NONE, 0, "x2-x9 reply to the current caller") \
-  X(SEND, 0x33, EDGE, RVM_RIGHT_WRITE, "x2 address, x3 length, x4 deadline for space") \
-  X(RECEIVE, 0x34, NONE, 0, \
+  X(REGION_UNSHARE, 0x2d, REGION, RVM_RIGHT_REVOKE, P1, "revokes what was derived from the handle; the handle stays") \
+  X(REGION_TRANSFER, 0x2e, REGION, RVM_RIGHT_GRANT, P2, \
+    "x2 edge (WRITE): the region moves to the receiver's partition") \
+  X(CALL, 0x30, EDGE, RVM_RIGHT_WRITE, P1, "x2-x9 message -> x2-x9 reply") \
+  X(REPLY_WAIT, 0x31, NONE, 0, P1, "x2-x9 reply to the current caller, if any, then waits -> x1 badge, x2-x9 message") \
+  X(REPLY, 0x32, NONE, 0, P1, "x2-x9 reply to the current caller") \
+  X(SEND, 0x33, EDGE, RVM_RIGHT_WRITE, P1, "x2 address, x3 length, x4 deadline for space") \
+  X(RECEIVE, 0x34, NONE, 0, P1, \
     "x1 edge (READ) or 0 for any, x2 address, x3 size, x4 deadline -> x1 badge, x2 length, x3 RVM_MESSAGE_* kind, x4 " \
     "edge id") \
-  X(SIGNAL, 0x35, AGENT, RVM_RIGHT_WRITE, "x2 bits to set in the agent's notification word") \
-  X(EDGE_CREATE, 0x38, AGENT, RVM_RIGHT_WRITE, \
+  X(SIGNAL, 0x35, AGENT, RVM_RIGHT_WRITE, P1, "x2 bits to set in the agent's notification word") \
+  X(EDGE_CREATE, 0x38, AGENT, RVM_RIGHT_WRITE, P2, \
     "x1 sender, x2 receiver (WRITE), x3 queue length, x4 badge -> x1 handle (caller, all rights), x2 sender's " \
     "handle, x3 receiver's handle") \
-  X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, "queued messages are dropped and the receiver is told") \
-  X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, "-> x1 records, x2 sealed, x3 durable") \
-  X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, "x2 sequence, x3 address of 64 bytes")
+  X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, P1, "queued messages are dropped and the receiver is told") \
+  X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, P1, "-> x1 records, x2 sealed, x3 durable") \
+  X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes")
 
 enum rvm_hypercall {
-#define RVM_X(name, number, object, rights, doc) RVM_HVC_##name = number,
+#define RVM_X(name, number, object, rights, tier, doc) RVM_HVC_##name = number,
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
       RVM_HVC_LIMIT = 0x42 /* numbers at or above this do not exist */
+};
+
+/* Proofs. Operations that change what others can reach want more than a handle: evidence that the caller means exactly
+ * this request, now. Tier P2 is an rvm_proof in x8-x15:
+ *   x8-x11  SHA-256 of the rvm_proof_subject of this very request, as it lies in memory
+ *   x12     nonce, one that this agent has not used; those more than 4 095 below the highest used are refused for ever
+ *   x13,x14 validity in nanoseconds since boot: not before, not after; at most RVM_PROOF_VALIDITY_MAX_NS apart
+ *   x15     tier, 2
+ * All of it is checked always, in constant time, and any failure is RVM_ERROR_PROOF; a failed proof does not use up its
+ * nonce. */
+#define RVM_PROOF_DOMAIN "RVM-P2-1"
+#define RVM_PROOF_VALIDITY_MAX_NS 60000000000u
+
+/* Canonical encoding of a request, 112 bytes, little-endian, no padding. */
+struct rvm_proof_subject {
+  char domain[8]; /* RVM_PROOF_DOMAIN, without its NUL */
+  uint32_t abi_version;
+  uint32_t operation;
+  uint32_t partition_id; /* of the caller */
+  uint32_t agent_id;
+  uint64_t arguments[7]; /* x1-x7 */
+  uint64_t nonce;
+  uint64_t not_before_ns;
+  uint64_t not_after_ns;
+  uint64_t tier;
 };
 
 /* REGION_MAP permissions. */
@@ -187,11 +216,12 @@ struct rvm_agent_info {
 #ifdef __cplusplus
 static_assert(sizeof(rvm_agent_info) <= RVM_PAGE_SIZE);
 static_assert(sizeof(rvm_directory_entry) == 32);
+static_assert(sizeof(rvm_proof_subject) == 112);
 #endif
 
 /* Names under which every agent finds its standard capabilities in the directory. */
 #define RVM_DIRECTORY_CONSOLE "console"     /* CONSOLE, WRITE */
 #define RVM_DIRECTORY_PARTITION "partition" /* its own partition, READ | WRITE */
-#define RVM_DIRECTORY_SELF "self"           /* itself, READ | WRITE | GRANT */
+#define RVM_DIRECTORY_SELF "self"           /* itself, READ | WRITE | GRANT | PROVE */
 
 #endif

@@ -49,6 +49,23 @@ bool CapabilityTree::growing(CapabilityRef ref) {
   return true;
 }
 
+bool CapabilityTree::chain_sound(CapabilityRef ref) {
+  const Capability* child = &at(ref);
+  unsigned wrong = static_cast<unsigned>(!child->live());
+  for (unsigned i = 0; i < max_depth; ++i) {
+    const bool is_root = child->parent_.empty();
+    const Capability* const parent = is_root ? child : &at(child->parent_);
+    const auto revoking = static_cast<unsigned>(parent->revoking_children_ && !is_root);
+    wrong |= static_cast<unsigned>(!parent->live()) | revoking |
+             static_cast<unsigned>(parent->object() != child->object()) |
+             static_cast<unsigned>(!parent->rights_.contains(child->rights_)) |
+             static_cast<unsigned>(parent->depth_ + (is_root ? 0 : 1) != child->depth_);
+    child = parent;
+  }
+  return (wrong | static_cast<unsigned>(!child->parent_.empty()) |
+          static_cast<unsigned>(child->object_capabilities_ == nullptr || child->object_capabilities_->closing)) == 0;
+}
+
 /// A slot of the destination with its next generation, all else zero. Never-used slots go first, then those free longest.
 Result<CapabilityRef> CapabilityTree::take_slot(PartitionIndex destination) {
   CapabilityTable* const receiver = receiving_table(destination);

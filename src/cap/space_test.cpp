@@ -234,6 +234,26 @@ TEST_CASE("transfer: keeps place, rights and badge; the old handle is dead; revo
   CHECK(s.table(1).used() == 0);
 }
 
+TEST_CASE("a chain is sound until an ancestor is being revoked, down to the greatest depth") {
+  TestSpace<3> s;
+  std::vector<Placed> chain{*s.mint(0, some_region, rights::all, 0)};
+  for (unsigned i = 1; i <= max_depth; ++i) {
+    chain.push_back(*s.space->derive(chain.back().ref, s.index(i % 3), i < 4 ? rights::all : Rights{7}, 0));
+  }
+  for (const Placed& link : chain) CHECK(s.space->chain_sound(link.ref));
+  for (unsigned i = 0; i < 3; ++i) REQUIRE(s.space->derive(chain[3].ref, s.index(0), rights::all, 0));
+  Budget budget = 1;
+  REQUIRE(s.space->revoke_children(chain[3].ref, budget, ignore_removed) == Progress::more);
+  for (unsigned i = 0; i <= 3; ++i) CHECK(s.space->chain_sound(chain[i].ref));
+  for (std::size_t i = 4; i < chain.size(); ++i) CHECK(!s.space->chain_sound(chain[i].ref));
+  budget = unlimited;
+  REQUIRE(s.space->revoke_children(chain[3].ref, budget, ignore_removed) == Progress::done);
+  REQUIRE(s.space->derive(chain[3].ref, s.index(0), rights::all, 0));
+  budget = 0;
+  REQUIRE(s.space->revoke_all(s.object_capabilities, budget, ignore_removed) == Progress::more);
+  for (unsigned i = 0; i <= 3; ++i) CHECK(!s.space->chain_sound(chain[i].ref));
+}
+
 TEST_CASE("close: everything derived from the partition's capabilities goes with it, and the index can be used again") {
   TestSpace<3> s;
   std::vector<Placed> outside;

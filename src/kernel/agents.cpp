@@ -7,6 +7,7 @@
 
 #include "evidence.hpp"
 #include "objects.hpp"
+#include "rvm/proof/nonce_window.hpp"
 #include "scheduler.hpp"
 #include "shutdown.hpp"
 
@@ -15,6 +16,13 @@ namespace {
 
 constexpr std::uint64_t image_offset = 0x10000;  // from the slot base; documented in the agent guide
 constexpr std::uint64_t map_alignment = std::uint64_t{2} << 20;
+
+/// What the kernel keeps of an agent out of its reach. The context is first: its page is freed by its address.
+struct KernelPage {
+  hal::Context context;
+  proof::NonceWindow nonces;
+};
+static_assert(sizeof(KernelPage) <= page_bytes);
 
 /// Addresses of the parts of a slot (include/rvm/abi.h, rvm_agent_info).
 struct SlotLayout {
@@ -108,8 +116,8 @@ Status give_standard_capabilities(State& s, const security::Authority& by, Agent
     if (!own) return fail(own.error());
     p.own_handle = own->handle.to_abi();
   }
-  const auto self =
-      mint(s, by, p, ObjectType::agent, agent.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT});
+  const auto self = mint(s, by, p, ObjectType::agent, agent.id.value,
+                         Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE});
   if (!self) return fail(self.error());
   agent.self = {self->ref, self->handle.generation};
   add_to_directory(agent, RVM_DIRECTORY_CONSOLE, p.console_handle, ObjectType::console);
@@ -245,15 +253,17 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
 
   auto build = [&]() -> Status {
     if (auto loaded = load_image(s, p, image, layout); !loaded) return loaded;
-    const auto context = kernel_page(s, p);
-    if (!context) return fail(context.error());
-    agent.context = new (*context) hal::Context{};
+    const auto page = kernel_page(s, p);
+    if (!page) return fail(page.error());
+    auto* const mine = new (*page) KernelPage{};
+    agent.context = &mine->context;
+    agent.nonces = &mine->nonces;
     agent.context->initialise(offset(layout.image, image.entry), layout.base.value);
     if (request.deadline.value != 0) {
-      const auto page = kernel_page(s, p);
-      if (!page) return fail(page.error());
+      const auto histogram = kernel_page(s, p);
+      if (!histogram) return fail(histogram.error());
       static_assert(sizeof(sched::Histogram) <= page_bytes);
-      agent.latency = new (*page) sched::Histogram{};
+      agent.latency = new (*histogram) sched::Histogram{};
     }
     const auto information = p.space.translate(layout.base);
     if (!information) return fail(Error::internal);

@@ -8,22 +8,27 @@
 #include "evidence.hpp"
 #include "fast_path.hpp"
 #include "hypercalls.hpp"
+#include "proofs.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
 namespace {
 
-/// What P1 demands of x1, by operation.
+/// What P1 demands of x1, and whether that is enough, by operation.
 struct Policy {
   bool exists = false;
   ObjectType type = ObjectType::none;
   Rights needed;
+  proof::Tier tier = proof::Tier::p1;
 };
+
+constexpr auto P1 = proof::Tier::p1;  // as the table spells them
+constexpr auto P2 = proof::Tier::p2;
 
 consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
   std::array<Policy, RVM_HVC_LIMIT> table{};
-#define RVM_X(name, number, object, rights, doc) \
-  table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+#define RVM_X(name, number, object, rights, tier, doc) \
+  table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}, tier};
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   return table;
@@ -154,6 +159,17 @@ Outcome run(std::uint64_t operation, const Request& r) {
   }
 }
 
+/// P2. The nonce is used up by what succeeds: an operation that changed nothing, or has parts to come, may be repeated.
+Outcome run_proven(std::uint64_t operation, const Request& r, proof::Tier tier) {
+  const proof::Token token = token_of(r.registers);
+  const auto verified = prove(operation, r, token, tier);
+  if (!verified) return verified.error();
+  const auto raised = r.authority.raised(*verified);
+  const Outcome outcome = run(operation, Request{r.s, r.core, r.caller, r.partition, r.registers, raised, r.object});
+  if (outcome.done() && outcome.error() == Error::ok) r.caller.nonces->use(token.nonce);
+  return outcome;
+}
+
 Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operation) {
   if (operation >= policy.size()) return Error::bad_operation;
   const Policy& rule = policy[static_cast<std::size_t>(operation)];
@@ -167,7 +183,9 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
   const auto proof = security::Authority::prove(partition.id, *partition.capabilities,
                                                 Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
   if (!proof) return proof.error();
-  return run(operation, Request{s, core, caller, partition, registers, proof->first, proof->second});
+  if (rule.tier == proof::Tier::p1)
+    return run(operation, Request{s, core, caller, partition, registers, proof->first, proof->second});
+  return run_proven(operation, Request{s, core, caller, partition, registers, proof->first, proof->second}, rule.tier);
 }
 
 /// The end of a hypercall that did not wait: result register, refusal record, quota.

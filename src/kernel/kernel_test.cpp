@@ -162,7 +162,7 @@ TEST_CASE("a region is shared, used and taken back: the receiver's mapping goes 
   CHECK(k.call(RVM_HVC_REGION_MAP, {region, map + 0x100000, RVM_MAP_READ}) == Error::bad_state);
   CHECK(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_WRITE | RVM_MAP_EXECUTE | RVM_MAP_READ}) ==
         Error::write_execute);
-  REQUIRE(k.call(RVM_HVC_REGION_SHARE, {region, k.handle("to-b"), RVM_RIGHT_READ}) == Error::ok);
+  REQUIRE(k.call(RVM_HVC_REGION_SHARE, {region, k.handle("to-b"), RVM_RIGHT_READ | RVM_RIGHT_PROVE}) == Error::ok);
   k.run_until("b");
   const std::uint64_t to = k.heap();
   REQUIRE(k.call(RVM_HVC_RECEIVE, {0, to, 64, 0}) == Error::ok);
@@ -307,6 +307,49 @@ TEST_CASE("an ended agent's handle tells its exit code until its slot is used ag
   }
   CHECK(spawns > 100);
   CHECK(k.call(RVM_HVC_AGENT_INFO, {first}) == Error::bad_capability);
+  k.check_invariants();
+}
+
+TEST_CASE("P2: an operation that changes what others reach wants a proof of this very request, once") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 1}) == Error::ok);
+  const std::uint64_t region = k.current->reg(1);
+  const std::uint64_t at = k.running().information->map_base;
+  k.prove_calls = false;
+  // No proof at all; then one of another request; one that repeats a nonce; and the right one.
+  for (unsigned i = 8; i < 16; ++i) k.current->reg(i) = 0;
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at, RVM_MAP_READ}) == Error::proof);
+  CHECK(last_kind(k.state()) == static_cast<std::uint64_t>(witness::Kind::proof_rejected));
+  const auto prove_map = [&](std::uint64_t permissions, std::uint64_t nonce) {
+    k.current->reg(0) = RVM_HVC_REGION_MAP;
+    k.current->reg(1) = region;
+    k.current->reg(2) = at;
+    k.current->reg(3) = permissions;
+    for (unsigned i = 4; i < 8; ++i) k.current->reg(i) = 0;
+    k.prove(nonce);
+  };
+  prove_map(RVM_MAP_READ, 5);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::proof);
+  prove_map(RVM_MAP_READ, 5);  // the refusal did not use the nonce up
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at, RVM_MAP_READ}) == Error::ok);
+  const auto* const record = log().ring.committed(log().ring.reserved() - 1);
+  CHECK(record->action_kind == witness::Kind::region_map);
+  CHECK(record->proof_tier == 2);
+  k.prove_calls = true;
+  REQUIRE(k.call(RVM_HVC_REGION_UNMAP, {region}) == Error::ok);
+  k.prove_calls = false;
+  prove_map(RVM_MAP_READ, 5);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at, RVM_MAP_READ}) == Error::proof);
+  prove_map(RVM_MAP_READ, 6);
+  k.advance(2'000'000'000);
+  k.run_until("a");
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at, RVM_MAP_READ}) == Error::proof);  // too late
+  // Outside the caller's part of its slot, and without the right to prove.
+  k.prove_calls = true;
+  CHECK(k.call(RVM_HVC_REGION_MAP, {region, at - page_bytes, RVM_MAP_READ}) == Error::proof);
+  REQUIRE(k.call(RVM_HVC_CAP_DERIVE, {region, RVM_RIGHT_READ, 0}) == Error::ok);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {k.current->reg(1), at, RVM_MAP_READ}) == Error::proof);
   k.check_invariants();
 }
 

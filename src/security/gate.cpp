@@ -7,8 +7,10 @@ Result<witness::Reservation> Gate::reserve(witness::Lane lane) { return ring_.re
 
 Status Gate::commit(witness::Reservation&& reservation, const Authority& authority, witness::Kind kind,
                     const Result<Effect>& effect, Nanoseconds (*now)()) {
-  witness::Fields fields{
-      .kind = kind, .tier = 1, .actor = authority.actor(), .capability_hash = authority.capability_hash()};
+  witness::Fields fields{.kind = kind,
+                         .tier = static_cast<std::uint8_t>(authority.tier()),
+                         .actor = authority.actor(),
+                         .capability_hash = authority.capability_hash()};
   if (effect) [[likely]] {
     fields.flags = effect->flags;
     fields.target = effect->target;

@@ -53,7 +53,7 @@ peer_name = "fuzzer"
 [[grant]]
 agent = "fuzzer"
 type = "hypervisor"
-rights = ["write"]
+rights = ["write", "prove"]
 name = "hypervisor"
 [[grant]]
 agent = "fuzzer"

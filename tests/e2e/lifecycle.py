@@ -26,7 +26,7 @@ module = "test_worker"
 [[grant]]
 agent = "supervisor"
 type = "hypervisor"
-rights = ["write"]
+rights = ["write", "prove"]
 name = "hypervisor"
 """
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "rvm/abi.h"
+#include "rvm/sha256.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -65,6 +66,75 @@ static inline uint64_t rvm_invoke(struct rvm_registers* r) {
 static inline enum rvm_error rvm_call4(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4) {
   struct rvm_registers r = {{operation, a1, a2, a3, a4, 0, 0, 0, 0, 0}};
   return (enum rvm_error)rvm_invoke(&r);
+}
+
+/* ---- proofs ------------------------------------------------------------------------------------------------------ */
+
+/* The next nonce of this agent's proofs; one for the whole program, whatever its number of source files. */
+__attribute__((weak)) uint64_t rvm_next_nonce;
+
+/* A proof of tier P2 for exactly this call, good for the next second. Up to four arguments in x1-x4; x5-x7 are 0. */
+struct rvm_proof {
+  uint64_t x[8]; /* x8-x15 */
+};
+static inline struct rvm_proof rvm_prove(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                                         uint64_t now) {
+  const uint64_t lifetime = 1000000000u;
+  struct rvm_proof_subject s = {{'R', 'V', 'M', '-', 'P', '2', '-', '1'},
+                                RVM_ABI_VERSION,
+                                (uint32_t)operation,
+                                rvm_this_agent->partition_id,
+                                rvm_this_agent->agent_id,
+                                {a1, a2, a3, a4, 0, 0, 0},
+                                ++rvm_next_nonce,
+                                now,
+                                now + lifetime,
+                                2};
+  struct rvm_sha256 digest = rvm_sha256_of(&s, sizeof s);
+  struct rvm_proof p = {{digest.words[0], digest.words[1], digest.words[2], digest.words[3], s.nonce, s.not_before_ns,
+                         s.not_after_ns, s.tier}};
+  return p;
+}
+
+/* Executes HVC #0 with x0-x4 as given, x5-x7 zero and the proof; stores what came back in x0-x4. */
+static inline uint64_t rvm_invoke_with(struct rvm_registers* r, struct rvm_proof p) {
+  register uint64_t x0 __asm__("x0") = r->x[0];
+  register uint64_t x1 __asm__("x1") = r->x[1];
+  register uint64_t x2 __asm__("x2") = r->x[2];
+  register uint64_t x3 __asm__("x3") = r->x[3];
+  register uint64_t x4 __asm__("x4") = r->x[4];
+  register uint64_t x5 __asm__("x5") = 0;
+  register uint64_t x6 __asm__("x6") = 0;
+  register uint64_t x7 __asm__("x7") = 0;
+  register uint64_t x8 __asm__("x8") = p.x[0];
+  register uint64_t x9 __asm__("x9") = p.x[1];
+  register uint64_t x10 __asm__("x10") = p.x[2];
+  register uint64_t x11 __asm__("x11") = p.x[3];
+  register uint64_t x12 __asm__("x12") = p.x[4];
+  register uint64_t x13 __asm__("x13") = p.x[5];
+  register uint64_t x14 __asm__("x14") = p.x[6];
+  register uint64_t x15 __asm__("x15") = p.x[7];
+  __asm__ volatile("hvc #0"
+                   : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4)
+                   : "r"(x5), "r"(x6), "r"(x7), "r"(x8), "r"(x9), "r"(x10), "r"(x11), "r"(x12), "r"(x13), "r"(x14),
+                     "r"(x15)
+                   : "memory");
+  r->x[0] = x0;
+  r->x[1] = x1;
+  r->x[2] = x2;
+  r->x[3] = x3;
+  r->x[4] = x4;
+  return x0;
+}
+/* The same with a fresh proof of this call. */
+static inline uint64_t rvm_invoke_proven(struct rvm_registers* r) {
+  struct rvm_registers clock = {{RVM_HVC_TIME, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
+  rvm_invoke(&clock);
+  return rvm_invoke_with(r, rvm_prove(r->x[0], r->x[1], r->x[2], r->x[3], r->x[4], clock.x[1]));
+}
+static inline enum rvm_error rvm_call4_proven(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4) {
+  struct rvm_registers r = {{operation, a1, a2, a3, a4, 0, 0, 0, 0, 0}};
+  return (enum rvm_error)rvm_invoke_proven(&r);
 }
 
 /* ---- time, life, text -------------------------------------------------------------------------------------------- */
@@ -130,7 +200,7 @@ static inline struct rvm_identity rvm_self(void) {
 static inline enum rvm_error rvm_partition_create(rvm_handle hypervisor, uint64_t pages, rvm_handle* partition,
                                                   uint64_t* id) {
   struct rvm_registers r = {{RVM_HVC_PARTITION_CREATE, hypervisor, pages, 0, 0, 0, 0, 0, 0, 0}};
-  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
   if (e == RVM_ERROR_OK) {
     *partition = (rvm_handle)r.x[1];
     if (id) *id = r.x[2];
@@ -138,7 +208,7 @@ static inline enum rvm_error rvm_partition_create(rvm_handle hypervisor, uint64_
   return e;
 }
 static inline enum rvm_error rvm_partition_destroy(rvm_handle p) {
-  return rvm_call4(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0);
+  return rvm_call4_proven(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0);
 }
 static inline enum rvm_error rvm_partition_suspend(rvm_handle p) {
   return rvm_call4(RVM_HVC_PARTITION_SUSPEND, p, 0, 0, 0);
@@ -206,7 +276,7 @@ static inline enum rvm_error rvm_cap_derive(rvm_handle parent, uint64_t rights, 
 static inline enum rvm_error rvm_cap_revoke(rvm_handle h) { return rvm_call4(RVM_HVC_CAP_REVOKE, h, 0, 0, 0); }
 static inline enum rvm_error rvm_cap_drop(rvm_handle h) { return rvm_call4(RVM_HVC_CAP_DROP, h, 0, 0, 0); }
 static inline enum rvm_error rvm_cap_transfer(rvm_handle h, rvm_handle edge) {
-  return rvm_call4(RVM_HVC_CAP_TRANSFER, h, edge, 0, 0);
+  return rvm_call4_proven(RVM_HVC_CAP_TRANSFER, h, edge, 0, 0);
 }
 
 struct rvm_capability {
@@ -235,15 +305,17 @@ static inline enum rvm_error rvm_region_create(rvm_handle partition, uint64_t pa
 }
 static inline enum rvm_error rvm_region_destroy(rvm_handle r) { return rvm_call4(RVM_HVC_REGION_DESTROY, r, 0, 0, 0); }
 static inline enum rvm_error rvm_region_map(rvm_handle r, uint64_t address, uint64_t permissions) {
-  return rvm_call4(RVM_HVC_REGION_MAP, r, address, permissions, 0);
+  return rvm_call4_proven(RVM_HVC_REGION_MAP, r, address, permissions, 0);
 }
-static inline enum rvm_error rvm_region_unmap(rvm_handle r) { return rvm_call4(RVM_HVC_REGION_UNMAP, r, 0, 0, 0); }
+static inline enum rvm_error rvm_region_unmap(rvm_handle r) {
+  return rvm_call4_proven(RVM_HVC_REGION_UNMAP, r, 0, 0, 0);
+}
 static inline enum rvm_error rvm_region_share(rvm_handle r, rvm_handle edge, uint64_t rights) {
-  return rvm_call4(RVM_HVC_REGION_SHARE, r, edge, rights, 0);
+  return rvm_call4_proven(RVM_HVC_REGION_SHARE, r, edge, rights, 0);
 }
 static inline enum rvm_error rvm_region_unshare(rvm_handle r) { return rvm_call4(RVM_HVC_REGION_UNSHARE, r, 0, 0, 0); }
 static inline enum rvm_error rvm_region_transfer(rvm_handle r, rvm_handle edge) {
-  return rvm_call4(RVM_HVC_REGION_TRANSFER, r, edge, 0, 0);
+  return rvm_call4_proven(RVM_HVC_REGION_TRANSFER, r, edge, 0, 0);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
@@ -305,7 +377,7 @@ struct rvm_new_edge {
 static inline enum rvm_error rvm_edge_create(rvm_handle sender, rvm_handle receiver, uint64_t queue, uint64_t badge,
                                              struct rvm_new_edge* edge) {
   struct rvm_registers r = {{RVM_HVC_EDGE_CREATE, sender, receiver, queue, badge, 0, 0, 0, 0, 0}};
-  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
   if (e == RVM_ERROR_OK) {
     edge->owner = (rvm_handle)r.x[1];
     edge->sender = (rvm_handle)r.x[2];

@@ -53,6 +53,7 @@ enum class Error : std::uint32_t {
   witness_log_full = RVM_ERROR_WITNESS_LOG_FULL,
   delegation_depth = RVM_ERROR_DELEGATION_DEPTH,
   internal = RVM_ERROR_INTERNAL,
+  proof = RVM_ERROR_PROOF,
 };
 
 [[nodiscard]] inline std::string_view name(Error e) { return rvm_error_name(static_cast<rvm_error>(e)); }

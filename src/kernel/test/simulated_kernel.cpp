@@ -7,6 +7,7 @@
 #include <set>
 
 #include "../objects.hpp"
+#include "rvm/proof/p2.hpp"
 
 namespace rvm::kernel::test {
 namespace {
@@ -21,6 +22,19 @@ rvm_table append(std::vector<std::byte>& bytes, const std::vector<T>& entries) {
   const auto raw = std::as_bytes(std::span{entries});
   bytes.insert(bytes.end(), raw.begin(), raw.end());
   return table;
+}
+
+bool needs_proof(std::uint64_t operation) {
+  enum : std::uint8_t { P1, P2 };  // as the table spells them
+  switch (operation) {
+#define RVM_X(name, number, object, rights, tier, doc) \
+  case number: \
+    return (tier) == P2;
+    RVM_HYPERCALL_TABLE(RVM_X)
+#undef RVM_X
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -95,6 +109,8 @@ Error SimulatedKernel::call(std::uint64_t operation, std::initializer_list<std::
   caller.reg(0) = operation;
   unsigned i = 1;
   for (const std::uint64_t a : arguments) caller.reg(i++) = a;
+  while (i < 8) caller.reg(i++) = 0;
+  if (prove_calls && needs_proof(operation)) prove();
   const std::uint64_t hvc = caller.pc;
   do {
     caller.pc = hvc + 4;  // HVC reports the instruction after it
@@ -102,6 +118,28 @@ Error SimulatedKernel::call(std::uint64_t operation, std::initializer_list<std::
     ++entries;
   } while (current == &caller && caller.pc == hvc);  // a long operation asks to be called again
   return static_cast<Error>(caller.reg(0));
+}
+
+void SimulatedKernel::prove(std::uint64_t nonce) {
+  proof::Request request{.operation = static_cast<std::uint32_t>(current->reg(0)),
+                         .partition = running().partition->id,
+                         .agent = running().id};
+  for (unsigned i = 0; i < request.arguments.size(); ++i) request.arguments[i] = current->reg(1 + i);
+  proof::Token token{.mutation_hash = {},
+                     .nonce = nonce != 0 ? nonce : ++next_nonce_,
+                     .not_before = machine.now,
+                     .not_after = machine.now + Nanoseconds{1'000'000'000},
+                     .tier = 2};
+  token.mutation_hash = proof::mutation_hash(request, token);
+  for (unsigned i = 0; i < 4; ++i) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, token.mutation_hash.data() + std::size_t{8} * i, sizeof word);
+    current->reg(8 + i) = word;
+  }
+  current->reg(12) = token.nonce;
+  current->reg(13) = token.not_before.value;
+  current->reg(14) = token.not_after.value;
+  current->reg(15) = token.tier;
 }
 
 void SimulatedKernel::fault(hal::FaultKind kind) {

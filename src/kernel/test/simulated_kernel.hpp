@@ -83,6 +83,9 @@ class SimulatedKernel {
   /// The current agent makes a hypercall; afterwards `current` is whoever runs next. Returns x0 of the caller as it is then,
   /// which is the result only if the call did not wait.
   Error call(std::uint64_t operation, std::initializer_list<std::uint64_t> arguments = {});
+  bool prove_calls = true;  ///< each call that needs one carries a proof of tier P2
+  /// Sets x8-x15 to a proof of what x0-x7 of the current agent say; 0: the next nonce.
+  void prove(std::uint64_t nonce = 0);
   void fault(hal::FaultKind kind = hal::FaultKind::data_abort);
   /// Lets time pass; a timer that became due interrupts the current agent.
   void advance(std::uint64_t ns);
@@ -105,6 +108,7 @@ class SimulatedKernel {
  private:
   std::array<std::byte, 32> key_{};
   std::vector<std::byte> package_;
+  std::uint64_t next_nonce_ = 0;
 };
 
 }  // namespace rvm::kernel::test

@@ -82,6 +82,9 @@ class CapabilityTree {
   /// one that was kept may lead to a capability that came later, unless the generation is given too.
   [[nodiscard]] Capability* find(CapabilityRef ref);
   [[nodiscard]] Capability* find(CapabilityRef ref, Generation generation);
+  /// Whether every ancestor of `ref` is usable, leads to the same object and covers what its child holds, up to a root that
+  /// is not being revoked. Always looks at as many as a chain can have; time does not depend on the answer.
+  [[nodiscard]] bool chain_sound(CapabilityRef ref);
   /// Where a capability lies that check() returned from the table of `index`.
   [[nodiscard]] CapabilityRef ref_of(PartitionIndex index, const Capability& capability) const {
     return {index, tables_[index.value].slot_of(capability)};

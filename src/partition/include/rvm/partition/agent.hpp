@@ -13,6 +13,10 @@
 #include "rvm/sched/histogram.hpp"
 #include "rvm/sched/node.hpp"
 
+namespace rvm::proof {
+class NonceWindow;
+}
+
 namespace rvm::partition {
 
 struct Partition;
@@ -52,7 +56,8 @@ struct Agent {
   std::uint32_t core = 0;  ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
-  hal::Context* context = nullptr;
+  hal::Context* context = nullptr;       ///< in the agent's kernel page
+  proof::NonceWindow* nonces = nullptr;  ///< of its proofs; in the same page
   sched::Node node;
   sched::Priority base;       ///< from the manifest or the spawner
   sched::Priority effective;  ///< base, or inherited from a caller if that is higher

@@ -15,6 +15,7 @@
 
 #include "rvm/cap/capability.hpp"
 #include "rvm/cap/table.hpp"
+#include "rvm/proof/p2.hpp"
 #include "rvm/types/error.hpp"
 #include "rvm/types/ids.hpp"
 #include "rvm/witness/ring.hpp"
@@ -28,6 +29,13 @@ class Authority {
  public:
   [[nodiscard]] PartitionId actor() const { return actor_; }
   [[nodiscard]] std::uint32_t capability_hash() const { return capability_hash_; }
+  [[nodiscard]] proof::Tier tier() const { return tier_; }
+  /// The same, after a proof of a higher tier held as well.
+  [[nodiscard]] Authority raised(const proof::Verified& verified) const {
+    Authority higher = *this;
+    higher.tier_ = verified.tier();
+    return higher;
+  }
   /// Proof tier P1: the handle resolves in the caller's own table and the capability has the type and the rights.
   /// The refusal's error is specific. Constant time in the capability's contents.
   [[nodiscard]] static Result<std::pair<Authority, cap::Capability*>> prove(PartitionId actor,
@@ -46,6 +54,7 @@ class Authority {
   Authority(PartitionId actor, std::uint32_t capability_hash) : actor_(actor), capability_hash_(capability_hash) {}
   PartitionId actor_;
   std::uint32_t capability_hash_;
+  proof::Tier tier_ = proof::Tier::p1;
 };
 
 /// Proof that a record is reserved for the mutation that runs now.

@@ -32,6 +32,7 @@ enum class Error : std::uint16_t {
   witness_log_full = RVM_ERROR_WITNESS_LOG_FULL,
   delegation_depth = RVM_ERROR_DELEGATION_DEPTH,
   internal = RVM_ERROR_INTERNAL,
+  proof = RVM_ERROR_PROOF,
 };
 
 template <typename T>

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Operations of tier P2 without a proof, or with one that is old, borrowed or about something else.
+#include "attack.hpp"
+
+namespace attacks {
+
+namespace {
+
+/// A region of the agent's own, which it may map at map_base.
+struct Target {
+  rvm_handle region = RVM_INVALID_HANDLE;
+  std::uint64_t at = info().map_base;
+
+  explicit Target(Tries& tries) {
+    tries.check("region", rvm_region_create(partition_handle(), 1, &region) == RVM_ERROR_OK);
+  }
+  [[nodiscard]] rvm_proof proof(std::uint64_t now) const {
+    return rvm_prove(RVM_HVC_REGION_MAP, region, at, RVM_MAP_READ, 0, now);
+  }
+  [[nodiscard]] rvm_error map(const rvm_proof& p, std::uint64_t permissions = RVM_MAP_READ) const {
+    rvm_registers r{{RVM_HVC_REGION_MAP, region, at, permissions, 0, 0, 0, 0, 0, 0}};
+    return static_cast<rvm_error>(rvm_invoke_with(&r, p));
+  }
+  [[nodiscard]] bool unmap() const { return rvm_region_unmap(region) == RVM_ERROR_OK; }
+};
+
+Verdict without_proof() {
+  Tries tries;
+  const Target t(tries);
+  tries.refused("nothing", t.map(rvm_proof{}), {RVM_ERROR_PROOF});
+  tries.refused("all ones", t.map(rvm_proof{{~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull}}),
+                {RVM_ERROR_PROOF});
+  rvm_proof p = t.proof(rvm_time());
+  p.x[7] = 1;
+  tries.refused("tier 1", t.map(p), {RVM_ERROR_PROOF});
+  p = t.proof(rvm_time());
+  for (unsigned word = 0; word < 4; ++word) {
+    p.x[word] ^= 1;
+    tries.refused("hash", t.map(p), {RVM_ERROR_PROOF});
+    p.x[word] ^= 1;
+  }
+  tries.check("the right one holds", t.map(p) == RVM_ERROR_OK);
+  return tries.verdict();
+}
+
+Verdict borrowed_proof() {
+  Tries tries;
+  const Target t(tries);
+  // For reading, used for writing; for another region; another operation; another agent; other terms.
+  tries.refused("permissions", t.map(t.proof(rvm_time()), RVM_MAP_READ | RVM_MAP_WRITE), {RVM_ERROR_PROOF});
+  const Target other(tries);
+  tries.refused("region", other.map(t.proof(rvm_time())), {RVM_ERROR_PROOF});
+  tries.refused("operation", t.map(rvm_prove(RVM_HVC_REGION_UNMAP, t.region, t.at, RVM_MAP_READ, 0, rvm_time())),
+                {RVM_ERROR_PROOF});
+  rvm_agent_info somebody = info();
+  const rvm_agent_info* const me = rvm_this_agent;
+  for (const bool partition : {false, true}) {
+    somebody = *me;
+    (partition ? somebody.partition_id : somebody.agent_id) += 1;
+    rvm_this_agent = &somebody;
+    const rvm_proof p = t.proof(rvm_time());
+    rvm_this_agent = me;
+    tries.refused("identity", t.map(p), {RVM_ERROR_PROOF});
+  }
+  rvm_proof p = t.proof(rvm_time());
+  p.x[6] += 1;
+  tries.refused("lifetime", t.map(p), {RVM_ERROR_PROOF});
+  return tries.verdict();
+}
+
+Verdict replayed_proof() {
+  Tries tries;
+  const Target t(tries);
+  const rvm_proof p = t.proof(rvm_time());
+  tries.check("once", t.map(p) == RVM_ERROR_OK);
+  tries.check("unmap", t.unmap());
+  for (int i = 0; i < 4; ++i) tries.refused("again", t.map(p), {RVM_ERROR_PROOF});
+  // A nonce so far ahead that the window leaves everything below it behind.
+  const std::uint64_t before = rvm_next_nonce;
+  const rvm_proof unused = t.proof(rvm_time());
+  rvm_next_nonce = before + 100'000;
+  tries.check("far ahead", t.map(t.proof(rvm_time())) == RVM_ERROR_OK);
+  tries.check("unmap", t.unmap());
+  tries.refused("left behind", t.map(unused), {RVM_ERROR_PROOF});
+  tries.refused("again", t.map(p), {RVM_ERROR_PROOF});
+  return tries.verdict();
+}
+
+Verdict proof_out_of_time() {
+  Tries tries;
+  const Target t(tries);
+  const std::uint64_t now = rvm_time();
+  tries.refused("in the future", t.map(t.proof(now + 1'000'000'000)), {RVM_ERROR_PROOF});
+  tries.refused("in the past", t.map(t.proof(now - 2'000'000'000)), {RVM_ERROR_PROOF});
+  // Good for ever: signed as such, and still refused.
+  rvm_proof_subject s{{'R', 'V', 'M', '-', 'P', '2', '-', '1'},
+                      RVM_ABI_VERSION,
+                      RVM_HVC_REGION_MAP,
+                      info().partition_id,
+                      info().agent_id,
+                      {t.region, t.at, RVM_MAP_READ, 0, 0, 0, 0},
+                      ++rvm_next_nonce,
+                      0,
+                      ~0ull,
+                      2};
+  const rvm_sha256 d = rvm_sha256_of(&s, sizeof s);
+  tries.refused("for ever", t.map({{d.words[0], d.words[1], d.words[2], d.words[3], s.nonce, 0, ~0ull, 2}}),
+                {RVM_ERROR_PROOF});
+  return tries.verdict();
+}
+
+Verdict proof_without_right() {
+  Tries tries;
+  const Target t(tries);
+  rvm_handle weak = RVM_INVALID_HANDLE;
+  tries.check("derive", rvm_cap_derive(t.region, RVM_RIGHT_ALL & ~RVM_RIGHT_PROVE, 0, &weak) == RVM_ERROR_OK);
+  tries.refused("map", rvm_region_map(weak, t.at, RVM_MAP_READ), {RVM_ERROR_PROOF});
+  return tries.verdict();
+}
+
+constexpr Attack table[] = {
+    {"without-proof", without_proof},
+    {"borrowed-proof", borrowed_proof},
+    {"replayed-proof", replayed_proof},
+    {"proof-out-of-time", proof_out_of_time},
+    {"proof-without-right", proof_without_right},
+};
+
+}  // namespace
+
+constexpr std::span<const Attack> proof_attacks{table};
+
+}  // namespace attacks
