@@ -30,6 +30,7 @@ inline constexpr std::uint32_t text_unit = 16;  ///< bytes
 inline constexpr std::uint32_t text_quota = 8;  ///< units per epoch and partition
 inline constexpr std::uint32_t text_burst = 1024;
 inline constexpr std::uint32_t seal_batch = 16;  ///< records sealed in one go by a core that has work
+inline constexpr Nanoseconds log_turn{200'000};  ///< of each epoch, at most, for sealing and draining on a busy core
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
 inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run
 inline constexpr Nanoseconds durable_report_interval{50'000'000};

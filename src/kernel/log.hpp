@@ -4,6 +4,7 @@
 // outside the kernel lock, on whichever core has time.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <span>
@@ -35,6 +36,12 @@ class Log {
   /// Caller: kernel lock not held.
   bool pump(std::uint32_t records);
 
+  /// Whether pump would have something to do, if not at once then when the disk has answered.
+  [[nodiscard]] bool has_work() const {
+    return ring.sealed() != ring.reserved() ||
+           (has_volume_ && ring.durable() != ring.reserved() && !stopped_.load(std::memory_order_relaxed));
+  }
+
   struct Head {
     std::uint64_t tree_size;
     crypto::Digest root;
@@ -53,7 +60,7 @@ class Log {
   witness::Sealer sealer_;
   witness::Drain<hal::Port> drain_;
   bool has_volume_ = false;
-  bool stopped_reported_ = false;
+  std::atomic<bool> stopped_{false};  ///< the drain takes no more, and that was said
   std::uint64_t reported_durable_ = 0;
   Nanoseconds reported_at_{0};
 };

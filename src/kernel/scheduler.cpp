@@ -8,6 +8,7 @@
 #include "evidence.hpp"
 #include "shutdown.hpp"
 #include "traps.hpp"
+#include "worker.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -72,7 +73,7 @@ void begin_job(Agent& agent, Nanoseconds now) {
 
 void program_timer(State& s, Core& core, Nanoseconds now) {
   const bool ticking = core.current != nullptr || core.index.value == 0;
-  Nanoseconds at = core.sleepers.earliest(s);
+  Nanoseconds at = std::min(core.sleepers.earliest(s), core.turn_end);
   if (ticking) at = std::min(at, core.next_epoch);
   if (core.current != nullptr && core.current->budget.value != 0) at = std::min(at, now + core.current->budget_left);
   // With a budget the time depends on who runs; otherwise it stays right until the clock or the sleepers change.
@@ -147,17 +148,19 @@ void idle(Guard& guard, Core& core) {
   s.vmids.deactivate(core.index);
   core.idle = true;
   program_timer(s, core, hal::Port::now());
+  const bool worker_exists = s.worker.context != nullptr;
   guard.unlock();
-  if (!log().pump(seal_batch)) hal::Port::wait_for_interrupt();
+  if (worker_exists || !log().pump(seal_batch)) hal::Port::wait_for_interrupt();
   guard.relock();
   core.idle = false;
   core.timer_stale = true;
-  take_interrupts(s, core);
+  if (take_interrupts(s, core)) (void)look_after_log(s, core);
 }
 
 /// Park this core, or end the machine when this is the boot core.
 [[noreturn]] void stop(Guard& guard, Core& core) {
   State& s = *guard;
+  if (s.worker.core == &core) leave_worker(s, core);
   if (core.current != nullptr) leave_current(s, core, hal::Port::now());
   hal::Port::deactivate(core.loaded);
   core.loaded = nullptr;
@@ -165,6 +168,21 @@ void idle(Guard& guard, Core& core) {
   if (core.index.value == 0) finish_machine(guard);
   guard.unlock();
   for (;;) hal::Port::wait_for_interrupt();
+}
+
+/// The worker comes to rest before the machine stops, on the boot core: what it left half done must be whole for the end of
+/// the log. True when the boot core is to run it.
+bool rest_worker(Guard& guard, Core& core) {
+  State& s = *guard;
+  while (!worker_at_rest()) {
+    if (core.current != nullptr) leave_current(s, core, hal::Port::now());
+    if (s.worker.core == nullptr) enter_worker(s, core, sched::Priority{0}, never);
+    if (s.worker.core == &core) return true;
+    guard.unlock();
+    hal::Port::relax();
+    guard.relock();
+  }
+  return false;
 }
 
 }  // namespace
@@ -258,14 +276,34 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
 hal::Context& resume(Guard& guard, Core& core) {
   State& s = *guard;
   for (;;) {
-    if (s.stopping != ShutdownReason::none) [[unlikely]]
+    if (s.stopping != ShutdownReason::none) [[unlikely]] {
+      if (core.index.value == 0 && rest_worker(guard, core)) return *s.worker.context;
       stop(guard, core);
+    }
+    if (s.worker.core == &core && worker_stays(s, core, hal::Port::now())) [[unlikely]] {
+      core.reschedule = false;
+      if (core.timer_stale) program_timer(s, core, hal::Port::now());
+      return *s.worker.context;
+    }
     if (core.current != nullptr && !core.reschedule) [[likely]] {
       if (core.timer_stale) program_timer(s, core, hal::Port::now());
       return *core.current->context;
     }
     core.reschedule = false;
     const Nanoseconds now = hal::Port::now();
+    if (core.grant_turn) [[unlikely]] {
+      const bool wanted = core.current != nullptr && s.worker.ready && s.worker.core == nullptr;
+      core.grant_turn = wanted;
+      // Not before somebody better than the current agent who became ready just now.
+      if (wanted && (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
+        core.grant_turn = false;
+        const sched::Priority floor = core.current->effective;
+        leave_current(s, core, now);
+        enter_worker(s, core, floor, now + log_turn);
+        program_timer(s, core, now);
+        return *s.worker.context;
+      }
+    }
     if (core.current != nullptr) {
       Agent& agent = *core.current;
       // Stays if nobody ready is better, or equal with the turn over or given up.
@@ -286,6 +324,11 @@ hal::Context& resume(Guard& guard, Core& core) {
       start_turn(s, core, *next, now);
       return *next->context;
     }
+    if (s.worker.ready && s.worker.core == nullptr) {
+      enter_worker(s, core, sched::Priority{0}, never);
+      program_timer(s, core, now);
+      return *s.worker.context;
+    }
     idle(guard, core);
   }
 }
@@ -293,6 +336,7 @@ hal::Context& resume(Guard& guard, Core& core) {
 void begin_shutdown(State& s, ShutdownReason reason) {
   if (s.stopping != ShutdownReason::none) return;
   s.stopping = reason;
+  retire_worker();
   for (std::uint32_t i = 0; i < s.core_count; ++i) kick(s.cores[i]);
 }
 

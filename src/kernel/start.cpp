@@ -14,6 +14,7 @@
 #include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
 #include "text.hpp"
+#include "worker.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -354,6 +355,7 @@ hal::Context& start(const hal::BootInformation& boot) {
           .payload = pair_word(s.partitions.live(), s.agents.live()),
           .aux = s.pages.free_pages()});
   report_boot(s, *log_start, memory_bytes);
+  start_worker(s);
   s.agents.for_each([&](Agent& agent) { start(s, agent); });
   Core& core = s.cores[0];
   core.next_epoch = Nanoseconds{(hal::Port::now().value / s.epoch_length.value + 1) * s.epoch_length.value};

@@ -49,6 +49,18 @@ struct Core {
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
+
+  // The worker's turn on this core.
+  bool grant_turn = false;        ///< the next decision gives the worker a part of the epoch
+  sched::Priority turn_floor{0};  ///< of whom it took the core from: only somebody better takes it back
+  Nanoseconds turn_end = never;   ///< never: it has the core for as long as nobody wants it
+};
+
+/// The kernel's own thread, which looks after the log (worker.hpp).
+struct Worker {
+  hal::Context* context = nullptr;
+  Core* core = nullptr;  ///< executing there
+  bool ready = false;    ///< has something to do
 };
 
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
@@ -63,6 +75,7 @@ struct State {
   cap::ObjectCapabilities permanent;  ///< to objects that never end: the hypervisor, the console, the log
   std::array<Core, maximum_cores> cores{};
   std::uint32_t core_count = 1;
+  Worker worker;
 
   boot::Package package;  ///< from boot phase SchedulerInit on
   Nanoseconds epoch_length{1'000'000};

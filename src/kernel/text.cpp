@@ -65,6 +65,7 @@ Line& Line::escaped(char c) {
 
 void Line::print() {
   buffer_[length_] = '\n';
+  const hal::Port::InterruptMask masked;
   console_lock.lock();
   hal::Port::console_write({buffer_.data(), length_ + 1});
   console_lock.unlock();

@@ -6,6 +6,7 @@
 #include "rvm/hal/entry.hpp"
 #include "scheduler.hpp"
 #include "text.hpp"
+#include "worker.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -131,8 +132,8 @@ hal::Context& on_interrupt(hal::Context&) {
   State& s = *guard;
   Core& core = s.core(hal::Port::current_core());
   // What follows is not the interrupted agent's doing and is not charged to it.
-  charge(core, hal::Port::now());
-  if (take_interrupts(s, core)) {
+  if (core.current != nullptr) charge(core, hal::Port::now());
+  if (take_interrupts(s, core) && look_after_log(s, core)) {
     guard.unlock();
     log().pump(seal_batch);
     guard.relock();

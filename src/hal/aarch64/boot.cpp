@@ -86,7 +86,7 @@ void map_memory(TranslationTables& tables) {
   mapped = mapped && tables.map(between(address(rvm_image), address(__text_end)), KernelAccess::text);
   mapped = mapped && tables.map(between(address(__text_end), address(__rodata_end)), KernelAccess::read_only);
   mapped = mapped && tables.map(between(address(__rodata_end), address(__stacks)), KernelAccess::read_write);
-  for (std::uint64_t core = 0; core < RVM_CORES; ++core) {  // the guard page of each stack stays unmapped
+  for (std::uint64_t core = 0; core < RVM_STACKS; ++core) {  // the guard page of each stack stays unmapped
     const std::uint64_t base = address(__stacks) + core * RVM_STACK_BYTES;
     mapped = mapped && tables.map(between(base + RVM_STACK_GUARD, base + RVM_STACK_BYTES), KernelAccess::read_write);
   }

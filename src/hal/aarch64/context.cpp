@@ -15,6 +15,8 @@
 #include "rvm/hal/vector_scope.hpp"
 #include "system_register.hpp"
 
+extern "C" const std::byte __stacks[];
+
 namespace rvm::hal {
 namespace {
 
@@ -150,6 +152,19 @@ void Port::deactivate(Context* from) {
   if (from != nullptr) save(from->execution);
   if (core.live != Extended::none) switch_optional(core, from, nullptr, StageTwoRoot{});
   leave_translation();
+}
+
+Context& Port::begin_worker(void (*entry)()) {
+  static constinit Context worker{};
+  worker.pc = reinterpret_cast<std::uint64_t>(entry);
+  worker.state = Context::worker_state;
+  worker.execution.sp_el0 = reinterpret_cast<std::uint64_t>(__stacks) + RVM_STACKS * std::uint64_t{RVM_STACK_BYTES};
+  worker.extended = Extended::vectors;
+  return worker;
+}
+
+void Port::switch_to_worker(Context* from, Context& worker) {
+  switch_context(from, worker, {.table = PhysicalAddress{empty_root()}, .vmid = 0});
 }
 
 void begin_vectors(Context& context) {

@@ -2,7 +2,7 @@
  *
  * Exceptions (Arm ARM D1.3.1). While an agent runs, SP_EL2 is the address of its Context, so that the first registers can be
  * saved without a scratch register; the kernel's stack is in the core block behind TPIDR_EL2. From entry to exit interrupts
- * are masked. */
+ * are masked. The kernel's worker runs the same way, at EL2 with SP_EL0 as its stack. */
 #include "rvm/hal/layout.h"
 
 #define ESR_HVC_0 0x5a000000 /* EC 0x16 (HVC from AArch64), IL, immediate 0 */
@@ -41,14 +41,17 @@
   .balign 2048
   .global rvm_vectors
 rvm_vectors:
+  /* From the kernel's worker, at EL2 on SP_EL0: interrupts are as an agent's, the rest is fatal. */
+  b kernel_fault
+  .balign 128
+  stp x0, x1, [sp]
+  b interrupt
+  .balign 128
+  stp x0, x1, [sp]
+  b interrupt
+  .balign 128
+  b kernel_fault
   /* From the kernel itself: always fatal. */
-  b kernel_fault
-  .balign 128
-  b kernel_fault
-  .balign 128
-  b kernel_fault
-  .balign 128
-  b kernel_fault
   .balign 128
   b kernel_fault
   .balign 128

@@ -5,9 +5,9 @@
 //   rvm::hal::Port     a class of static functions satisfying `Machine` below.
 // The core calls `hal::Port::...` directly, so everything inlines and there is one binary per target.
 //
-// The port in turn enters the core through the three functions at the end, which `kernel` defines. The core never runs
-// with interrupts enabled; an interrupt that arrives while a core is in the kernel is taken on the way out or by the
-// idle loop.
+// The port in turn enters the core through the functions of entry.hpp, which `kernel` defines. The core never runs with
+// interrupts enabled, except in its worker; an interrupt that arrives while a core is in the kernel is taken on the way out
+// or by the idle loop.
 #pragma once
 
 #include <concepts>
@@ -122,6 +122,14 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
 
   P::start_secondary_cores();  // brings up the others; they call kernel::start_secondary
   P::power_off();              // does not return
+
+  // The worker: one thread of the kernel itself with a context and a stack of its own, which interrupts pre-empt as they do an
+  // agent (they enter the core through on_interrupt) and which may go on on another core. Its vector registers are its own.
+  // A port without one says so; the core then does the worker's work where it is, with interrupts masked.
+  { P::has_worker } -> std::convertible_to<bool>;
+  { P::begin_worker(static_cast<void (*)()>(nullptr)) } -> std::same_as<C&>;  // not running yet
+  P::switch_to_worker(none, context);  // as switch_context, without a translation
+  typename P::InterruptMask;           // while one lives, the worker is not pre-empted; for locks that the core takes too
 
   P::console_write(text);                      // bytes as they are
   { P::console_read() } -> std::same_as<int>;  // next received byte or -1

@@ -24,5 +24,6 @@
 #define RVM_STACK_BYTES 0x8000
 #define RVM_STACK_GUARD 0x1000
 #define RVM_STACK_TOP 0x7000
+#define RVM_STACKS (RVM_CORES + 1) /* the last one is the worker's */
 
 #endif

@@ -76,6 +76,9 @@ struct alignas(64) Context {
     pc = entry.value;
     state = initial_state;
   }
+  /// EL2 on SP_EL0, interrupts enabled, all else masked (M = EL2t, D A F set).
+  static constexpr std::uint64_t worker_state = 0x348;
+
   /// HVC reports the instruction after it, so one step back repeats the call.
   void rewind_call() { pc -= 4; }
   void skip_instruction() { pc += 4; }
@@ -143,6 +146,22 @@ class Port {
   static void block_submit_write(std::uint64_t sector, PhysicalAddress pa, std::size_t bytes);
   static void block_submit_flush();
   [[nodiscard]] static BlockStatus block_poll();
+
+  static constexpr bool has_worker = true;
+  [[nodiscard]] static Context& begin_worker(void (*entry)());
+  static void switch_to_worker(Context* from, Context& worker);
+  class InterruptMask {
+   public:
+    [[nodiscard]] InterruptMask() {
+      asm volatile("mrs %0, daif\n\tmsr daifset, #0xf" : "=r"(before_) : : "memory");
+    }
+    ~InterruptMask() { asm volatile("msr daif, %0" : : "r"(before_) : "memory"); }
+    InterruptMask(const InterruptMask&) = delete;
+    InterruptMask& operator=(const InterruptMask&) = delete;
+
+   private:
+    std::uint64_t before_;
+  };
 
   static void start_secondary_cores();
   [[noreturn]] static void power_off();

@@ -52,6 +52,10 @@ class Port {
   [[nodiscard]] static BlockStatus block_poll();
   static void start_secondary_cores();
   static void power_off();
+  static constexpr bool has_worker = false;
+  [[nodiscard]] static Context& begin_worker(void (*entry)());
+  static void switch_to_worker(Context* from, Context& worker);
+  struct [[maybe_unused]] InterruptMask {};
   static void console_write(std::span<const char> text);
   [[nodiscard]] static int console_read();
   static void relax();

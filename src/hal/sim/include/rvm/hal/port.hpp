@@ -112,6 +112,10 @@ class Port {
 
   static void start_secondary_cores() { machine_->secondary_cores_started = true; }
   static void power_off() { machine_->powered_off = true; }
+  static constexpr bool has_worker = false;
+  [[nodiscard]] static Context& begin_worker(void (*entry)());
+  static void switch_to_worker(Context* from, Context& worker);
+  struct [[maybe_unused]] InterruptMask {};
   static void console_write(std::span<const char> text) { machine_->console.append(text.data(), text.size()); }
   [[nodiscard]] static int console_read();
   static void relax() {}

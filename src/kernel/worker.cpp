@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "worker.hpp"
+
+#include <atomic>
+
+#include "scheduler.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+constinit std::atomic<bool> at_rest{true};
+constinit std::atomic<bool> retired{false};
+
+/// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
+[[gnu::noinline]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
+
+/// What the worker executes, for ever. The core it is on may change at every instruction.
+[[noreturn]] void work() {
+  for (;;) {
+    if (!retired.load(std::memory_order_relaxed) && log().pump(seal_batch)) continue;
+    // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
+    at_rest.store(true, std::memory_order_release);
+    interrupt_this_core();
+    while (at_rest.load(std::memory_order_acquire)) hal::Port::relax();
+  }
+}
+
+}  // namespace
+
+void start_worker(State& s) {
+  if constexpr (hal::Port::has_worker) s.worker.context = &hal::Port::begin_worker(&work);
+}
+
+bool look_after_log(State& s, Core& core) {
+  if (s.worker.context == nullptr) return true;
+  if (!log().has_work()) return false;
+  s.worker.ready = true;
+  if (s.worker.core != nullptr || core.current == nullptr) return false;  // it is at it, or about to be
+  for (std::uint32_t i = 0; i < s.core_count; ++i) {
+    if (s.cores[i].idle) {
+      hal::Port::send_reschedule(s.cores[i].index);
+      return false;
+    }
+  }
+  if (core.current->effective < sched::reflex_base) {
+    core.grant_turn = true;
+    core.reschedule = true;
+  }
+  return false;
+}
+
+void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {
+  if constexpr (hal::Port::has_worker) hal::Port::switch_to_worker(core.loaded, *s.worker.context);
+  core.loaded = s.worker.context;
+  s.vmids.deactivate(core.index);
+  s.worker.core = &core;
+  core.turn_floor = floor;
+  core.turn_end = turn_end;
+  core.idle = turn_end == never;
+  core.timer_stale = true;
+  at_rest.store(false, std::memory_order_release);
+}
+
+bool worker_stays(State& s, Core& core, Nanoseconds now) {
+  bool stays = true;
+  if (worker_at_rest()) {
+    s.worker.ready = false;
+    stays = false;
+  } else if (core.turn_end == never) {
+    stays = core.ready->empty();
+  } else {
+    stays = now < core.turn_end && (core.ready->empty() || !(core.turn_floor < core.ready->highest()));
+  }
+  if (!stays) leave_worker(s, core);
+  return stays;
+}
+
+void leave_worker(State& s, Core& core) {
+  s.worker.core = nullptr;
+  core.turn_end = never;
+  core.idle = false;
+  core.timer_stale = true;
+}
+
+bool worker_at_rest() { return at_rest.load(std::memory_order_acquire); }
+void retire_worker() { retired.store(true, std::memory_order_relaxed); }
+
+}  // namespace rvm::kernel
