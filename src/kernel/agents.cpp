@@ -148,24 +148,44 @@ void revoke_self(State& s, Agent& agent) {
       witness::Lane::reserved);
 }
 
-/// Gives back everything an agent holds, whole or half built, and its slot.
-void dismantle(State& s, Agent& agent) {
+/// Unmaps a region that is mapped in the agent's slot. False when there is none.
+bool unmap_one_region(State& s, Agent& agent) {
   Partition& p = s.partition_of(agent);
   for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
-    const cap::CapabilityRef ref{index_of(p), slot};
-    cap::Capability* c = s.capabilities.find(ref);
+    cap::Capability* c = s.capabilities.find({index_of(p), slot});
     if (c == nullptr || c->mapped_at() == 0) continue;
     const std::uint64_t at = std::uint64_t{c->mapped_at()} << page_shift;
-    if (at >= agent.slot.value && at < agent.slot.value + hal::Port::geometry().slot_bytes) unmap_region(s, p, *c);
+    if (at < agent.slot.value || at >= agent.slot.value + hal::Port::geometry().slot_bytes) continue;
+    unmap_region(s, p, *c);
+    return true;
   }
+  return false;
+}
+
+/// Scrubs and frees up to release_step_pages of an agent's arena, whole or half built. False when nothing is left of it.
+bool release_some(State& s, Agent& agent) {
+  Partition& p = s.partition_of(agent);
   const rvm_package_image& image = s.package.images()[agent.image];
   const SlotLayout layout{agent.slot, image};
+  std::uint64_t before = 0;  // pages of the ranges passed so far
+  const auto advance = [&](GuestAddress at, std::uint64_t pages) {
+    const std::uint64_t done = agent.pages_released - before;
+    before += pages;
+    if (done >= pages) return false;
+    const std::uint64_t now = std::min(pages - done, release_step_pages);
+    release_range(s, p, offset(at, done * page_bytes), now);
+    agent.pages_released += now;
+    return true;
+  };
   for (const rvm_package_segment& segment : s.package.segments().subspan(image.first_segment, image.segment_count)) {
-    release_range(s, p, offset(layout.image, segment.offset), pages_for(segment.memory_bytes));
+    if (advance(offset(layout.image, segment.offset), pages_for(segment.memory_bytes))) return true;
   }
-  release_range(s, p, layout.stack, image.stack_pages);
-  release_range(s, p, layout.heap, image.heap_pages);
-  release_range(s, p, layout.base, 1);
+  return advance(layout.stack, image.stack_pages) || advance(layout.heap, image.heap_pages) || advance(layout.base, 1);
+}
+
+/// The last step: what the kernel kept of it, and its slot.
+void forget(State& s, Agent& agent) {
+  Partition& p = s.partition_of(agent);
   if (agent.context != nullptr) free_kernel_page(s, p, agent.context);
   if (agent.latency != nullptr) free_kernel_page(s, p, agent.latency);
   p.agents.remove(agent);
@@ -207,7 +227,7 @@ void take_apart(State& s, Agent& agent, std::string_view state) {
   tell_peers(s, agent);
   revoke_self(s, agent);
   report_agent(agent, state);
-  dismantle(s, agent);
+  s.ended.push_back(agent);
 }
 
 std::string_view ending_name(Ending ending) {
@@ -273,7 +293,9 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
     return give_standard_capabilities(s, permit.authority(), agent, p);
   };
   if (const Status built = build(); !built) {
-    dismantle(s, agent);
+    while (release_some(s, agent)) {
+    }
+    forget(s, agent);
     return fail(built.error());
   }
   hal::Port::publish_tables();
@@ -323,6 +345,7 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
   if (agent.executing) {
     Core& core = s.cores[agent.core];
     charge(core, hal::Port::now());
+    agent.executing = false;
     core.current = nullptr;
     core.loaded = nullptr;  // its registers are worth nothing any more
   }
@@ -331,6 +354,21 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
 }
 
 void finish_doomed(State& s, Agent& agent) { take_apart(s, agent, ending_name(static_cast<Ending>(agent.ending))); }
+
+void bury(State& s, Agent& agent) {
+  if (unmap_one_region(s, agent) || release_some(s, agent)) return;
+  s.ended.remove(agent);
+  forget(s, agent);
+}
+
+bool bury_one_of(State& s, Partition& p) {
+  for (Agent* a = s.ended.front(); a != nullptr; a = partition::List<Agent, &Agent::ended_link>::after(*a)) {
+    if (a->partition != &p) continue;
+    bury(s, *a);
+    return true;
+  }
+  return false;
+}
 
 void hold(State& s, Agent& agent) {
   if (agent.held) return;

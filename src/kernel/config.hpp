@@ -22,6 +22,7 @@ inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long
 /// costs 1 and about 100 instructions, a page unmapped with it an eighth.
 inline constexpr std::uint32_t revocation_step = 96;
 inline constexpr std::uint32_t pages_per_budget_unit = 8;
+inline constexpr std::uint64_t release_step_pages = 48;  ///< of an ended agent's arena, scrubbed and freed in one go
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 
 inline constexpr std::uint32_t default_record_quota = 4;  ///< witness records per epoch and partition
@@ -29,8 +30,8 @@ inline constexpr std::uint32_t record_burst = 256;
 inline constexpr std::uint32_t text_unit = 16;  ///< bytes
 inline constexpr std::uint32_t text_quota = 8;  ///< units per epoch and partition
 inline constexpr std::uint32_t text_burst = 1024;
-inline constexpr std::uint32_t seal_batch = 16;  ///< records sealed in one go by a core that has work
-inline constexpr Nanoseconds log_turn{200'000};  ///< of each epoch, at most, for sealing and draining on a busy core
+inline constexpr std::uint32_t seal_batch = 16;          ///< records sealed in one go by a core that has work
+inline constexpr std::uint64_t log_turns_per_epoch = 5;  ///< a busy core gives the log one of so many parts of an epoch
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
 inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run
 inline constexpr Nanoseconds durable_report_interval{50'000'000};

@@ -69,6 +69,7 @@ Outcome partition_destroy(const Request& r) {
     if (!end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
     return Outcome::repeat(r.registers);
   }
+  if (bury_one_of(r.s, *p)) return Outcome::repeat(r.registers);
   if (p->agent_count != 0) return again(r);
   cap::ObjectCapabilities& holders = p->holders;
   const std::uint32_t id = p->id.value;
@@ -137,7 +138,7 @@ Outcome agent_spawn(const Request& r) {
   // Nobody makes an agent that outranks itself.
   if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
     return Error::bad_argument;
-  if (!slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
+  if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
   Agent* made = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {

@@ -385,6 +385,30 @@ TEST_CASE("time: sleepers wake when due, equal agents share by turns, nobody hol
   CHECK(k.agent("a").wait == Wait::none);
 }
 
+TEST_CASE("time: an agent that is pre-empted again and again does not keep its equals waiting") {
+  PackageBuilder b;
+  b.partition("control");
+  const auto p = b.partition("p");
+  b.agent("first", p, 10, false);
+  b.agent("second", p, 10);
+  b.agent("often", p, 900);
+  SimulatedKernel k(b);
+  REQUIRE(name_of(k.running().name) == "often");
+  k.call(RVM_HVC_SLEEP_UNTIL, {k.machine.now.value + 400'000});  // often
+  std::map<std::string, int> ran;
+  for (int i = 0; i < 400; ++i) {
+    k.advance(200'000);
+    const std::string name{name_of(k.running().name)};
+    if (name == "often") {
+      k.call(RVM_HVC_SLEEP_UNTIL, {k.machine.now.value + 400'000});
+    } else {
+      ++ran[name];
+    }
+  }
+  CHECK(ran["first"] > 80);
+  CHECK(ran["second"] > 80);
+}
+
 TEST_CASE("random hypercalls by three agents leave the kernel whole") {
   std::uint64_t steps_done = 0;
   for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u}) {

@@ -45,7 +45,8 @@ bool Log::pump(std::uint32_t records) {
 
 void Log::report_progress(Nanoseconds now) {
   const auto state = drain_.state();
-  if ((state == witness::DrainState::full || state == witness::DrainState::failed) && !stopped_.load(std::memory_order_relaxed)) {
+  if ((state == witness::DrainState::full || state == witness::DrainState::failed) &&
+      !stopped_.load(std::memory_order_relaxed)) {
     stopped_.store(true, std::memory_order_relaxed);
     Line{}.text("rvm: the log volume takes no more records: ").text(witness::describe(drain_.error())).print();
     Line line;

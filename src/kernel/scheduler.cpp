@@ -121,7 +121,10 @@ void leave_current(State& s, Core& core, Nanoseconds now) {
     return;
   }
   agent.queued_at = core.next_epoch;
+  // The rest of its turn, not a new one: who is pre-empted often must not keep its equals waiting.
+  agent.turn_left = Nanoseconds{0};
   if (now < core.slice_end && !agent.yielded) {
+    agent.turn_left = Nanoseconds{core.slice_end.value - now.value};
     core.ready->push_front(s, index_of(agent), agent.effective);
   } else {
     core.ready->push(s, index_of(agent), agent.effective);
@@ -130,7 +133,8 @@ void leave_current(State& s, Core& core, Nanoseconds now) {
 }
 
 void start_turn(State& s, Core& core, Agent& next, Nanoseconds now) {
-  core.slice_end = now + s.epoch_length;
+  core.slice_end = now + (next.turn_left.value != 0 ? next.turn_left : s.epoch_length);
+  next.turn_left = Nanoseconds{0};
   if (next.budget.value != 0 && now >= next.replenish_at) {
     next.budget_left = next.budget;
     next.replenish_at = now + next.period;
@@ -269,6 +273,7 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.reschedule = true;
   }
   age(s, core);
+  if (Agent* const ended = s.ended.front()) bury(s, *ended);
   if (core.index.value == 0) end_epoch(s, now);
   return true;
 }
@@ -299,7 +304,7 @@ hal::Context& resume(Guard& guard, Core& core) {
         core.grant_turn = false;
         const sched::Priority floor = core.current->effective;
         leave_current(s, core, now);
-        enter_worker(s, core, floor, now + log_turn);
+        enter_worker(s, core, floor, now + Nanoseconds{s.epoch_length.value / log_turns_per_epoch});
         program_timer(s, core, now);
         return *s.worker.context;
       }
@@ -323,6 +328,18 @@ hal::Context& resume(Guard& guard, Core& core) {
     if (Agent* next = take_ready(s, core)) {
       start_turn(s, core, *next, now);
       return *next->context;
+    }
+    if (Agent* const ended = s.ended.front()) {
+      // Whoever was here may be wanted by another core as soon as the lock is free.
+      hal::Port::deactivate(core.loaded);
+      core.loaded = nullptr;
+      s.vmids.deactivate(core.index);
+      if (core.timer_stale) program_timer(s, core, now);
+      bury(s, *ended);
+      guard.unlock();
+      guard.relock();
+      if (take_interrupts(s, core)) (void)look_after_log(s, core);
+      continue;
     }
     if (s.worker.ready && s.worker.core == nullptr) {
       enter_worker(s, core, sched::Priority{0}, never);

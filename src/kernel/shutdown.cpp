@@ -67,7 +67,9 @@ void finish_machine(Guard& guard) {
   }
   std::uint64_t switches = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) switches += s.cores[i].switches;
-  s.agents.for_each([&](Agent& agent) { report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked"); });
+  s.agents.for_each([&](Agent& agent) {
+    if (agent.state != AgentState::terminated) report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked");
+  });
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

@@ -59,8 +59,9 @@ struct Core {
 /// The kernel's own thread, which looks after the log (worker.hpp).
 struct Worker {
   hal::Context* context = nullptr;
-  Core* core = nullptr;  ///< executing there
-  bool ready = false;    ///< has something to do
+  Core* core = nullptr;        ///< executing there
+  bool ready = false;          ///< has something to do
+  const Core* last = nullptr;  ///< which busy core gave it a turn; the next is another one's to give
 };
 
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
@@ -83,6 +84,7 @@ struct State {
   bool witness_each_message = false;
   bool accept_shutdown_byte = false;
 
+  partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
   partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;

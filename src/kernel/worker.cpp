@@ -12,10 +12,10 @@ constinit std::atomic<bool> at_rest{true};
 constinit std::atomic<bool> retired{false};
 
 /// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
-[[gnu::noinline]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
+[[gnu::noinline, maybe_unused]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
 
 /// What the worker executes, for ever. The core it is on may change at every instruction.
-[[noreturn]] void work() {
+[[noreturn, maybe_unused]] void work() {
   for (;;) {
     if (!retired.load(std::memory_order_relaxed) && log().pump(seal_batch)) continue;
     // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
@@ -42,7 +42,9 @@ bool look_after_log(State& s, Core& core) {
       return false;
     }
   }
-  if (core.current->effective < sched::reflex_base) {
+  if (s.worker.last == &core && s.core_count > 1) {
+    s.worker.last = nullptr;  // if no other core gives it a turn, this one will at the next epoch
+  } else if (core.current->effective < sched::reflex_base) {
     core.grant_turn = true;
     core.reschedule = true;
   }
@@ -54,6 +56,7 @@ void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_
   core.loaded = s.worker.context;
   s.vmids.deactivate(core.index);
   s.worker.core = &core;
+  if (turn_end != never) s.worker.last = &core;
   core.turn_floor = floor;
   core.turn_end = turn_end;
   core.idle = turn_end == never;

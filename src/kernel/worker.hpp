@@ -2,7 +2,7 @@
 //
 // The worker: the kernel's one thread. It seals records and writes them to the log volume, work that is too long to be done
 // with interrupts masked. An idle core runs it for as long as nobody wants the core; on a busy machine it gets a part of each
-// epoch (log_turn), which whoever outranks the agent that it interrupted takes back at once. It takes no kernel lock and holds no
+// epoch (log_turns_per_epoch), which whoever outranks the agent that it interrupted takes back at once. It takes no kernel lock and holds no
 // lock that kernel code waits for. Where the port has no worker, the same work is done in place, in small batches.
 #pragma once
 

@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "rvm/cap/capability.hpp"
 #include "rvm/partition/lifecycle.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/partition/pool.hpp"
@@ -16,6 +17,7 @@ namespace rvm::partition {
 namespace {
 
 struct Thing {
+  cap::ObjectCapabilities holders;
   AgentId id{};
   std::uint16_t reuse = 0;
   std::uint16_t next_free = 0;

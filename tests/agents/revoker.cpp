@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Shares a region with everybody behind its edges, waits until all hold it, takes it back, and at once raises a flag in
-// another region that all can read. args: number of edges "holder-N".
+// another region that all can read. args: number of edges "holder-NN", and for how many milliseconds it
+// goes on afterwards.
 #include <atomic>
 
 #include "rvm/agent.hpp"
@@ -35,7 +36,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   std::atomic_ref{memory_at<std::uint64_t>(flag_at, 1)[0]}.store(1);
   const Nanoseconds took = now() - before;
   say("revoked in ", took.count / 1000, " us");
-  sleep_for(milliseconds(20));
+  sleep_for(milliseconds(argument_number(1, 20)));
   require(memory_at<std::uint64_t>(map_base(), 1)[0] == 42, "its own mapping is gone");
   return 0;
 }

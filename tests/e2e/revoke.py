@@ -11,9 +11,11 @@ COPIES = 100
 LATENCY_CEILING = 50_000  # instructions
 
 
-def manifest():
-    lines = ["development = true", "[machine]", "cpus = 1", "icount = true", "[[partition]]", 'name = "root"',
-             "[[agent]]", 'name = "root"', 'partition = "root"', 'module = "test_revoker"', f'args = ["{FANOUT}"]',
+def manifest(cpus):
+    # Latency is counted in instructions, on one core. Whether revocation holds is also tried where cores truly run beside one
+    # another; the holders that are left then need a moment to be scheduled and stopped.
+    lines = ["development = true", "[machine]", f"cpus = {cpus}", f"icount = {str(cpus == 1).lower()}", "[[partition]]", 'name = "root"',
+             "[[agent]]", 'name = "root"', 'partition = "root"', 'module = "test_revoker"', f'args = ["{FANOUT}", "{20 if cpus == 1 else 2000}"]',
              # Its own time is nobody else's: a metronome that outranks everybody measures what the kernel takes from it.
              "[[partition]]", 'name = "clock"', 'mode = "reflex"',
              "[[agent]]", 'name = "clock"', 'partition = "clock"', 'module = "test_clock"', "service = true",
@@ -35,18 +37,19 @@ def manifest():
 
 class Revoke(rvm_test.RvmTest):
     def test_ten_thousand_descendants(self):
-        path = self.manifest(manifest())
         holders = FANOUT * FANOUT
-        for options in ([], ["--cpus", "2"]):
-            with self.subTest(options=options):
-                disk = self.folder / f"log{len(options)}.img"
-                outcome = self.run_ok(path, *options, "--disk", disk)
+        for cpus in (1, 2):
+            with self.subTest(cpus=cpus):
+                disk = self.folder / f"log{cpus}.img"
+                outcome = self.run_ok(self.manifest(manifest(cpus)), "--disk", disk)
                 self.assertEqual(outcome["faults"], holders, "everybody who went on reading was stopped")
                 result = self.rvm("witness", "query", disk, "--kind", "RegionUnshare", "--json")
                 steps = [json.loads(l) for l in result.stdout.splitlines() if l.startswith("{")]
                 self.assertEqual(sum(s["payload"] for s in steps), holders * (COPIES + 1), steps[:3])
                 self.assertEqual(sum(s["aux"] for s in steps), holders, "mappings removed")
                 self.assertGreater(len(steps), 50, "done in parts")
+                if cpus != 1:
+                    continue
                 latency = outcome["latency_ns"]["clock"]
                 self.assertLess(latency["max"], LATENCY_CEILING, latency)
                 print(f"{len(steps)} parts, {latency}")

@@ -66,6 +66,7 @@ struct Agent {
   Nanoseconds cpu{0};
   Nanoseconds resumed_at{0};
   Nanoseconds queued_at{0};
+  Nanoseconds turn_left{0};  ///< of the turn in which somebody better took the core; 0: a whole one
   Nanoseconds period{0};
   Nanoseconds budget{0};  ///< 0: no limit
   Nanoseconds budget_left{0};
@@ -98,6 +99,8 @@ struct Agent {
   rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
 
   Link<Agent> partition_link;
+  Link<Agent> ended_link;
+  std::uint64_t pages_released = 0;  ///< of its arena, after its end
   struct {
     cap::CapabilityRef ref;
     Generation generation;
