@@ -385,6 +385,16 @@ TEST_CASE("time: sleepers wake when due, equal agents share by turns, nobody hol
   CHECK(k.agent("a").wait == Wait::none);
 }
 
+TEST_CASE("yield answers OK, whether the straight path takes it or the general one") {
+  SimulatedKernel k(pair());
+  for (int i = 0; i < 12; ++i) {
+    hal::Context& caller = *k.current;
+    k.call(RVM_HVC_YIELD);
+    REQUIRE(k.current != &caller);
+    CHECK(caller.reg(0) == RVM_ERROR_OK);
+  }
+}
+
 TEST_CASE("random hypercalls by three agents leave the kernel whole") {
   std::uint64_t steps_done = 0;
   for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u}) {
