@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "agents.hpp"
 #include "objects.hpp"
 #include "scheduler.hpp"
 #include "test/simulated_kernel.hpp"
@@ -393,6 +394,23 @@ TEST_CASE("yield answers OK, whether the straight path takes it or the general o
     REQUIRE(k.current != &caller);
     CHECK(caller.reg(0) == RVM_ERROR_OK);
   }
+}
+
+TEST_CASE("a hypercall of an agent that another core has just suspended is made when it is resumed") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  Agent& agent = k.running();
+  hal::Context& registers = *agent.context;
+  const std::uint64_t pc = registers.pc;
+  hold(k.state(), agent);
+  agent.state = AgentState::suspended;
+  registers.reg(0) = RVM_HVC_TIME;
+  registers.pc += 4;
+  k.current = &on_hypercall(registers);
+  CHECK(k.current != &registers);
+  CHECK(registers.pc == pc);
+  CHECK(registers.reg(0) == RVM_HVC_TIME);
+  k.check_invariants();
 }
 
 TEST_CASE("random hypercalls by three agents leave the kernel whole") {
