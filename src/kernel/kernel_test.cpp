@@ -413,6 +413,35 @@ TEST_CASE("a hypercall of an agent that another core has just suspended is made 
   k.check_invariants();
 }
 
+TEST_CASE("a transfer that is refused leaves the caller its handle and its mapping") {
+  PackageBuilder b;
+  b.partition("control");
+  const auto left = b.partition("left", 120);
+  const auto right = b.partition("right", 40);
+  const auto a = b.agent("a", left);
+  const auto c = b.agent("b", right);
+  b.agent("busy", 0, 100, false);
+  b.edge("to-b", a, c);
+  SimulatedKernel k(b);
+  k.run_until("a");
+  const std::uint64_t map = k.running().information->map_base;
+  const std::uint64_t edge = k.handle("to-b");
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 40}) == Error::ok);
+  const std::uint64_t region = k.current->reg(1);
+  // The sender has no page left for the queue.
+  memory::PageAccount& account = k.running().partition->account;
+  account.quota = account.used;
+  CHECK(k.call(RVM_HVC_CAP_TRANSFER, {region, edge}) == Error::no_memory);
+  CHECK(k.call(RVM_HVC_CAP_INSPECT, {region}) == Error::ok);
+  // The receiver has no room for the region.
+  account.quota = 0;
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {region, map, RVM_MAP_READ}) == Error::ok);
+  CHECK(k.call(RVM_HVC_REGION_TRANSFER, {region, edge}) == Error::no_memory);
+  CHECK(k.call(RVM_HVC_CAP_INSPECT, {region}) == Error::ok);
+  CHECK(k.running().partition->space.translate(GuestAddress{map}).has_value());
+  k.check_invariants();
+}
+
 TEST_CASE("random hypercalls by three agents leave the kernel whole") {
   std::uint64_t steps_done = 0;
   for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u}) {
