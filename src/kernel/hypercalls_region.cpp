@@ -125,10 +125,8 @@ Outcome region_map(const Request& r) {
       const Status status = r.partition.space.map(offset(at, mapped * page_bytes), extent.base(), extent.pages(),
                                                   access, memory::MemoryType::normal);
       if (!status) {
-        if (mapped != 0) {
-          r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
-          unmap_region(r.s, r.partition, *r.object);
-        }
+        // Only what was mapped here: behind it may lie what was in the way.
+        if (mapped != 0) unmap_pages(r.s, r.partition, at, mapped);
         return fail(status.error());
       }
       if (allows(access, Access::execute))

@@ -442,6 +442,26 @@ TEST_CASE("a transfer that is refused leaves the caller its handle and its mappi
   k.check_invariants();
 }
 
+TEST_CASE("a region in several pieces that finds its place taken leaves what is there alone") {
+  SimulatedKernel k(pair());
+  k.run_until("a");
+  const std::uint64_t map = k.running().information->map_base;
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 2}) == Error::ok);
+  const std::uint64_t there = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_REGION_MAP, {there, map + page_bytes, RVM_MAP_READ}) == Error::ok);
+  // No two free pages side by side: the next region consists of single pages.
+  memory::PageAllocator<hal::Port>& pages = k.state().pages;
+  std::vector<PhysicalAddress> taken;
+  while (const auto page = pages.allocate_run(1, page_owner(*k.running().partition))) taken.push_back(*page);
+  for (std::size_t i = 0; i < 64; i += 2) REQUIRE(pages.free_run(taken[i], 1));
+  REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 3}) == Error::ok);
+  const std::uint64_t pieces = k.current->reg(1);
+  CHECK(k.call(RVM_HVC_REGION_MAP, {pieces, map, RVM_MAP_READ}) == Error::overlap);
+  CHECK_FALSE(k.running().partition->space.translate(GuestAddress{map}).has_value());
+  CHECK(k.running().partition->space.translate(GuestAddress{map + page_bytes}).has_value());
+  CHECK(k.call(RVM_HVC_REGION_UNMAP, {there}) == Error::ok);
+}
+
 TEST_CASE("random hypercalls by three agents leave the kernel whole") {
   std::uint64_t steps_done = 0;
   for (const unsigned seed : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u}) {
