@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<std::string_view, RVM_HVC_LIMIT> operations = [] {
   std::array<std::string_view, RVM_HVC_LIMIT> names{};
-#define RVM_X(label, number, object, needed, doc) names[number] = #label;
+#define RVM_X(label, number, object, needed, tier, doc) names[number] = #label;
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   return names;

@@ -16,12 +16,14 @@ struct Rule {
   bool exists = false;
   ObjectType type = ObjectType::none;
   std::uint32_t rights = 0;
+  std::uint8_t tier = 1;
   const char* name = "?";
 };
 constexpr std::array<Rule, RVM_HVC_LIMIT> rules = [] {
+  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
   std::array<Rule, RVM_HVC_LIMIT> table{};
-#define RVM_X(label, number, object, needed, doc) \
-  table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), needed, #label};
+#define RVM_X(label, number, object, needed, tier, doc) \
+  table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), needed, tier, #label};
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   return table;
@@ -100,6 +102,31 @@ Error Simulation::p1(const Partition& p, std::uint64_t operation, std::uint64_t 
   return (capability->rights & rule.rights) == rule.rights ? Error::ok : Error::rights;
 }
 
+/// Whether x8-x15 prove the request in x0-x7 under `capability`, as the ABI says, at this moment. What depends on the
+/// object (bounds, its chain of derivation) is left out.
+bool Simulation::p2(const Agent& agent, const Attempt& a, hal::Context& registers) {
+  rvm_proof_subject subject{};
+  std::memcpy(subject.domain, RVM_PROOF_DOMAIN, sizeof subject.domain);
+  subject.abi_version = RVM_ABI_VERSION;
+  subject.operation = static_cast<std::uint32_t>(a.operation);
+  subject.partition_id = agent.partition->id.value;
+  subject.agent_id = agent.id.value;
+  for (unsigned i = 0; i < 7; ++i) subject.arguments[i] = a.x[1 + i];
+  subject.nonce = registers.reg(12);
+  subject.not_before_ns = registers.reg(13);
+  subject.not_after_ns = registers.reg(14);
+  subject.tier = registers.reg(15);
+  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span{&subject, 1}));
+  const std::uint64_t now = machine_.hardware.now.value;
+  const std::set<std::uint64_t>& used = view(agent).used_nonces;
+  const bool old = !used.empty() && subject.nonce < *used.rbegin() && *used.rbegin() - subject.nonce > 4095;
+  return a.object && (a.object->rights & RVM_RIGHT_PROVE) != 0 &&
+         std::memcmp(digest.data(), &registers.reg(8), digest.size()) == 0 && subject.not_before_ns <= now &&
+         now <= subject.not_after_ns && subject.not_after_ns - subject.not_before_ns <= RVM_PROOF_VALIDITY_MAX_NS &&
+         (subject.tier == 2 || subject.tier == 3) && !old && !used.contains(subject.nonce) &&
+         subject.nonce != UINT64_MAX;
+}
+
 std::uint64_t Simulation::digest_of(const Partition& p, std::uint64_t at, std::uint64_t length) {
   std::uint64_t digest = length + 0x5bd1'e995;
   const hal::SimulatedMachine& h = machine_.hardware;
@@ -156,6 +183,10 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   a.first_record = kernel::log().ring.reserved();
   if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(p, a.x[1]);
   a.second = named(p, a.x[2]);
+  if (a.expected == Error::ok && rules[a.operation].tier >= 2) {
+    a.nonce = registers.reg(12);
+    if (!p2(agent, a, registers)) a.expected = Error::proof;
+  }
   switch (a.operation) {
     case RVM_HVC_CAP_REVOKE:
     case RVM_HVC_CAP_DROP:
@@ -262,9 +293,12 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
   if (attempt.expected != Error::ok && !waited) {
     require(error == attempt.expected, "authority", [&] {
       return std::string{operation_name(attempt.operation)} + " answered " + std::to_string(static_cast<int>(error)) +
-             " where P1 demands " + std::to_string(static_cast<int>(attempt.expected));
+             " where its proof demands " + std::to_string(static_cast<int>(attempt.expected));
     });
   }
+  // Bounds are part of the proof of REGION_MAP.
+  require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP, "proof",
+          [&] { return std::string{operation_name(attempt.operation)} + " refused a proof that holds"; });
   if (leaves_no_record(error)) return;
   const std::uint64_t code =
       (attempt.operation < RVM_HVC_LIMIT ? attempt.operation : 0xff) | static_cast<std::uint64_t>(error) << 8;
@@ -282,15 +316,17 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
 
 void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
   require(attempt.expected == Error::ok, "authority", [&] {
-    return std::string{operation_name(attempt.operation)} + " succeeded, but P1 demands error " +
+    return std::string{operation_name(attempt.operation)} + " succeeded, but its proof demands error " +
            std::to_string(static_cast<int>(attempt.expected));
   });
+  const std::uint8_t tier = rules[attempt.operation].tier;
+  if (tier >= 2) view(agent).used_nonces.insert(attempt.nonce);
   if (evidence[attempt.operation] != 0) {
     bool found = false;
     for (std::uint64_t i = attempt.first_record; i < records_.size() && !found; ++i) {
       const witness::Record& r = records_[i];
       found = static_cast<std::uint8_t>(r.action_kind) == evidence[attempt.operation] && (r.flags & 0x8000) == 0 &&
-              r.actor_partition == agent.partition->id.value &&
+              r.actor_partition == agent.partition->id.value && r.proof_tier >= tier &&
               (makes_new_object(attempt.operation) || r.target_object == attempt.object->object.id);
     }
     require(found, "mutation-recorded",

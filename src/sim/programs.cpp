@@ -77,10 +77,13 @@ std::uint64_t weighted(std::uint8_t Weight::* member, std::uint32_t sum, Random&
 struct Demand {
   ObjectType type = ObjectType::none;
   std::uint32_t rights = 0;
+  std::uint8_t tier = 1;
 };
 constexpr std::array<Demand, RVM_HVC_LIMIT> demands = [] {
+  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
   std::array<Demand, RVM_HVC_LIMIT> table{};
-#define RVM_X(name, number, object, needed, doc) table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), needed};
+#define RVM_X(name, number, object, needed, tier, doc) \
+  table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), needed | (tier >= P2 ? RVM_RIGHT_PROVE : 0u), tier};
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
   return table;
@@ -222,8 +225,9 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
   };
   const auto sending = [&] { return handle_for(agent, ObjectType::edge, RVM_RIGHT_WRITE, random, mine); };
   const auto some_rights = [&]() -> std::uint64_t {
-    return random.pick({RVM_RIGHT_READ, RVM_RIGHT_READ | RVM_RIGHT_WRITE, RVM_RIGHT_ALL, 1 + random.below(127),
-                        RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE | RVM_RIGHT_REVOKE, random.below(256)});
+    return random.pick({RVM_RIGHT_READ, RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_PROVE, RVM_RIGHT_ALL,
+                        RVM_RIGHT_ALL, 1 + random.below(127),
+                        RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE | RVM_RIGHT_REVOKE | RVM_RIGHT_PROVE, random.below(256)});
   };
   // x1: mostly a capability that will do, sometimes one with too few rights, of another type, or none of ours.
   if (demand.type != ObjectType::none) {
@@ -401,6 +405,42 @@ bool Simulation::is_suicide(const Agent& agent, std::uint64_t operation, hal::Co
   const auto object = named(*agent.partition, registers.reg(1));
   return object && ((object->object.type == ObjectType::agent && object->object.id == agent.id.value) ||
                     (object->object.type == ObjectType::partition && object->object.id == 0));
+}
+
+/// The proof that an operation of tier P2 wants in x8-x15: mostly right, sometimes wrong in one way.
+void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& random) {
+  if (registers.reg(0) >= demands.size() || demands[registers.reg(0)].tier < 2) return;
+  AgentView& v = view(agent);
+  const std::uint64_t now = machine_.hardware.now.value;
+  rvm_proof_subject subject{};
+  std::memcpy(subject.domain, RVM_PROOF_DOMAIN, sizeof subject.domain);
+  subject.abi_version = RVM_ABI_VERSION;
+  subject.operation = static_cast<std::uint32_t>(registers.reg(0));
+  subject.partition_id = agent.partition->id.value;
+  subject.agent_id = agent.id.value;
+  for (unsigned i = 0; i < 7; ++i) subject.arguments[i] = registers.reg(1 + i);
+  subject.nonce = v.next_nonce;
+  v.next_nonce += 1 + random.below(3);
+  subject.not_before_ns = now - std::min<std::uint64_t>(now, random.below(1000));
+  subject.not_after_ns = now + 5'000'000 + random.below(1'000'000);
+  subject.tier = 2;
+  const std::uint32_t flaw = random.below(80);
+  if (flaw == 0) subject.nonce = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin() - random.below(6000);
+  if (flaw == 1) subject.not_after_ns = now - std::min<std::uint64_t>(now, 100'000);
+  if (flaw == 2) subject.not_before_ns = now + 1'000'000;
+  if (flaw == 3) subject.not_after_ns = subject.not_before_ns + RVM_PROOF_VALIDITY_MAX_NS + 1;
+  if (flaw == 4) subject.tier = 1;
+  if (flaw == 5) ++subject.arguments[random.below(7)];
+  if (flaw == 6) ++subject.agent_id;
+  if (flaw == 7 && !v.used_nonces.empty()) subject.nonce = *v.used_nonces.begin();
+  if (flaw == 8) subject.nonce += random.below(10'000);
+  crypto::Digest digest = crypto::sha256(std::as_bytes(std::span{&subject, 1}));
+  if (flaw == 9) digest[random.below(32)] ^= static_cast<std::byte>(1u << random.below(8));
+  for (unsigned i = 0; i < 4; ++i) std::memcpy(&registers.reg(8 + i), digest.data() + std::size_t{8} * i, 8);
+  registers.reg(12) = subject.nonce;
+  registers.reg(13) = subject.not_before_ns;
+  registers.reg(14) = subject.not_after_ns;
+  registers.reg(15) = subject.tier;
 }
 
 /// Fresh bytes where the agent may write, so that messages differ.

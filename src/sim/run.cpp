@@ -109,6 +109,7 @@ void Simulation::agent_acts(std::uint32_t core, Random& random) {
     choose_arguments(agent, operation, registers, random);
     if (is_suicide(agent, operation, registers)) operation = RVM_HVC_YIELD;
     registers.reg(0) = operation;
+    present_proof(agent, registers, random);
     if (operation == RVM_HVC_SEND)
       fill_buffer(core, registers.reg(2), std::min<std::uint64_t>(registers.reg(3), 4096), random);
   }

@@ -78,6 +78,7 @@ struct Attempt {
   std::optional<SeenCapability> second;  ///< what x2 names
   std::vector<std::uint64_t> doomed;     ///< capabilities (key << 16 | generation) that must be gone afterwards
   std::uint64_t first_record = 0;        ///< sequence number at which it began
+  std::uint64_t nonce = 0;               ///< of its proof
   std::uint64_t message_digest = 0;      ///< of the bytes sent
   bool delivered = false;                ///< a call's message arrived
   bool answered = false;
@@ -92,6 +93,8 @@ struct AgentView {
   std::array<std::uint32_t, 8> old_handles{};  ///< that it held once
   std::uint32_t old_next = 0;
   std::array<std::uint64_t, 2> last_mapped{};
+  std::uint64_t next_nonce = 1;
+  std::set<std::uint64_t> used_nonces;  ///< of operations that succeeded
 };
 
 class Simulation {
@@ -134,6 +137,7 @@ class Simulation {
   [[nodiscard]] std::uint64_t own_address(const Agent& agent, Random& random);
   [[nodiscard]] bool is_supervisor(const Agent& agent) const;
   [[nodiscard]] bool is_suicide(const Agent& agent, std::uint64_t operation, hal::Context& registers);
+  void present_proof(Agent& agent, hal::Context& registers, Random& random);
   void touch_memory(std::uint32_t core, Agent& agent, Random& random);
   void fill_buffer(std::uint32_t core, std::uint64_t at, std::uint64_t length, Random& random);
 
@@ -147,6 +151,7 @@ class Simulation {
   void follow_calls();
   [[nodiscard]] std::optional<SeenCapability> named(const Partition& p, std::uint64_t handle);
   [[nodiscard]] Error p1(const Partition& p, std::uint64_t operation, std::uint64_t handle);
+  [[nodiscard]] bool p2(const Agent& agent, const Attempt& a, hal::Context& registers);
   [[nodiscard]] std::uint64_t digest_of(const Partition& p, std::uint64_t at, std::uint64_t length);
   [[nodiscard]] AgentView& view(const Agent& agent);
   /// Descendants of `root`, and itself if `with_root`, as Attempt::doomed has them.
