@@ -278,6 +278,7 @@ void Simulation::judge(Agent& agent) {
   a.active = false;
   require(error != Error::internal, "result",
           [&] { return std::string{operation_name(attempt.operation)} + " failed with INTERNAL"; });
+  if (options_.trace && error != Error::ok) note("    refused: " + std::string{describe(error).text});
   if (attempt.operation < coverage.succeeded.size()) {
     ++(error == Error::ok ? coverage.succeeded : coverage.refused)[attempt.operation];
   }

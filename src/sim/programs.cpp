@@ -89,17 +89,15 @@ constexpr std::array<Demand, RVM_HVC_LIMIT> demands = [] {
   return table;
 }();
 
-}  // namespace
-
-namespace {
-
-/// Made by an agent, and empty.
+/// Made by an agent, empty, and with room for an agent.
 bool is_fresh(const Partition& p) {
-  return p.agent_count == 0 && p.state == kernel::PartitionState::created && p.type != RVM_PARTITION_ROOT;
+  return p.agent_count == 0 && p.state == kernel::PartitionState::created && p.type != RVM_PARTITION_ROOT &&
+         (p.account.quota == 0 || p.account.quota >= 60);
 }
-/// Made by an agent, and has run.
+/// Made by an agent, and has run or never will.
 bool is_used_up(const Partition& p) {
-  return p.vmid.raw != 0 && kernel::name_of(p.name) == std::string_view{"dynamic"};
+  return kernel::name_of(p.name) == std::string_view{"dynamic"} &&
+         (p.vmid.raw != 0 || (p.agent_count == 0 && !is_fresh(p)));
 }
 
 }  // namespace
@@ -127,12 +125,14 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
     if (agent.partition->capabilities->used() > 200) return RVM_HVC_CAP_REVOKE;
     if (profile_.churn && !random.one_in(4)) {
       // Partitions are made, run once and are destroyed, until VMIDs run out.
-      bool empty = false;
-      bool used = false;
-      each_partition([&](Partition& p) {
-        empty |= is_fresh(p);
-        used |= is_used_up(p);
-      });
+      const auto has = [&](std::uint32_t rights, bool (*wanted)(const Partition&)) {
+        return handle_for(agent, ObjectType::partition, rights, random, [&](const SeenCapability& c) {
+                 const Partition* p = state_->partitions.find(PartitionId{c.object.id});
+                 return p != nullptr && wanted(*p);
+               }) != 0;
+      };
+      const bool empty = has(RVM_RIGHT_EXECUTE, is_fresh);
+      const bool used = has(RVM_RIGHT_REVOKE | RVM_RIGHT_PROVE, is_used_up);
       if (empty) return RVM_HVC_AGENT_SPAWN;
       return used ? RVM_HVC_PARTITION_DESTROY
                   : random.pick(
@@ -433,7 +433,10 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   if (flaw == 5) ++subject.arguments[random.below(7)];
   if (flaw == 6) ++subject.agent_id;
   if (flaw == 7 && !v.used_nonces.empty()) subject.nonce = *v.used_nonces.begin();
-  if (flaw == 8) subject.nonce += random.below(10'000);
+  if (flaw == 8) {
+    subject.nonce += random.below(10'000);
+    v.next_nonce = subject.nonce + 1;
+  }
   crypto::Digest digest = crypto::sha256(std::as_bytes(std::span{&subject, 1}));
   if (flaw == 9) digest[random.below(32)] ^= static_cast<std::byte>(1u << random.below(8));
   for (unsigned i = 0; i < 4; ++i) std::memcpy(&registers.reg(8 + i), digest.data() + std::size_t{8} * i, 8);
