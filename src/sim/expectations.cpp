@@ -247,6 +247,9 @@ void Simulation::follow_calls() {
     require(a.operation == RVM_HVC_CALL && agent.callee != nullptr && agent.callee->caller == &agent, "ipc",
             "an agent waits for a reply that nobody owes");
     require(a.expected == Error::ok, "authority", "a call went through without a capability that permits it");
+    const Edge* const edge = state_->edges.find(EdgeId{a.object->object.id});
+    require(edge != nullptr && edge->sender == &agent && edge->receiver == agent.callee, "authority",
+            "a call went along an edge that is not the caller's");
     hal::Context& to = *agent.callee->context;
     require(to.reg(0) == 0 && to.reg(1) == a.call_badge, "badge",
             "a call arrived under another badge than its edge has");
@@ -460,6 +463,12 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
   }
 }
 
+/// The kernel wrote there for the agent, who must be able to do so itself.
+void Simulation::require_writable(const Agent& agent, std::uint64_t at) {
+  const auto found = machine_.hardware.walk({agent.partition->space.root(), 0}, GuestAddress{at});
+  require(found && allows(found->access, Access::write), "copy", "the kernel wrote where the agent may not");
+}
+
 void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
   hal::Context& registers = *agent.context;
   const auto sent = [&](std::uint32_t edge, const SentMessage& message) { queues_[edge].push_back(message); };
@@ -469,12 +478,15 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       for (unsigned i = 0; i < 8; ++i)
         require(registers.reg(2 + i) == attempt.reply[i], "ipc", "a reply arrived changed");
       break;
-    case RVM_HVC_SEND:
+    case RVM_HVC_SEND: {
+      const Edge* const edge = state_->edges.find(EdgeId{attempt.object->object.id});
+      require(edge != nullptr && edge->sender == &agent, "authority", "a message was sent by another than the edge's sender");
       require(attempt.message_digest != 0 || attempt.x[3] == 0, "copy", "SEND read what the sender cannot read");
       require(attempt.x[3] <= RVM_MESSAGE_BYTES_MAX, "copy", "SEND took more than a message holds");
       sent(attempt.object->object.id,
            {static_cast<std::uint16_t>(attempt.x[3]), RVM_MESSAGE_BYTES, attempt.message_digest});
       break;
+    }
     case RVM_HVC_REGION_SHARE:
     case RVM_HVC_REGION_TRANSFER:
       require(attempt.second && attempt.second->object.type == ObjectType::edge &&
@@ -490,6 +502,8 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       break;
     case RVM_HVC_RECEIVE: {
       const auto edge = static_cast<std::uint32_t>(registers.reg(4));
+      for (std::uint64_t at = attempt.x[2]; at < attempt.x[2] + registers.reg(2); at = (at | (page_bytes - 1)) + 1)
+        require_writable(agent, at);
       auto& queue = queues_[edge];
       require(!queue.empty(), "ipc", "a message was received that nobody sent, or twice");
       const SentMessage message = queue.front();
@@ -504,6 +518,9 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       }
       break;
     }
+    case RVM_HVC_WITNESS_READ:
+      require_writable(agent, attempt.x[3]);
+      break;
     case RVM_HVC_WAIT:
       require(registers.reg(1) != 0 && (registers.reg(1) & ~attempt.x[1]) == 0, "ipc",
               "WAIT took bits that were not asked for");

@@ -197,7 +197,8 @@ std::uint64_t Simulation::hostile_value(const Agent& agent, Random& random) {
     case 4:
       return views_[kernel::index_of(agent)].old_handles[random.below(8)];
     case 5:  // a handle with a slot that wraps into the table
-      return (handle_for(agent, ObjectType::any, 0, random) + 256) | random.below(2) << 31;
+      return (handle_for(agent, ObjectType::any, 0, random) + random.pick({0, 256})) |
+             random.pick({0, std::uint64_t{1} << 31, std::uint64_t{1} << 32});
     case 6:
       return machine_.hardware.now.value + random.below(3'000'000);
     default:

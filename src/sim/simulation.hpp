@@ -149,6 +149,7 @@ class Simulation {
   void judge_capability_success(Agent& agent, const Attempt& attempt);
   void judge_message_success(Agent& agent, const Attempt& attempt);
   void follow_calls();
+  void require_writable(const Agent& agent, std::uint64_t at);
   [[nodiscard]] std::optional<SeenCapability> named(const Partition& p, std::uint64_t handle);
   [[nodiscard]] Error p1(const Partition& p, std::uint64_t operation, std::uint64_t handle);
   [[nodiscard]] bool p2(const Agent& agent, const Attempt& a, hal::Context& registers);
