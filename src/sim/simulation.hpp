@@ -213,6 +213,9 @@ class Simulation {
   std::map<std::uint32_t, std::deque<SentMessage>> queues_;  ///< by edge id
   std::map<std::uint32_t, std::uint64_t> edge_badges_;
   std::vector<std::uint8_t> roles_;
+  std::vector<std::uint16_t> generations_;  ///< of each slot of each table, as last seen
+  std::uint64_t reclaims_seen_ = 0;
+  std::uint64_t invalidations_seen_ = 0;
 
   // The log as it must be: every record since the very first boot, sealed or not.
   std::vector<witness::Record> records_;

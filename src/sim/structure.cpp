@@ -144,6 +144,10 @@ void Simulation::check_agents() {
 /// Numbers that may change only with a record, and books that must balance.
 void Simulation::check_counts() {
   State& s = *state_;
+  require(coverage.vmid_reclaims == reclaims_seen_ || machine_.hardware.full_invalidations != invalidations_seen_, "vmid",
+          "VMIDs of an old generation are used again and the TLBs were not emptied");
+  reclaims_seen_ = coverage.vmid_reclaims;
+  invalidations_seen_ = machine_.hardware.full_invalidations;
   std::uint64_t shape =
       s.partitions.live() | std::uint64_t{s.regions.live()} << 16 | std::uint64_t{s.edges.live()} << 32;
   std::uint64_t owned = 0;
@@ -253,10 +257,12 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
       continue;
     }
     if (old != before.end() && old->key() == c.key()) {
-      require(old->generation != c.generation, "generation", "a slot was used again under the same generation");
       removed = true;
       ++old;
     }
+    std::uint16_t& last = generations_[c.key() >> 16 << 8 | (c.key() & 0xff)];
+    require(last != c.generation, "generation", "a slot was used again under the same generation");
+    last = c.generation;
     if (before.empty()) continue;  // the first look after a boot
     const Partition& holder = state_->partitions.at(c.ref.partition.value);
     const std::uint64_t authority =
