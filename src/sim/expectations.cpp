@@ -480,7 +480,8 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       break;
     case RVM_HVC_SEND: {
       const Edge* const edge = state_->edges.find(EdgeId{attempt.object->object.id});
-      require(edge != nullptr && edge->sender == &agent, "authority", "a message was sent by another than the edge's sender");
+      require(edge != nullptr && edge->sender == &agent, "authority",
+              "a message was sent by another than the edge's sender");
       require(attempt.message_digest != 0 || attempt.x[3] == 0, "copy", "SEND read what the sender cannot read");
       require(attempt.x[3] <= RVM_MESSAGE_BYTES_MAX, "copy", "SEND took more than a message holds");
       sent(attempt.object->object.id,

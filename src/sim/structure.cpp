@@ -144,8 +144,8 @@ void Simulation::check_agents() {
 /// Numbers that may change only with a record, and books that must balance.
 void Simulation::check_counts() {
   State& s = *state_;
-  require(coverage.vmid_reclaims == reclaims_seen_ || machine_.hardware.full_invalidations != invalidations_seen_, "vmid",
-          "VMIDs of an old generation are used again and the TLBs were not emptied");
+  require(coverage.vmid_reclaims == reclaims_seen_ || machine_.hardware.full_invalidations != invalidations_seen_,
+          "vmid", "VMIDs of an old generation are used again and the TLBs were not emptied");
   reclaims_seen_ = coverage.vmid_reclaims;
   invalidations_seen_ = machine_.hardware.full_invalidations;
   std::uint64_t shape =

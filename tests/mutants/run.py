@@ -103,7 +103,10 @@ class Scratch:
         built = run([*COMPILER, *self.includes, *files, "tests/doctest_main.cpp", "core.o", "-o", "unit"], self.folder)
         if built.returncode:
             return f"!the unit test of {module} does not build: {built.stderr[-2000:]}"
-        result = run(["./unit"], self.folder)
+        try:
+            result = run(["./unit"], self.folder, timeout=120)
+        except subprocess.TimeoutExpired:
+            return "unit test: does not end"
         failed = re.search(r"TEST CASE: +(.*)", result.stdout)
         return "" if result.returncode == 0 else f"unit test: {failed[1] if failed else result.returncode}"
 
@@ -182,7 +185,8 @@ def main():
 
     survived = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        for path, caught, story in pool.map(work, paths):
+        for future in concurrent.futures.as_completed([pool.submit(work, path) for path in paths]):
+            path, caught, story = future.result()
             survived += not caught
             print(f"{'caught' if caught else 'SURVIVED'}  {path.stem}: {story}", flush=True)
     print(f"{len(paths) - survived} of {len(paths)} mutants caught in {time.monotonic() - begin:.0f} s")
