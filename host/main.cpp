@@ -20,6 +20,7 @@
 #include "host/package/command.hpp"
 #include "host/policy/policy.hpp"
 #include "host/run/run.hpp"
+#include "host/simulate/command.hpp"
 #include "host/witness/command.hpp"
 #include "rvm/witness/kinds.hpp"
 
@@ -231,6 +232,28 @@ void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
   bench->callback([&o, &command] { command = [&o] { return bench_command(o); }; });
 }
 
+void add_simulate(CLI::App& app, SimulateOptions& o, Command& command) {
+  CLI::App* const simulate = app.add_subcommand(
+      "simulate", "run the whole core on a simulated machine, from a seed, and check that its invariants hold");
+  simulate->add_option("--seed", o.seed, "exactly this seed, or the first of --seeds (default 1)")->type_name("N");
+  simulate->add_option("--seeds", o.seeds, "how many seeds (default 1 with --seed, else 16)")
+      ->type_name("COUNT")
+      ->check(CLI::PositiveNumber);
+  simulate->add_option("--steps", o.steps, "steps of each seed (default 10000)")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 100'000'000u));
+  simulate->add_option("--jobs", o.jobs, "processes (default one per CPU)")->type_name("N")->check(CLI::Range(1, 256));
+  simulate
+      ->add_option("--shrink", o.shrink_seconds, "seconds to look for fewer steps that fail the same way (default 60)")
+      ->type_name("SECONDS");
+  simulate->add_flag("--trace", o.trace, "one seed, printing each step");
+  simulate->add_flag("--json", o.json, "one line of JSON");
+  simulate->footer(
+      "A seed gives the same run, to the last bit, on every computer. Exit code 1 when an invariant does not hold.\n\n"
+      "Examples:\n  rvm simulate\n  rvm simulate --seeds 1000\n  rvm simulate --seed 42 --steps 2000 --trace");
+  simulate->callback([&o, &command] { command = [&o] { return simulate_command(o); }; });
+}
+
 struct NewOptions {
   fs::path place;
   Language language = Language::cpp;
@@ -298,11 +321,13 @@ ExitCode run_program(int argc, char** argv) {
   RunTexts run_texts;
   WitnessOptions witness;
   BenchOptions bench;
+  SimulateOptions simulate;
   NewOptions create;
   PackageCommandOptions package;
   add_run(app, run, run_texts, command);
   add_witness(app, witness, command);
   add_bench(app, bench, command);
+  add_simulate(app, simulate, command);
   add_new(app, create, command);
   PolicyFormat policy = PolicyFormat::text;
   add_policy(app, policy, command);

@@ -195,7 +195,7 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   if (from == nullptr || !from->live() || tables_[source.partition.value].closing_) {
     return fail(Error::bad_capability);
   }
-  if (from->mapped_at_ != 0 || from->revoking_children_) {
+  if (from->mapped_at_ != 0 || (from->revoking_children_ && from->has_children())) {
     return fail(Error::bad_state);
   }
   const Result<CapabilityRef> ref = take_slot(destination);
@@ -206,6 +206,7 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   const Generation generation = to.generation_;
   to = *from;
   to.generation_ = generation;
+  to.revoking_children_ = false;  // whatever children there were are gone
   to.update_hash();
   // Whoever pointed at the old place now points at the new one.
   if (!to.previous_sibling_.empty()) {

@@ -39,6 +39,33 @@ TEST_CASE("derive: exhaustive attenuation, a child never has a right that its pa
   }
 }
 
+TEST_CASE("derive: exhaustive attenuation at every depth, no right ever comes back") {
+  TestSpace<1> s;
+  for (unsigned have = 0; have < 128; ++have) {
+    for (unsigned depth = 0; depth <= max_depth; ++depth) {
+      // A chain of `depth` capabilities with GRANT, which the last one alone need not have.
+      const bool chained = depth != 0;
+      const Placed root = *s.mint(0, some_region, chained ? rights::all : Rights{have}, 1);
+      Placed at = root;
+      for (unsigned i = 1; i < depth; ++i) at = *s.space->derive(at.ref, s.index(0), rights::all, 1);
+      if (chained) at = *s.space->derive(at.ref, s.index(0), Rights{have}, 1);
+      REQUIRE(s.space->find(at.ref)->depth() == depth);
+      for (unsigned want = 0; want < 128; ++want) {
+        const unsigned held = s.space->find(at.ref)->rights().bits();
+        const bool may = (held & (RVM_RIGHT_GRANT | RVM_RIGHT_GRANT_ONCE)) != 0 && (want & ~held) == 0;
+        const Result<Placed> child = s.space->derive(at.ref, s.index(0), Rights{want}, 2);
+        REQUIRE(child.has_value() == (may && depth < max_depth));
+        if (!child) continue;
+        const Capability& derived = *s.space->find(child->ref);
+        REQUIRE((derived.rights().bits() & ~held) == 0);
+        REQUIRE(derived.depth() == depth + 1);
+        REQUIRE(s.space->drop(child->ref, ignore_removed));
+      }
+      REQUIRE(s.revoke(root.ref));
+    }
+  }
+}
+
 TEST_CASE("derive: GRANT_ONCE grants once, and a failed grant does not consume it") {
   TestSpace<2> s;
   const Placed root = *s.mint(0, some_region, Rights{RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE}, 0);

@@ -185,13 +185,16 @@ class Model {
     Node& node = nodes_.at(*id);
     const auto partition = static_cast<unsigned>(below(partitions));
     const bool dead = maybe_dead(*id);
-    const bool refuse = node.losing_children || closing_.contains(partition) || full(partition);
+    // A revocation under way keeps it where it is, as long as there is something left to revoke.
+    const bool losing = node.losing_children && !node.children.empty();
+    const bool refuse = losing || closing_.contains(partition) || full(partition);
     const Result<Placed> placed = s_.space->transfer(node.placed.ref, s_.index(partition));
     if (!dead) REQUIRE(placed.has_value() == !refuse);
     if (placed) {
       REQUIRE(!refuse);
       stale_.push_back(node.placed);
       node.placed = *placed;
+      node.losing_children = false;
     }
   }
 

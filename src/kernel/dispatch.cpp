@@ -218,6 +218,9 @@ hal::Context& general_path(Guard& guard, Core& core, hal::Context& context) {
     const std::uint64_t second = context.reg(2);
     const Outcome outcome = check_and_run(s, core, caller, operation);
     if (outcome.done()) conclude(s, core, caller, operation, outcome, first, second);
+  } else {
+    // Suspended by another core a moment ago: it makes the call when it is resumed.
+    context.rewind_call();
   }
   return resume(guard, core);
 }

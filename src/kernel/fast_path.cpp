@@ -108,6 +108,7 @@ namespace {
   // The head of the level runs and the one that yields takes the tail: the ring only turns.
   ready.replace_first(s, index, index_of(agent));
   agent.queued_at = core.next_epoch;
+  agent.context->reg(0) = static_cast<std::uint64_t>(Error::ok);
   hal::Context* const context = hand_over(s, core, agent, next, partition);
   core.slice_end = next.resumed_at + s.epoch_length;
   return context;

@@ -125,10 +125,8 @@ Outcome region_map(const Request& r) {
       const Status status = r.partition.space.map(offset(at, mapped * page_bytes), extent.base(), extent.pages(),
                                                   access, memory::MemoryType::normal);
       if (!status) {
-        if (mapped != 0) {
-          r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
-          unmap_region(r.s, r.partition, *r.object);
-        }
+        // Only what was mapped here: behind it may lie what was in the way.
+        if (mapped != 0) unmap_pages(r.s, r.partition, at, mapped);
         return fail(status.error());
       }
       if (allows(access, Access::execute))
@@ -168,15 +166,11 @@ Outcome region_share(const Request& r) {
   return perform(
       r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
         const hal::VectorScope vectors;  // a capability carries a hash
+        if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
         const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
         if (!placed) return fail(placed.error());
-        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
-                                             region->region.pages()};
-        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-          ensure(r.s.capabilities.drop(placed->ref, [](cap::CapabilityRef, cap::Capability&) { return cap::Budget{0}; })
-                     .has_value());
-          return fail(queued.error());
-        }
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION,
+                           {placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(), region->region.pages()});
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
                                 channel.edge->id.value, wanted.bits()};
       });
@@ -205,7 +199,9 @@ Outcome region_transfer(const Request& r) {
   const cap::CapabilityRef root = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
-        if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
+        // All that can fail comes first, so that a refused transfer has moved and unmapped nothing.
+        if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
+        if (destination.capabilities->used() == cap::table_slots - 1) return fail(Error::resource_limit);
         if (&destination != &r.partition) {
           if (auto moved =
                   region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account);
@@ -213,26 +209,13 @@ Outcome region_transfer(const Request& r) {
             return fail(moved.error());
           }
         }
-        const auto undo = [&] {
-          if (&destination != &r.partition) {
-            ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account)
-                       .has_value());
-          }
-        };
+        if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
         const hal::VectorScope vectors;  // a capability carries a hash
         const auto placed = r.s.capabilities.transfer(root, index_of(destination));
-        if (!placed) {
-          undo();
-          return fail(placed.error());
-        }
-        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION,
-                                             r.s.capabilities.find(placed->ref)->rights().bits(),
-                                             region->region.pages()};
-        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-          ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());
-          undo();
-          return fail(queued.error());
-        }
+        ensure(placed.has_value());
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION,
+                           {placed->handle.to_abi(), RVM_OBJECT_REGION,
+                            r.s.capabilities.find(placed->ref)->rights().bits(), region->region.pages()});
         r.partition.regions.remove(*region);
         destination.regions.push_back(*region);
         region->owner = index_of(destination).value;

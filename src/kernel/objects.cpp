@@ -212,13 +212,16 @@ void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t page
   }
 }
 
+void unmap_pages(State& s, Partition& p, GuestAddress at, std::uint64_t pages) {
+  const auto unmapped = p.space.unmap(at, pages, [](GuestAddress, PhysicalAddress, std::uint64_t) {});
+  ensure(unmapped.has_value());
+  settle(s, p, *unmapped);
+}
+
 std::uint32_t unmap_region(State& s, Partition& p, cap::Capability& capability) {
   RegionObject* region = s.regions.find(RegionId{capability.object_id()});
   ensure(region != nullptr);
-  const GuestAddress at{std::uint64_t{capability.mapped_at()} << page_shift};
-  const auto unmapped = p.space.unmap(at, region->region.pages(), [](GuestAddress, PhysicalAddress, std::uint64_t) {});
-  ensure(unmapped.has_value());
-  settle(s, p, *unmapped);
+  unmap_pages(s, p, GuestAddress{std::uint64_t{capability.mapped_at()} << page_shift}, region->region.pages());
   capability.clear_mapping();
   return region->region.pages();
 }

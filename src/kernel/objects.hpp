@@ -82,6 +82,8 @@ template <typename T>
 /// Unmaps a range, cleans the TLBs, and only then frees those pages that belonged to the partition's agents (not to regions
 /// and not to the boot package).
 void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages);
+/// Unmaps pages that are mapped and belong to somebody else (a region), and cleans the TLBs.
+void unmap_pages(State& s, Partition& p, GuestAddress at, std::uint64_t pages);
 /// Unmaps what a region capability maps and cleans the TLBs. Returns the number of pages.
 std::uint32_t unmap_region(State& s, Partition& p, cap::Capability& capability);
 void invalidate(State& s, Partition& p);

@@ -17,6 +17,10 @@ SimulatedMachine::SimulatedMachine(std::size_t ram_bytes, std::uint32_t core_cou
 }
 
 void Port::wait_for_interrupt() {
+  if (machine_->on_wait != nullptr) {
+    machine_->on_wait(*machine_);
+    return;
+  }
   SimulatedMachine::Core& c = core();
   if (c.reschedule || machine_->block == BlockStatus::done || machine_->block == BlockStatus::failed) return;
   if (c.timer == never || machine_->powered_off) throw MachineStopped{};
@@ -32,6 +36,10 @@ InterruptEvent Port::acknowledge_interrupt() {
   if (c.timer <= machine_->now) {
     c.timer = never;
     return {Interrupt::timer, 0};
+  }
+  if (c.device) {
+    c.device = false;
+    return {Interrupt::device, 0};
   }
   return {};
 }
@@ -53,22 +61,36 @@ void Port::deactivate(Context* from) {
   c.root = {};
 }
 
-void Port::block_submit_read(std::uint64_t sector, PhysicalAddress to, std::size_t bytes) {
-  if (sector * 512 + bytes > machine_->disk.size()) {
-    machine_->block = BlockStatus::failed;
+void Port::submit(const SimulatedMachine::BlockRequest& request) {
+  SimulatedMachine& m = *machine_;
+  if (request.position + request.bytes > m.disk.size()) {
+    m.block = BlockStatus::failed;
     return;
   }
-  std::memcpy(to_pointer(to), machine_->disk.data() + sector * 512, bytes);
-  machine_->block = BlockStatus::done;
+  m.request = request;
+  m.block = BlockStatus::busy;
+  if (m.hold_block_requests) return;
+  m.finish_block_request(true, [](std::uint64_t) { return true; });
+  m.unflushed.clear();
+}
+
+void Port::block_submit_read(std::uint64_t sector, PhysicalAddress to, std::size_t bytes) {
+  submit({SimulatedMachine::BlockOperation::read, sector * 512, to, bytes});
 }
 
 void Port::block_submit_write(std::uint64_t sector, PhysicalAddress from, std::size_t bytes) {
-  if (sector * 512 + bytes > machine_->disk.size()) {
-    machine_->block = BlockStatus::failed;
-    return;
-  }
-  std::memcpy(machine_->disk.data() + sector * 512, to_pointer(from), bytes);
-  machine_->block = BlockStatus::done;
+  submit({SimulatedMachine::BlockOperation::write, sector * 512, from, bytes});
+}
+
+void Port::block_submit_flush() { submit({SimulatedMachine::BlockOperation::flush, 0, {}, 0}); }
+
+void SimulatedMachine::write_sector(std::uint64_t index) {
+  const std::uint64_t position = request.position + index * 512;
+  std::byte* const at = disk.data() + position;
+  UnflushedSector& undo = unflushed.emplace_back();
+  undo.position = position;
+  std::memcpy(undo.before.data(), at, undo.before.size());
+  std::memcpy(at, ram.data() + (request.memory.value - ram_base) + index * 512, 512);
 }
 
 BlockStatus Port::block_poll() {
@@ -82,6 +104,60 @@ int Port::console_read() {
   const auto byte = static_cast<unsigned char>(machine_->console_input.front());
   machine_->console_input.erase(0, 1);
   return byte;
+}
+
+void Port::invalidate_page(StageTwoRoot root, GuestAddress guest) {
+  ++machine_->page_invalidations;
+  machine_->forget([&](const SimulatedMachine::CachedTranslation& entry) {
+    return entry.vmid == root.vmid && entry.page == (guest.value >> page_shift) + 1;
+  });
+}
+
+void Port::invalidate_vmid(StageTwoRoot root) {
+  ++machine_->vmid_invalidations;
+  machine_->forget([&](const SimulatedMachine::CachedTranslation& entry) { return entry.vmid == root.vmid; });
+}
+
+void Port::invalidate_all() {
+  ++machine_->full_invalidations;
+  machine_->forget([](const SimulatedMachine::CachedTranslation&) { return true; });
+}
+
+// The table walk of Arm ARM D8.2 for 4 KiB pages, written from the format alone: it shares nothing with the code that fills
+// the tables.
+std::optional<SimulatedMachine::CachedTranslation> SimulatedMachine::walk(StageTwoRoot root, GuestAddress guest) const {
+  if (root.table.value == 0 || guest.value >> geometry.address_bits != 0) return std::nullopt;
+  std::uint64_t table = root.table.value;
+  for (unsigned level = geometry.start_level;; ++level) {
+    const unsigned shift = 39 - 9 * level;
+    // The root may be several tables in a row, whose index is then wider.
+    const std::uint64_t index =
+        level == geometry.start_level ? guest.value >> shift : guest.value >> shift & std::uint64_t{511};
+    std::uint64_t entry = 0;
+    std::memcpy(&entry, ram.data() + (table - ram_base) + index * 8, sizeof entry);
+    if ((entry & 1) == 0) return std::nullopt;
+    const std::uint64_t output = entry & 0x0000'ffff'ffff'f000;
+    if (level < 3 && (entry & 2) != 0) {
+      table = output;
+      continue;
+    }
+    const std::uint64_t within = guest.value & ((std::uint64_t{1} << shift) - 1);
+    const auto access = static_cast<Access>((entry >> 6 & 3) | ((entry >> 54 & 1) == 0 ? 4u : 0u));
+    return CachedTranslation{(guest.value >> page_shift) + 1, (output + within) >> page_shift, root.vmid, access};
+  }
+}
+
+std::byte* SimulatedMachine::access(std::uint32_t core, GuestAddress guest, Access kind) {
+  Core& c = cores[core];
+  const std::uint64_t page = (guest.value >> page_shift) + 1;
+  CachedTranslation& entry = c.tlb[page % cached_translations];
+  if (entry.page != page || entry.vmid != c.root.vmid) {
+    const auto found = walk(c.root, guest);
+    if (!found) return nullptr;
+    entry = *found;
+  }
+  if (!allows(entry.access, kind)) return nullptr;
+  return ram.data() + ((entry.frame << page_shift) - ram_base) + guest.value % page_bytes;
 }
 
 }  // namespace rvm::hal

@@ -60,6 +60,10 @@ class Capability {
   [[nodiscard]] bool live() const { return state_ == state_live; }
   [[nodiscard]] CapabilityRef parent() const { return parent_; }
   [[nodiscard]] bool has_children() const { return !first_child_.empty(); }
+  /// The newest of what was derived from it, and the next older of what was derived from the same parent (of a root: the
+  /// object's next root).
+  [[nodiscard]] CapabilityRef first_child() const { return first_child_; }
+  [[nodiscard]] CapabilityRef next_sibling() const { return next_sibling_; }
 
   /// Guest page number at which a region is mapped through this capability; 0 when it is not.
   [[nodiscard]] std::uint32_t mapped_at() const { return mapped_at_; }

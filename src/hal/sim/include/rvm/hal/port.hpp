@@ -2,13 +2,18 @@
 //
 // The simulated machine: RAM is an array of the host process, cores are an index, time moves when a test says so. For unit
 // tests, fuzzing and deterministic simulation of the core; never a product.
+//
+// By itself it is as quick and as obliging as a machine can be: the disk completes at once, a core that waits moves the clock.
+// A simulation that wants to choose what happens next takes over through `on_wait`, `on_relax` and `hold_block_requests`.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,13 +44,40 @@ struct SimulatedMachine {
 
   explicit SimulatedMachine(std::size_t ram_bytes, std::uint32_t cores = 1, std::size_t disk_bytes = 1 << 20);
 
+  /// What a core remembers of a translation until it is told to forget it.
+  struct CachedTranslation {
+    std::uint64_t page = 0;  ///< guest page number + 1; 0: unused
+    std::uint64_t frame = 0;
+    std::uint16_t vmid = 0;
+    Access access = Access::none;
+  };
+  static constexpr std::size_t cached_translations = 16;
+
   struct Core {
     Nanoseconds timer = never;
     bool reschedule = false;
+    bool device = false;              ///< a device interrupt is pending
     const Context* loaded = nullptr;  ///< whose system registers the core holds
     std::uint64_t registers = 0;
     StageTwoRoot root{};
+    std::array<CachedTranslation, cached_translations> tlb{};
   };
+
+  enum class BlockOperation : std::uint8_t { none, read, write, flush };
+  /// What was asked of the disk and is not done yet.
+  struct BlockRequest {
+    BlockOperation operation = BlockOperation::none;
+    std::uint64_t position = 0;
+    PhysicalAddress memory;
+    std::size_t bytes = 0;
+  };
+  /// What a sector held before writes that no flush has followed yet.
+  struct UnflushedSector {
+    std::uint64_t position;
+    std::array<std::byte, 512> before;
+  };
+
+  using Pause = void (*)(SimulatedMachine&);
 
   struct Free {
     void operator()(std::byte* p) const { std::free(p); }
@@ -61,11 +93,42 @@ struct SimulatedMachine {
   std::string console_input;
   std::vector<std::byte> disk;
   BlockStatus block = BlockStatus::idle;
+  /// Requests stay in `request` until finish_block_request; without this they are done as they are made.
+  bool hold_block_requests = false;
+  BlockRequest request;
+  std::vector<UnflushedSector> unflushed;  ///< filled while requests are held
+  Pause on_wait = nullptr;                 ///< replaces waiting for an interrupt
+  Pause on_relax = nullptr;                ///< called in every turn of a loop that waits for another core or the disk
   std::uint64_t page_invalidations = 0;
   std::uint64_t vmid_invalidations = 0;
   std::uint64_t full_invalidations = 0;
   bool secondary_cores_started = false;
   bool powered_off = false;
+
+  /// Completes the request that is held, well or not. A write that fails leaves some of its sectors written: those for which
+  /// `reached(index of the sector)` holds.
+  template <typename Reached>
+  void finish_block_request(bool success, Reached reached);
+  /// Power is lost: of the write in flight and of everything unflushed, the sectors for which `survives()` holds survive.
+  template <typename Survives>
+  void cut_power(Survives survives);
+
+  /// What the translation hardware finds in the tables under `root`; nothing where they map nothing.
+  [[nodiscard]] std::optional<CachedTranslation> walk(StageTwoRoot root, GuestAddress guest) const;
+  /// An access by the agent on `core`, through its TLB. Nothing: a stage-2 fault.
+  [[nodiscard]] std::byte* access(std::uint32_t core, GuestAddress guest, Access kind);
+  /// Makes every core forget what `match(CachedTranslation)` holds for.
+  template <typename Match>
+  void forget(Match match) {
+    for (Core& core : cores) {
+      for (CachedTranslation& entry : core.tlb) {
+        if (entry.page != 0 && match(entry)) entry = {};
+      }
+    }
+  }
+
+ private:
+  void write_sector(std::uint64_t index);
 };
 
 /// Thrown out of the kernel when nothing can ever happen again: the machine is off, or a core waits without a timer.
@@ -97,9 +160,9 @@ class Port {
   }
   static void zero_page(PhysicalAddress page);
   static void publish_tables() {}
-  static void invalidate_page(StageTwoRoot, GuestAddress) { ++machine_->page_invalidations; }
-  static void invalidate_vmid(StageTwoRoot) { ++machine_->vmid_invalidations; }
-  static void invalidate_all() { ++machine_->full_invalidations; }
+  static void invalidate_page(StageTwoRoot root, GuestAddress guest);
+  static void invalidate_vmid(StageTwoRoot root);
+  static void invalidate_all();
   static void synchronise_instructions(PhysicalAddress, std::size_t) {}
   static void switch_context(Context* from, Context& to, StageTwoRoot root);
   static void deactivate(Context* from = nullptr);
@@ -107,7 +170,7 @@ class Port {
   [[nodiscard]] static std::uint64_t block_sectors() { return machine_->disk.size() / 512; }
   static void block_submit_read(std::uint64_t sector, PhysicalAddress to, std::size_t bytes);
   static void block_submit_write(std::uint64_t sector, PhysicalAddress from, std::size_t bytes);
-  static void block_submit_flush() { machine_->block = BlockStatus::done; }
+  static void block_submit_flush();
   [[nodiscard]] static BlockStatus block_poll();
 
   static void start_secondary_cores() { machine_->secondary_cores_started = true; }
@@ -118,11 +181,53 @@ class Port {
   struct [[maybe_unused]] InterruptMask {};
   static void console_write(std::span<const char> text) { machine_->console.append(text.data(), text.size()); }
   [[nodiscard]] static int console_read();
-  static void relax() {}
+  static void relax() {
+    if (machine_->on_relax != nullptr) machine_->on_relax(*machine_);
+  }
 
  private:
   static SimulatedMachine::Core& core() { return machine_->cores[machine_->current_core]; }
+  static void submit(const SimulatedMachine::BlockRequest& request);
   static inline SimulatedMachine* machine_ = nullptr;
 };
+
+template <typename Reached>
+void SimulatedMachine::finish_block_request(bool success, Reached reached) {
+  const BlockRequest done = request;
+  const std::uint64_t sectors = done.bytes / 512;
+  switch (done.operation) {
+    case BlockOperation::none:
+      return;
+    case BlockOperation::read:
+      if (success) std::memcpy(ram.data() + (done.memory.value - ram_base), disk.data() + done.position, done.bytes);
+      break;
+    case BlockOperation::write:
+      for (std::uint64_t i = 0; i < sectors; ++i) {
+        if (success || reached(i)) write_sector(i);
+      }
+      break;
+    case BlockOperation::flush:
+      if (success) unflushed.clear();
+      break;
+  }
+  request = {};
+  block = success ? BlockStatus::done : BlockStatus::failed;
+}
+
+template <typename Survives>
+void SimulatedMachine::cut_power(Survives survives) {
+  if (request.operation == BlockOperation::write) {
+    for (std::uint64_t i = 0; i < request.bytes / 512; ++i) {
+      if (survives()) write_sector(i);
+    }
+  }
+  // Newest first, so that a sector written twice may fall back to either of its earlier contents.
+  for (std::size_t i = unflushed.size(); i-- > 0;) {
+    if (!survives()) std::memcpy(disk.data() + unflushed[i].position, unflushed[i].before.data(), 512);
+  }
+  unflushed.clear();
+  request = {};
+  block = BlockStatus::idle;
+}
 
 }  // namespace rvm::hal

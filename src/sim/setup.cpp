@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <algorithm>
+#include <string>
+
+#include "../kernel/test/package_builder.hpp"
+#include "simulation.hpp"
+
+namespace rvm::sim {
+namespace {
+
+constexpr std::uint64_t setup_stream = UINT64_MAX;
+
+}  // namespace
+
+Profile Simulation::profile_of(std::uint64_t seed) {
+  Random r{seed, setup_stream};
+  Profile p;
+  p.cores = static_cast<std::uint32_t>(r.pick({1, 2, 2, 2, 3, 4}));
+  p.partitions = 2 + r.below(4);
+  p.agents_per_partition = 1 + r.below(3);
+  p.each_message = r.one_in(4);
+  p.churn = r.one_in(10);
+  if (r.one_in(4)) p.page_quota = 60 + r.below(150);
+  if (r.one_in(5)) p.record_quota = 1 + r.below(40);
+  p.power_cut_in = static_cast<std::uint32_t>(r.pick({1500, 4000, 10'000, 100'000}));
+  if (r.one_in(6)) p.disk_error_in = static_cast<std::uint32_t>(r.pick({5, 20, 200}));
+  if (p.churn) p.power_cut_in = 100'000;
+  p.disk_steps = static_cast<std::uint32_t>(r.pick({1, 3, 8, 40}));
+  return p;
+}
+
+std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
+  Random r{options_.seed, setup_stream - 1 - boot};
+  kernel::test::PackageBuilder b;
+  b.heap_pages = 2;
+  b.flags = RVM_PACKAGE_CONSOLE_SHUTDOWN | (profile_.each_message ? RVM_PACKAGE_IPC_EACH : 0u);
+  constexpr std::uint32_t everything = RVM_RIGHT_ALL;
+  b.partition("control");
+  std::vector<std::uint32_t> agents;
+  std::vector<std::uint32_t> partitions{0};
+  // Keeps the machine running and populated; nobody else has a capability to it.
+  const std::uint32_t supervisor = b.agent("supervisor", 0, 50, false);
+  agents.push_back(supervisor);
+  for (std::uint32_t i = 0; i < profile_.partitions; ++i) {
+    const std::uint32_t p = b.partition("p" + std::to_string(i), profile_.page_quota);
+    b.last_partition().witness_quota = profile_.record_quota;
+    if (r.one_in(8)) b.last_partition().mode = RVM_MODE_REFLEX;
+    partitions.push_back(p);
+    for (std::uint32_t k = 0; k < profile_.agents_per_partition; ++k) {
+      agents.push_back(b.agent("a" + std::to_string(agents.size()), p,
+                               static_cast<std::uint32_t>(r.pick({50, 50, 50, 50, 40, 60, 1000})), r.one_in(2)));
+      rvm_package_agent& a = b.last_agent();
+      if (r.one_in(4)) a.affinity = static_cast<std::int32_t>(r.below(4));
+      if (r.one_in(6)) {
+        a.period_ns = 1'000'000;
+        a.budget_ns = 100'000 + r.below(400'000);
+      }
+      if (r.one_in(8)) {
+        a.period_ns = 1'000'000;
+        a.deadline_ns = 500'000;
+      }
+    }
+  }
+  const auto any = [&](const std::vector<std::uint32_t>& from) {
+    return from[r.below(static_cast<std::uint32_t>(from.size()))];
+  };
+  const std::uint32_t edges = static_cast<std::uint32_t>(agents.size()) * 2;
+  for (std::uint32_t i = 0; i < edges; ++i) {
+    const std::uint32_t from = any(agents);
+    const std::uint32_t to = any(agents);
+    if (from != to) b.edge("e" + std::to_string(i), from, to, static_cast<std::uint32_t>(r.pick({1, 2, 4, 16})));
+  }
+  b.grant("hypervisor", supervisor, RVM_OBJECT_PARTITION, UINT32_MAX, everything);
+  b.grant("log", supervisor, RVM_OBJECT_WITNESS, 0, everything);
+  for (std::uint32_t i = 1; i < partitions.size(); ++i) b.grant("p", supervisor, RVM_OBJECT_PARTITION, i, everything);
+  for (std::uint32_t i = 1; i < agents.size(); ++i) {
+    b.grant("a", supervisor, RVM_OBJECT_AGENT, agents[i], everything);
+    const std::uint32_t to = any(agents);
+    if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, 1 + r.below(everything));
+    if (r.one_in(3)) b.grant("some", agents[i], RVM_OBJECT_PARTITION, any(partitions), 1 + r.below(everything));
+    if (r.one_in(3)) b.grant("log", agents[i], RVM_OBJECT_WITNESS, 0, 1 + r.below(everything));
+    if (r.one_in(6)) b.grant("hypervisor", agents[i], RVM_OBJECT_PARTITION, UINT32_MAX, 1 + r.below(everything));
+  }
+  return b.build(key_);
+}
+
+Simulation::Simulation(const Options& options)
+    : options_(options), profile_(profile_of(options.seed)), machine_(profile_.cores) {
+  for (std::size_t i = 0; i < key_.size(); ++i) key_[i] = static_cast<std::byte>(i * 7 + 1);
+  // Half of the runs start on a machine with another shape of translation tables.
+  if (Random{options.seed, setup_stream - 1000}.one_in(2)) {
+    machine_.hardware.geometry = {
+        .address_bits = 44, .start_level = 0, .root_pages = 1, .vmid_bits = 8, .slot_bytes = std::uint64_t{4} << 30};
+  }
+}
+
+void Simulation::start() {
+  Random random{options_.seed, setup_stream - 2000};
+  boot(random);
+}
+
+void Simulation::boot(Random& random) {
+  ++boots_;
+  ++coverage.boots;
+  views_.clear();
+  queues_.clear();
+  edge_badges_.clear();
+  capabilities_.clear();
+  generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
+  for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
+  scan_due_ = full_scan_due_ = true;
+  shape_ = leaving_ = 0;
+  machine_.power_on(make_package(boots_), key_);
+  // Until the boot core has handed over: it runs an agent, or has none to run.
+  const auto up = [&] {
+    return machine_.standing(0) == Standing::agent ||
+           (machine_.standing(0) == Standing::waiting && machine_.hardware.secondary_cores_started);
+  };
+  for (std::uint32_t turns = 0; !up(); ++turns) {
+    require(turns < 100'000, "boot", "the machine does not come up");
+    if (machine_.standing(0) == Standing::spinning) complete_disk_request(random);
+    machine_.resume(0);
+    if (machine_.hardware.powered_off) broken("boot", machine_.hardware.console);
+  }
+  state_ = &machine_.state();
+  require(machine_.hardware.secondary_cores_started, "boot", "the other cores were not started");
+  for (std::uint32_t core = 1; core < machine_.core_count(); ++core) machine_.resume(core);
+  up_ = true;
+  views_.resize(state_->agents.capacity());
+  // What was durable before is still there, as it was.
+  const std::uint64_t first = kernel::log().ring.durable();
+  require(first >= durable_, "durability", [&] {
+    return std::to_string(durable_) + " records were reported durable, " + std::to_string(first) +
+           " are left after the boot";
+  });
+  require(first <= records_.size(), "durability", "the log has records that nobody emitted");
+  if (first < records_.size()) {
+    ++coverage.torn_tails;
+    records_.resize(first);
+  }
+  durable_ = first;
+  step_first_record_ = scanned_at_ = shape_at_ = first;
+  take_records();
+  check_log(false);
+}
+
+}  // namespace rvm::sim

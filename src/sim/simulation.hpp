@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// One run of one seed. The parts: setup.cpp (what the machine starts with), programs.cpp (what agents do), expectations.cpp
+// (what a hypercall must have done), structure.cpp, memory.cpp and evidence.cpp (what must hold at any time), run.cpp (the loop).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "machine.hpp"
+#include "random.hpp"
+#include "rvm/sim/simulate.hpp"
+#include "rvm/witness/record.hpp"
+
+namespace rvm::sim {
+
+using kernel::Agent;
+using kernel::Edge;
+using kernel::Partition;
+using kernel::RegionObject;
+using kernel::State;
+using kernel::Wait;
+
+/// What the seed fixes for the whole run.
+struct Profile {
+  std::uint32_t cores = 2;
+  std::uint32_t partitions = 4;  ///< without the control partition
+  std::uint32_t agents_per_partition = 2;
+  bool each_message = false;
+  bool churn = false;  ///< partitions come and go as fast as they can
+  std::uint32_t page_quota = 0;
+  std::uint32_t record_quota = 1'000'000;
+  std::uint32_t power_cut_in = 5000;  ///< one step in so many
+  std::uint32_t shutdown_in = 20'000;
+  std::uint32_t disk_error_in = 0;  ///< one request in so many fails
+  std::uint32_t disk_steps = 4;     ///< a request takes about so many steps
+};
+
+/// A capability as a scan found it.
+struct SeenCapability {
+  cap::CapabilityRef ref;
+  std::uint16_t generation = 0;
+  cap::Object object;
+  std::uint8_t rights = 0;
+  std::uint8_t depth = 0;
+  bool live = false;
+  std::uint64_t badge = 0;
+  cap::CapabilityRef parent;
+  std::uint32_t mapped_at = 0;
+  Access access = Access::none;
+
+  [[nodiscard]] std::uint32_t handle() const { return ref.slot | std::uint32_t{generation} << 16; }
+  [[nodiscard]] std::uint32_t key() const { return std::uint32_t{ref.partition.value} << 16 | ref.slot; }
+};
+
+/// What a message must be when it is received.
+struct SentMessage {
+  std::uint16_t length = 0;
+  std::uint8_t kind = 0;
+  std::uint64_t digest = 0;
+};
+
+/// The hypercall an agent is in, and what was true when it made it.
+struct Attempt {
+  bool active = false;
+  std::uint64_t pc = 0;  ///< of the instruction after the HVC
+  std::uint64_t operation = 0;
+  std::array<std::uint64_t, 10> x{};
+  Error expected = Error::ok;            ///< what P1 must answer
+  std::optional<SeenCapability> object;  ///< what x1 names
+  std::optional<SeenCapability> second;  ///< what x2 names
+  std::vector<std::uint64_t> doomed;     ///< capabilities (key << 16 | generation) that must be gone afterwards
+  std::uint64_t first_record = 0;        ///< sequence number at which it began
+  std::uint64_t nonce = 0;               ///< of its proof
+  std::uint64_t message_digest = 0;      ///< of the bytes sent
+  bool delivered = false;                ///< a call's message arrived
+  bool answered = false;
+  std::array<std::uint64_t, 8> reply{};
+  std::uint64_t call_badge = 0;
+};
+
+/// What the simulation knows about an agent.
+struct AgentView {
+  std::uint32_t id = 0;
+  Attempt attempt;
+  std::array<std::uint32_t, 8> old_handles{};  ///< that it held once
+  std::uint32_t old_next = 0;
+  std::array<std::uint64_t, 2> last_mapped{};
+  std::uint64_t next_nonce = 1;
+  std::set<std::uint64_t> used_nonces;  ///< of operations that succeeded
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const Options& options);
+
+  /// Carries out one step. Throws Broken.
+  void step(std::uint32_t index);
+  /// The end: orderly shutdown or power cut, and the log is read back. Throws Broken.
+  void finish();
+  void start();
+
+  [[nodiscard]] crypto::Digest digest();
+  [[nodiscard]] std::uint32_t steps_done() const { return steps_done_; }
+  Coverage coverage;
+
+ private:
+  // setup.cpp
+  static Profile profile_of(std::uint64_t seed);
+  [[nodiscard]] std::vector<std::byte> make_package(std::uint32_t boot) const;
+  void boot(Random& random);
+
+  // run.cpp
+  void choose(Random& random);
+  void let_core_act(std::uint32_t core, Random& random);
+  void agent_acts(std::uint32_t core, Random& random);
+  void let_time_pass(Random& random);
+  void complete_disk_request(Random& random);
+  void power_cut(Random& random);
+  void shut_down();
+  void after_entry(std::uint32_t core);
+  void note(const std::string& text);
+
+  // programs.cpp
+  [[nodiscard]] std::uint64_t choose_operation(const Agent& agent, Random& random);
+  void choose_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
+  [[nodiscard]] std::uint64_t hostile_value(const Agent& agent, Random& random);
+  [[nodiscard]] std::uint32_t handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
+                                         const std::function<bool(const SeenCapability&)>& wanted = {});
+  [[nodiscard]] std::uint64_t own_address(const Agent& agent, Random& random);
+  [[nodiscard]] bool is_supervisor(const Agent& agent) const;
+  [[nodiscard]] bool is_suicide(const Agent& agent, std::uint64_t operation, hal::Context& registers);
+  void present_proof(Agent& agent, hal::Context& registers, Random& random);
+  void touch_memory(std::uint32_t core, Agent& agent, Random& random);
+  void fill_buffer(std::uint32_t core, std::uint64_t at, std::uint64_t length, Random& random);
+
+  // expectations.cpp
+  void begin_attempt(std::uint32_t core, Agent& agent);
+  void judge(Agent& agent);
+  void judge_refusal(Agent& agent, const Attempt& attempt, Error error);
+  void judge_success(Agent& agent, const Attempt& attempt);
+  void judge_capability_success(Agent& agent, const Attempt& attempt);
+  void judge_message_success(Agent& agent, const Attempt& attempt);
+  void follow_calls();
+  void require_writable(const Agent& agent, std::uint64_t at);
+  [[nodiscard]] std::optional<SeenCapability> named(const Partition& p, std::uint64_t handle);
+  [[nodiscard]] Error p1(const Partition& p, std::uint64_t operation, std::uint64_t handle);
+  [[nodiscard]] bool p2(const Agent& agent, const Attempt& a, hal::Context& registers);
+  [[nodiscard]] std::uint64_t digest_of(const Partition& p, std::uint64_t at, std::uint64_t length);
+  [[nodiscard]] AgentView& view(const Agent& agent);
+  /// Descendants of `root`, and itself if `with_root`, as Attempt::doomed has them.
+  [[nodiscard]] std::vector<std::uint64_t> subtree(const SeenCapability& root, bool with_root);
+
+  // structure.cpp
+  void check_step();
+  void check_lives();
+  void check_agents();
+  void check_cores();
+  void check_counts();
+  void scan_capabilities();
+  void compare_capabilities(const std::vector<SeenCapability>& before, const std::vector<SeenCapability>& now);
+  [[nodiscard]] SeenCapability see(cap::CapabilityRef ref, const cap::Capability& c) const;
+  [[nodiscard]] const SeenCapability* seen(cap::CapabilityRef ref) const;
+
+  // memory.cpp
+  void check_memory();
+  void check_links();
+  void check_translations();
+
+  // evidence.cpp
+  void take_records();
+  void note_birth(const witness::Record& r);
+  void check_log(bool after_cut);
+  [[nodiscard]] bool recorded(std::initializer_list<witness::Kind> kinds, std::uint64_t from) const;
+
+  template <typename Visit>
+  void each_partition(Visit visit);
+  template <typename Visit>
+  void each_agent(Visit visit);
+  template <typename Visit>
+  void each_edge(Visit visit);
+  template <typename Visit>
+  void each_region(Visit visit);
+
+  Options options_;
+  Profile profile_;
+  Machine machine_;
+  State* state_ = nullptr;
+  std::array<std::byte, 32> key_{};
+  std::uint32_t steps_done_ = 0;
+  std::uint32_t boots_ = 0;
+  bool up_ = false;
+
+  // Ids of everything that lives, by the records of its making.
+  std::vector<std::uint32_t> partitions_, agents_, edges_, regions_;
+
+  std::vector<AgentView> views_;
+  std::vector<SeenCapability> capabilities_, scratch_;
+  std::uint64_t scanned_at_ = 0;  ///< records taken when capabilities_ was made
+  std::uint64_t shape_ = 0;       ///< numbers of objects and mappings when last looked at
+  std::uint64_t shape_at_ = 0;
+  std::uint32_t leaving_ = 0;  ///< agents that have ended and are about to be taken apart
+  bool departed_ = false;      ///< one of them was since the last scan
+  bool scan_due_ = true;
+  bool full_scan_due_ = false;
+  std::map<std::uint32_t, std::deque<SentMessage>> queues_;  ///< by edge id
+  std::map<std::uint32_t, std::uint64_t> edge_badges_;
+  std::vector<std::uint8_t> roles_;
+  std::vector<std::uint16_t> generations_;  ///< of each slot of each table, as last seen
+  std::uint64_t reclaims_seen_ = 0;
+  std::uint64_t invalidations_seen_ = 0;
+
+  // The log as it must be: every record since the very first boot, sealed or not.
+  std::vector<witness::Record> records_;
+  std::uint64_t durable_ = 0;  ///< the most that was ever reported durable
+  std::uint64_t step_first_record_ = 0;
+};
+
+[[noreturn]] void broken(std::string invariant, std::string detail);
+inline void require(bool holds, const char* invariant, const char* detail) {
+  if (!holds) [[unlikely]]
+    broken(invariant, detail);
+}
+template <typename Detail>
+void require(bool holds, const char* invariant, Detail detail) {
+  if (!holds) [[unlikely]]
+    broken(invariant, detail());
+}
+/// Of a page, by its role as check_memory found it.
+[[nodiscard]] bool is_agents_or_table(std::uint8_t role);
+[[nodiscard]] const char* operation_name(std::uint64_t operation);
+
+template <typename Visit>
+void Simulation::each_partition(Visit visit) {
+  for (const std::uint32_t id : partitions_) {
+    if (Partition* const partition = state_->partitions.find(PartitionId{id})) visit(*partition);
+  }
+}
+template <typename Visit>
+void Simulation::each_agent(Visit visit) {
+  for (const std::uint32_t id : agents_) {
+    if (Agent* const agent = state_->agents.find(AgentId{id})) visit(*agent);
+  }
+}
+template <typename Visit>
+void Simulation::each_edge(Visit visit) {
+  for (const std::uint32_t id : edges_) {
+    if (Edge* const edge = state_->edges.find(EdgeId{id})) visit(*edge);
+  }
+}
+template <typename Visit>
+void Simulation::each_region(Visit visit) {
+  for (const std::uint32_t id : regions_) {
+    if (RegionObject* const region = state_->regions.find(RegionId{id})) visit(*region);
+  }
+}
+
+}  // namespace rvm::sim

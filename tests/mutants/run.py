@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Puts known bugs into the core, one at a time, and checks that each is found.
+
+run.py BUILD_FOLDER [--jobs N] [NAME...]
+
+A mutant is a patch NN-name.patch beside this file: a sentence that says what is wrong, and a change of the core. It is applied to
+a copy of the sources, what it touches is compiled anew, and the simulation must break an invariant within SEEDS seeds. With a line
+"Test: MODULE" the unit test of that module must fail instead, for what the simulation cannot bring about. The unchanged
+sources must pass all of it. Exit code 1 when a mutant survives or a patch does not apply any more.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SEEDS = 40
+STEPS = 10_000
+MINIMUM = 25
+
+# Three translation units, so that a mutant costs one compilation, or two when a header changes. The verifier is compiled once: it
+# judges the mutants and is none.
+CORE = ["crypto", "cap", "witness", "proof", "security", "boot", "kernel"]
+COMPILER = ["clang++-19", "-std=c++23", "-O1", "-w", "-I.", "-Iinclude", "-Isrc/hal/sim/include", "-Isrc/hal/scalar/include",
+            "-Isrc/kernel", "-Isrc/witness"]
+
+
+def sources(folder):
+    return sorted(p for p in (ROOT / "src" / folder).glob("*.cpp") if not p.name.endswith("_test.cpp"))
+
+
+def relative(paths):
+    return [str(p.relative_to(ROOT)) for p in paths]
+
+
+def unit_files():
+    core = [p for module in CORE for p in sources(module) if not re.match(r"sha256_(x86|armv8)", p.name)]
+    sim = sources("sim") + [ROOT / "src/kernel/test/package_builder.cpp"]
+    return {
+        "core": ["src/hal/sim/port.cpp", *relative(core)],
+        "sim": [*relative(sim), "tests/mutants/hunt.cpp"],
+        "verify": relative(sources("witness/verify")),
+    }
+
+
+def run(command, cwd, timeout=600):
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+class Scratch:
+    """A copy of the sources with its objects, which one worker changes and restores."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("src", "include"):
+            shutil.copytree(ROOT / name, folder / name)
+        (folder / "tests/mutants").mkdir(parents=True)
+        shutil.copy(HERE / "hunt.cpp", folder / "tests/mutants")
+        shutil.copy(ROOT / "tests/doctest_main.cpp", folder / "tests")
+        self.includes = [f"-I{p.relative_to(folder)}" for p in sorted(folder.glob("src/*/include"))]
+        self.includes.append("-Isrc/witness/verify/include")
+        for unit, files in unit_files().items():
+            (folder / f"{unit}.cpp").write_text("".join(f'#include "{f}"\n' for f in files))
+
+    def compile(self, unit, output=None):
+        result = run([*COMPILER, *self.includes, "-c", f"{unit}.cpp", "-o", output or f"{unit}.o"], self.folder)
+        return result.stderr if result.returncode else ""
+
+    def link(self):
+        result = run(["clang++-19", "core.o", "sim.o", "verify.o", "-lfmt", "-o", "hunt"], self.folder)
+        return result.stderr if result.returncode else ""
+
+    def build(self, units):
+        for unit in units:
+            if problem := self.compile(unit):
+                return problem
+        return self.link()
+
+    def hunt(self, seeds):
+        """What the simulation finds, or an empty string."""
+        try:
+            result = run(["./hunt", "1", str(seeds), str(STEPS)], self.folder)
+        except subprocess.TimeoutExpired:
+            return "the simulation does not end"
+        if result.returncode == 0:
+            return ""
+        return result.stdout.strip() or f"the simulation was killed by signal {-result.returncode}"
+
+    def unit_test(self, module):
+        """How the unit test of a module fails, or an empty string."""
+        tests = sorted((self.folder / "src" / module).glob("*_test.cpp"))
+        files = [str(p.relative_to(self.folder)) for p in tests]
+        built = run([*COMPILER, *self.includes, *files, "tests/doctest_main.cpp", "core.o", "-o", "unit"], self.folder)
+        if built.returncode:
+            return f"!the unit test of {module} does not build: {built.stderr[-2000:]}"
+        try:
+            result = run(["./unit"], self.folder, timeout=120)
+        except subprocess.TimeoutExpired:
+            return "unit test: does not end"
+        failed = re.search(r"TEST CASE: +(.*)", result.stdout)
+        return "" if result.returncode == 0 else f"unit test: {failed[1] if failed else result.returncode}"
+
+    def patch(self, text, *options):
+        return subprocess.run(["patch", "-p1", "--batch", "--forward", "--fuzz=0", "--no-backup-if-mismatch", "-r", "-", *options],
+                              cwd=self.folder, input=text, capture_output=True, text=True, check=False)
+
+
+def try_mutant(scratch, path):
+    """(caught, what happened)"""
+    text = path.read_text()
+    touched = re.findall(r"^\+\+\+ b/(\S+)", text, re.MULTILINE)
+    module = re.search(r"^Test: (\S+)", text, re.MULTILINE)
+    if not touched:
+        return False, "the patch changes nothing"
+    keep = {name: (scratch.folder / name).read_bytes() for name in touched if (scratch.folder / name).exists()}
+    try:
+        applied = scratch.patch(text)
+        if applied.returncode:
+            return False, f"the patch does not apply any more; write it anew: {applied.stdout.strip()}"
+        header = any(not name.endswith(".cpp") for name in touched)
+        if problem := scratch.build(["core", "sim"] if header else ["core"]):
+            if "static assertion failed" in problem:
+                return True, "a static assertion fails"
+            return False, f"the mutant does not build: {problem[-2000:]}"
+        found = scratch.unit_test(module[1]) if module else scratch.hunt(SEEDS)
+        if found.startswith("!"):
+            return False, found[1:]
+        return bool(found), found or (f"the unit test of {module[1]} passes" if module else f"{SEEDS} seeds find nothing")
+    finally:
+        for name, content in keep.items():
+            (scratch.folder / name).write_bytes(content)
+        # The next mutant compiles the core again, but the rest only if it changes a header.
+        if any(not name.endswith(".cpp") for name in touched):
+            shutil.copy(scratch.folder / "sim.clean.o", scratch.folder / "sim.o")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    paths = sorted(p for p in HERE.glob("*.patch") if not arguments.names or any(n in p.name for n in arguments.names))
+    begin = time.monotonic()
+    folder = arguments.folder.resolve()
+
+    first = Scratch(folder / "0")
+    scratches = [first] + [Scratch(folder / str(i)) for i in range(1, arguments.jobs)]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        problems = [p for p in pool.map(first.compile, ("core", "sim", "verify")) if p]
+    if problem := "".join(problems) or first.link():
+        sys.exit(f"FAILED: the unchanged sources do not build: {problem[-3000:]}")
+    for scratch in scratches:
+        for name in ("core.o", "sim.o", "verify.o"):
+            if scratch is not first:
+                shutil.copy(first.folder / name, scratch.folder)
+        shutil.copy(first.folder / "sim.o", scratch.folder / "sim.clean.o")
+    # What the unchanged core breaks is no mutant's doing.
+    if found := first.hunt(20):
+        sys.exit(f"FAILED: the unchanged core breaks an invariant: {found}")
+    for module in sorted({m[1] for p in paths if (m := re.search(r"^Test: (\S+)", p.read_text(), re.MULTILINE))}):
+        if found := first.unit_test(module):
+            sys.exit(f"FAILED: unchanged, {found}")
+
+    free = queue.SimpleQueue()
+    for scratch in scratches:
+        free.put(scratch)
+
+    def work(path):
+        scratch = free.get()
+        try:
+            return path, *try_mutant(scratch, path)
+        finally:
+            free.put(scratch)
+
+    survived = 0
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(work, path) for path in paths]):
+            path, caught, story = future.result()
+            survived += not caught
+            print(f"{'caught' if caught else 'SURVIVED'}  {path.stem}: {story}", flush=True)
+    print(f"{len(paths) - survived} of {len(paths)} mutants caught in {time.monotonic() - begin:.0f} s")
+    if not arguments.names and len(paths) < MINIMUM:
+        sys.exit(f"FAILED: fewer than {MINIMUM} mutants")
+    if survived:
+        sys.exit(f"FAILED: {survived} not caught")
+
+
+if __name__ == "__main__":
+    main()
