@@ -34,6 +34,7 @@ inline constexpr Nanoseconds log_turn{200'000};  ///< of each epoch, at most, fo
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
 inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run
 inline constexpr Nanoseconds durable_report_interval{50'000'000};
+inline constexpr Nanoseconds head_interval{250'000'000};  ///< between signed tree heads, at least
 
 /// What fits a machine with this much RAM.
 struct Capacity {

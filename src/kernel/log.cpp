@@ -16,6 +16,9 @@ std::expected<Log::Start, std::string_view> Log::start(std::span<const std::byte
     const auto resume = drain_.load(keys_, staging.first<witness::staging_bytes>(), identity, sealer_);
     if (!resume) return std::unexpected(witness::describe(resume.error()));
     start = {true, *resume};
+    identity_ = witness::derive_identity(device_key);
+    origin_ = witness::Origin{drain_.durable().volume_id};
+    signed_size_ = resume->next_sequence;
   } else {
     sealer_.start(keys_);
   }
@@ -41,6 +44,40 @@ bool Log::pump(std::uint32_t records) {
   const bool worked = sealed != 0 || ring.durable() != durable;
   lock_.unlock();
   return worked;
+}
+
+void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root) {
+  note.text(origin()).text("\n").number(size).text("\n").base64(root);
+  note.text("\ntimestamp ").number(boot_->wall_clock_ns + hal::Port::now().value).text("\n");
+  if (first_head_) {
+    note.text("measurement ").base64(boot_->measurement);
+    note.text("\nattestation-key ").base64(identity_.public_key()).text("\n");
+    first_head_ = false;
+  }
+  const hal::VectorScope vectors;  // the key id is a hash
+  witness::sign_note(note, origin(), identity_);
+}
+
+bool Log::sign_head() {
+  if (!has_volume_ || !lock_.try_lock()) return false;
+  const std::uint64_t size = drain_.durable().records;
+  const crypto::Digest root = drain_.durable().root;
+  const Nanoseconds now = hal::Port::now();
+  const bool due = boot_ && !signing_ && size != signed_size_ && !drain_.note_waits() && signed_at_ + head_interval <= now;
+  if (due) {
+    signing_ = true;
+    signed_size_ = size;
+    signed_at_ = now;
+  }
+  lock_.unlock();
+  if (!due) return false;
+  witness::NoteText note;
+  write_head(note, size, root);
+  lock_.lock();
+  drain_.offer_note(note.view());
+  signing_ = false;
+  lock_.unlock();
+  return true;
 }
 
 void Log::report_progress(Nanoseconds now) {
@@ -75,6 +112,12 @@ Log::Head Log::close() {
   }
   (void)ring.emit(witness::Lane::reserved, sealer_.tree_head(true), hal::Port::now());
   if (has_volume_) {
+    written = drain_.flush(ring, sealer_).has_value() && written;
+    if (written && boot_) {
+      witness::NoteText note;
+      write_head(note, sealer_.size(), sealer_.root());
+      drain_.offer_note(note.view());
+    }
     written = drain_.close(ring, sealer_).has_value() && written;
     report_progress(never);
   } else {

@@ -85,6 +85,7 @@ class Measurement {
     hash.update(digest);
     value_ = hash.finish();
   }
+  [[nodiscard]] const crypto::Digest& value() const { return value_; }
   void attest(State& s, Phase phase, std::uint32_t flags, std::uint64_t wall_clock_ns) const {
     if (!record(s, witness::Lane::reserved,
                 {.kind = witness::Kind::boot_attestation,
@@ -354,6 +355,7 @@ hal::Context& start(const hal::BootInformation& boot) {
           .target = s.core_count,
           .payload = pair_word(s.partitions.live(), s.agents.live()),
           .aux = s.pages.free_pages()});
+  the_log.bind({measurement.value(), header.wall_clock_ns});
   report_boot(s, *log_start, memory_bytes);
   start_worker(s);
   s.agents.for_each([&](Agent& agent) { start(s, agent); });

@@ -13,6 +13,7 @@
 #include "rvm/crypto/sha256.hpp"
 #include "rvm/witness/keys.hpp"
 #include "rvm/witness_verify/log_file.hpp"
+#include "rvm/witness_verify/note.hpp"
 
 namespace rvm::witness {
 
@@ -36,6 +37,9 @@ struct VerifyOptions {
   std::size_t problems_max = 100;  ///< how many are described; all are counted
   std::optional<TreeAnchor> anchor =
       std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked
+  std::optional<crypto::Ed25519PublicKey> head_key = std::nullopt;  ///< without: heads' signatures are not checked
+  std::vector<std::string> heads{};                  ///< signed notes from elsewhere, which the log must contain
+  std::optional<VerifierKey> cosigner = std::nullopt;  ///< must have signed each of `heads`
 };
 
 enum class LogState : std::uint8_t {
@@ -53,6 +57,9 @@ struct VerifyReport {
   std::uint64_t tree_size = 0;
   crypto::Digest root{};
   std::uint64_t tree_heads = 0;  ///< TreeHead records seen and right
+  std::uint64_t signed_heads = 0;  ///< notes in the volume that are right
+  std::uint64_t known_heads = 0;   ///< of VerifyOptions::heads, those that are right
+  std::vector<std::string> heads;  ///< the notes in the volume that are right
   std::uint64_t boots = 0;       ///< BootComplete records seen
   std::uint64_t segments = 0;
   std::uint64_t problem_count = 0;
