@@ -63,7 +63,8 @@ bool Log::sign_head() {
   const std::uint64_t size = drain_.durable().records;
   const crypto::Digest root = drain_.durable().root;
   const Nanoseconds now = hal::Port::now();
-  const bool due = boot_ && !signing_ && size != signed_size_ && !drain_.note_waits() && signed_at_ + head_interval <= now;
+  const bool due =
+      boot_ && !signing_ && size != signed_size_ && !drain_.note_waits() && signed_at_ + head_interval <= now;
   if (due) {
     signing_ = true;
     signed_size_ = size;

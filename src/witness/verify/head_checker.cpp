@@ -44,8 +44,9 @@ void HeadChecker::check_stored(std::string_view text, std::uint64_t offset) {
   const auto head = parse_checkpoint(note->text);
   if (!head) return records_.problem(sequence, offset, what, "malformed head: " + head.error());
   if (last_size_ && head->size <= *last_size_) {
-    return records_.problem(sequence, offset, what,
-                            fmt::format("its size {} is not above that of the head before, {}", head->size, *last_size_));
+    return records_.problem(
+        sequence, offset, what,
+        fmt::format("its size {} is not above that of the head before, {}", head->size, *last_size_));
   }
   last_size_ = head->size;
   if (auto why = fault(*note, *head)) return records_.problem(sequence, offset, what, std::move(*why));

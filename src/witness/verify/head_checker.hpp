@@ -28,7 +28,8 @@ class HeadChecker {
   void announce_known();
   /// After each record.
   void after_record() {
-    if (const auto wanted = roots_.find(records_.count()); wanted != roots_.end()) wanted->second = records_.tree().root();
+    if (const auto wanted = roots_.find(records_.count()); wanted != roots_.end())
+      wanted->second = records_.tree().root();
   }
   /// A head found in the volume after the records checked so far.
   void check_stored(std::string_view note, std::uint64_t offset);

@@ -41,7 +41,8 @@ std::vector<std::byte> volume_with(Add add) {
   return disk.content;
 }
 
-std::string head(std::string_view origin, std::uint64_t size, const crypto::Digest& root, const crypto::Ed25519Key& key) {
+std::string head(std::string_view origin, std::uint64_t size, const crypto::Digest& root,
+                 const crypto::Ed25519Key& key) {
   NoteText note;
   note.text(origin).text("\n").number(size).text("\n").base64(root).text("\ntimestamp 1\n");
   sign_note(note, origin, key);
@@ -100,14 +101,16 @@ TEST_CASE("heads: one that says something else than the log is refused with the 
   const auto at_five = [](Boot& boot) { return boot.drain.durable().root; };
   const auto origin_of = [](Boot& boot) { return std::string{Origin{boot.drain.durable().volume_id}.view()}; };
   CHECK(first_problem(volume_with([&](Boot& b) { store(b, head(origin_of(b), 5, at_five(b), identity)); })).empty());
-  CHECK(first_problem(volume_with([&](Boot& b) { store(b, head(origin_of(b), 5, at_five(b), test_identity(9))); }))
-            .starts_with("no signature by the key of"));
+  CHECK(first_problem(volume_with([&](Boot& b) {
+          store(b, head(origin_of(b), 5, at_five(b), test_identity(9)));
+        })).starts_with("no signature by the key of"));
   CHECK(first_problem(volume_with([&](Boot& b) { store(b, head(origin_of(b), 4, at_five(b), identity)); })) ==
         "its root is not that of the log's first 4 records");
   CHECK(first_problem(volume_with([&](Boot& b) { store(b, head(origin_of(b), 6, at_five(b), identity)); })) ==
         "it is over 6 records, but only 5 are there: the log was cut back or replaced");
-  CHECK(first_problem(volume_with([&](Boot& b) { store(b, head("rvm.local/other", 5, at_five(b), identity)); }))
-            .starts_with("its origin is rvm.local/other, but this log is rvm.local/"));
+  CHECK(first_problem(volume_with([&](Boot& b) {
+          store(b, head("rvm.local/other", 5, at_five(b), identity));
+        })).starts_with("its origin is rvm.local/other, but this log is rvm.local/"));
   CHECK(first_problem(volume_with([&](Boot& b) {
           const std::string note = head(origin_of(b), 5, at_five(b), identity);
           store(b, note);

@@ -27,8 +27,9 @@ std::optional<std::uint64_t> plain_number(std::string_view text) {
 
 /// Signed-note: a name is not empty and has neither white space nor a plus sign.
 bool good_name(std::string_view name) {
-  return !name.empty() &&
-         std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '+'; });
+  return !name.empty() && std::ranges::none_of(name, [](char c) {
+    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '+';
+  });
 }
 
 std::expected<NoteSignature, std::string> parse_signature(std::string_view line) {

@@ -36,9 +36,10 @@ TEST_CASE("note: the published example verifies") {
   constexpr std::string_view text =
       "If you think cryptography is the answer to your problem,\n"
       "then you don't know what your problem is.\n";
-  const std::string note = std::string{text} +
-                           "\n\xe2\x80\x94 PeterNeumann "
-                           "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+  const std::string note =
+      std::string{text} +
+      "\n\xe2\x80\x94 PeterNeumann "
+      "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
   const auto key = parse_verifier_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
   REQUIRE(key.has_value());
   const auto parsed = parse_note(note);

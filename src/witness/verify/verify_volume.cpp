@@ -37,7 +37,11 @@ std::string_view describe(SuperblockCondition condition) {
 class VolumeVerifier {
  public:
   VolumeVerifier(const LogFile& file, const VerifyOptions& options)
-      : file_(file), options_(options), checker_(options, report_), heads_(options, report_, checker_), blocks_(read_superblocks(file, options.keys)) {
+      : file_(file),
+        options_(options),
+        checker_(options, report_),
+        heads_(options, report_, checker_),
+        blocks_(read_superblocks(file, options.keys)) {
     report_.volume = true;
     report_.authenticated = options.keys != nullptr;
   }
@@ -127,7 +131,8 @@ bool VolumeVerifier::check_superblocks() {
 
 // The tree sizes of which the roots will be wanted.
 void VolumeVerifier::announce_heads() {
-  heads_.begin(std::string{Origin{newest_.volume_id}.view()});
+  report_.origin = Origin{newest_.volume_id}.view();
+  heads_.begin(report_.origin);
   heads_.announce_known();
   for_each_note(file_, at_, file_.bytes(), [this](std::string_view note) { heads_.announce(note); });
 }
@@ -181,9 +186,9 @@ bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
         continue;
       records = header.first_sequence - at_.records;
     }
-    const bool fits = records == 0 ? at <= note_extent_max
-                                   : records <= segment_records_max &&
-                                         segment_extent(static_cast<std::size_t>(records)) == at;
+    const bool fits = records == 0
+                          ? at <= note_extent_max
+                          : records <= segment_records_max && segment_extent(static_cast<std::size_t>(records)) == at;
     if (!fits) continue;
     segment.reading.records = static_cast<std::uint32_t>(records);
     segment.reading.extent = at;

@@ -189,9 +189,8 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
 // a note stays in the staging memory.
 template <BlockDevice Device>
 void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
-  const std::uint64_t room =
-      std::min<std::uint64_t>(segment_bytes_max - note_extent_max, end.capacity - end.append) / sector_bytes *
-      sector_bytes;
+  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max - note_extent_max, end.capacity - end.append) /
+                             sector_bytes * sector_bytes;
   sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
 }
 
