@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "host/attest/attest.hpp"
 #include "host/bench/bench.hpp"
 #include "host/common/failure.hpp"
 #include "host/common/units.hpp"
@@ -297,6 +298,45 @@ void add_new(CLI::App& app, NewOptions& o, Command& command) {
   create->callback([&o, &command] { command = [&o] { return new_command(o.place, o.language); }; });
 }
 
+void add_build(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
+  CLI::App* const build = app.add_subcommand("build", "print what a machine measures when it boots this");
+  build->add_option("PATH", o.path, "manifest, folder with one, or agent program")->required();
+  add_quantity(*build, "--for", texts.run_for, parse_limit, "a duration of at least 1ms, such as 10s",
+               "as for `rvm run`: it is part of what is measured");
+  build->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
+  add_key(*build, o.key);
+  build->footer("Example:\n  rvm build examples/pingpong > reference.json");
+  build->callback([&o, &texts, &command] {
+    o.run_for = parse_limit(texts.run_for);
+    command = [&o] { return build_command(o); };
+  });
+}
+
+void add_attest(CLI::App& app, AttestOptions& o, Command& command) {
+  CLI::App* const attest = app.add_subcommand("attest", "check that a machine booted what the reference says");
+  attest->add_option("TARGET", o.target, "what `rvm run` takes, to be booted; or a quote that --save kept")->required();
+  attest->add_option("--nonce", o.nonce, "8 to 64 fresh bytes that the quote must answer (default random)")
+      ->type_name("HEX");
+  attest->add_option("--reference", o.reference, "reference measurements, as `rvm build` printed them")
+      ->type_name("FILE")
+      ->required();
+  attest->add_option("--save", o.save, "keep the quote: a signed note")->type_name("FILE");
+  attest
+      ->add_option("--pubkey", o.pubkey,
+                   "the machine's verifier key (rvm witness export --pubkey), instead of the "
+                   "identity that follows from the device key")
+      ->type_name("FILE");
+  attest->add_option("--disk", o.run.disk, "log volume of the machine that is booted")->type_name("FILE");
+  attest->add_option("--kernel", o.run.kernel, "kernel image that is booted")->type_name("FILE");
+  add_key(*attest, o.run.key);
+  attest->add_flag("--json", o.json, "one line of JSON");
+  attest->footer(
+      "Exit code 0 only if signature, nonce and every phase are right; what differs is named.\n\nExamples:\n"
+      "  rvm build examples/pingpong > reference.json\n"
+      "  rvm attest examples/pingpong --reference reference.json --nonce 00112233445566778899aabbccddeeff");
+  attest->callback([&o, &command] { command = [&o] { return attest_command(o); }; });
+}
+
 struct PackageCommandOptions {
   RunOptions run;
   fs::path file;
@@ -342,6 +382,9 @@ ExitCode run_program(int argc, char** argv) {
   BenchOptions bench;
   NewOptions create;
   PackageCommandOptions package;
+  RunOptions build;
+  RunTexts build_texts;
+  AttestOptions attest;
   add_run(app, run, run_texts, command);
   add_witness(app, witness, command);
   add_bench(app, bench, command);
@@ -349,6 +392,8 @@ ExitCode run_program(int argc, char** argv) {
   PolicyFormat policy = PolicyFormat::text;
   add_policy(app, policy, command);
   add_package(app, package, command);
+  add_build(app, build, build_texts, command);
+  add_attest(app, attest, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -58,6 +58,22 @@ void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::
   witness::sign_note(note, origin(), identity_);
 }
 
+void Log::quote(std::span<const std::byte> nonce, const boot::Measurement& measurement) const {
+  if (!has_volume_) return;
+  witness::NoteText note;
+  note.text(origin()).text("/quote\nnonce ").hex(nonce);
+  note.text("\nhead ").number(drain_.durable().records).text(" ").base64(drain_.durable().root).text("\n");
+  for (std::size_t i = 0; i < boot::phases; ++i) {
+    note.text(boot::phase_names[i]).text(" ").base64(measurement.loaded(static_cast<boot::Phase>(i + 1))).text("\n");
+  }
+  const hal::VectorScope vectors;  // the key id is a hash
+  witness::sign_note(note, origin(), identity_);
+  Line line;
+  line.text("rvm# {\"t\":\"quote\",\"note\":\"");
+  for (const char& c : note.view()) line.text(c == '\n' ? std::string_view{"\\n"} : std::string_view{&c, 1});
+  line.text("\"}").print();
+}
+
 bool Log::sign_head() {
   if (!has_volume_ || !lock_.try_lock()) return false;
   const std::uint64_t size = drain_.durable().records;
@@ -83,7 +99,8 @@ bool Log::sign_head() {
 
 void Log::report_progress(Nanoseconds now) {
   const auto state = drain_.state();
-  if ((state == witness::DrainState::full || state == witness::DrainState::failed) && !stopped_.load(std::memory_order_relaxed)) {
+  if ((state == witness::DrainState::full || state == witness::DrainState::failed) &&
+      !stopped_.load(std::memory_order_relaxed)) {
     stopped_.store(true, std::memory_order_relaxed);
     Line{}.text("rvm: the log volume takes no more records: ").text(witness::describe(drain_.error())).print();
     Line line;

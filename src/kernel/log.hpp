@@ -12,6 +12,7 @@
 
 #include "config.hpp"
 #include "lock.hpp"
+#include "rvm/boot/measurement.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/witness/drain.hpp"
 #include "rvm/witness/note.hpp"
@@ -50,12 +51,16 @@ class Log {
     crypto::Digest measurement;   ///< the final one
     std::uint64_t wall_clock_ns;  ///< Unix time when the clock stood at 0
   };
+  /// Prints a quote: what booted, and what the log held before, signed together with the nonce of who asks. Without a
+  /// volume there is none. Cost: one signature.
+  void quote(std::span<const std::byte> nonce, const boot::Measurement& measurement) const;
+
   /// From now on heads are signed. Boot core, before other cores use the log.
   void bind(const Boot& boot) { boot_ = boot; }
 
   /// Signs a head over the records that are durable and has it stored, unless there are no new ones, the last head is less
-  /// than head_interval old, or another core is at it. The signature is made under no lock, so a pre-emptible caller
-  /// delays nobody; until there is one, only idle cores call this. Returns whether it signed. Cost: docs/performance.md.
+  /// than head_interval old, or another core is at it. The signature is made under no lock, and the caller is the worker,
+  /// which interrupts pre-empt. Returns whether it signed. Cost: docs/performance.md.
   bool sign_head();
 
   /// Public half of the device's attestation identity.

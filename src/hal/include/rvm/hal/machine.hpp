@@ -129,7 +129,7 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
   { P::has_worker } -> std::convertible_to<bool>;
   { P::begin_worker(static_cast<void (*)()>(nullptr)) } -> std::same_as<C&>;  // not running yet
   P::switch_to_worker(none, context);  // as switch_context, without a translation
-  typename P::InterruptMask;           // while one lives, the worker is not pre-empted; for locks that the core takes too
+  typename P::InterruptMask;  // while one lives, the worker is not pre-empted; for locks that the core takes too
 
   P::console_write(text);                      // bytes as they are
   { P::console_read() } -> std::same_as<int>;  // next received byte or -1

@@ -152,9 +152,7 @@ class Port {
   static void switch_to_worker(Context* from, Context& worker);
   class InterruptMask {
    public:
-    [[nodiscard]] InterruptMask() {
-      asm volatile("mrs %0, daif\n\tmsr daifset, #0xf" : "=r"(before_) : : "memory");
-    }
+    [[nodiscard]] InterruptMask() { asm volatile("mrs %0, daif\n\tmsr daifset, #0xf" : "=r"(before_) : : "memory"); }
     ~InterruptMask() { asm volatile("msr daif, %0" : : "r"(before_) : "memory"); }
     InterruptMask(const InterruptMask&) = delete;
     InterruptMask& operator=(const InterruptMask&) = delete;
