@@ -47,10 +47,11 @@ bool Log::pump(std::uint32_t records) {
 }
 
 void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root) {
+  const Boot boot = boot_.value_or(Boot{});  // callers make sure that there is one
   note.text(origin()).text("\n").number(size).text("\n").base64(root);
-  note.text("\ntimestamp ").number(boot_->wall_clock_ns + hal::Port::now().value).text("\n");
+  note.text("\ntimestamp ").number(boot.wall_clock_ns + hal::Port::now().value).text("\n");
   if (first_head_) {
-    note.text("measurement ").base64(boot_->measurement);
+    note.text("measurement ").base64(boot.measurement);
     note.text("\nattestation-key ").base64(identity_.public_key()).text("\n");
     first_head_ = false;
   }

@@ -86,7 +86,7 @@ class Log {
   witness::Sealer sealer_;
   witness::Drain<hal::Port> drain_;
   crypto::Ed25519Key identity_;
-  witness::Origin origin_{};
+  witness::Origin origin_;
   std::optional<Boot> boot_;
   std::uint64_t signed_size_ = 0;  // of the last head
   Nanoseconds signed_at_{0};

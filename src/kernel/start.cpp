@@ -76,9 +76,10 @@ void measure_kernel(const hal::BootInformation& boot, boot::Measurement& measure
     std::uint64_t word = 0;
     std::memcpy(&word, base + r.offset, sizeof word);
     word -= reinterpret_cast<std::uintptr_t>(base) + r.addend;
-    measurement.load(boot.kernel_image.first(r.offset).subspan(at));
+    const auto offset_in_image = static_cast<std::size_t>(r.offset);
+    measurement.load(boot.kernel_image.first(offset_in_image).subspan(at));
     measurement.load(crypto::bytes_of(word));
-    at = r.offset + sizeof word;
+    at = offset_in_image + sizeof word;
   }
   measurement.load(boot.kernel_image.subspan(at));
   // MemoryInit, CapabilityInit and WitnessInit load nothing; that they come in this order counts.

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "table.hpp"
@@ -18,7 +19,7 @@ int main(int argc, char** argv) {
     const vectors::Summary summary = vectors::run(std::as_bytes(std::span{table}));
     std::printf("vectors: %s:", wanted == Implementation::portable ? "portable" : "accelerated");
     for (std::size_t i = 0; i < vectors::kinds; ++i)
-      std::printf(" %s %u", vectors::names[i].data(), static_cast<unsigned>(summary.checked[i]));
+      std::printf(" %s %u", std::string{vectors::names[i]}.c_str(), static_cast<unsigned>(summary.checked[i]));
     std::printf(" failed %u first %u%s\n", static_cast<unsigned>(summary.failed),
                 static_cast<unsigned>(summary.first_failed), summary.sound ? "" : " UNSOUND");
   }

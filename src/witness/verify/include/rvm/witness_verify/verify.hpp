@@ -38,7 +38,8 @@ struct VerifyOptions {
   std::optional<TreeAnchor> anchor =
       std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked
   std::optional<crypto::Ed25519PublicKey> head_key = std::nullopt;  ///< without: heads' signatures are not checked
-  std::vector<std::string> heads{};                    ///< signed notes from elsewhere, which the log must contain
+  /// Signed notes from elsewhere, which the log must contain.
+  std::vector<std::string> heads{};  // NOLINT(readability-redundant-member-init): initialisers may leave it out
   std::optional<VerifierKey> cosigner = std::nullopt;  ///< must have signed each of `heads`
 };
 
