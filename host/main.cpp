@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "host/attest/attest.hpp"
 #include "host/bench/bench.hpp"
 #include "host/common/failure.hpp"
 #include "host/common/units.hpp"
@@ -22,6 +23,7 @@
 #include "host/run/run.hpp"
 #include "host/simulate/command.hpp"
 #include "host/witness/command.hpp"
+#include "host/witness/heads.hpp"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::host {
@@ -136,6 +138,9 @@ struct WitnessOptions {
   LogQuery query;
   std::optional<std::uint32_t> partition;
   std::optional<fs::path> output;
+  HeadExport heads;
+  ProofRequest proof;
+  CosignRequest cosign;
   bool json = false;
   bool force = false;
 };
@@ -173,6 +178,14 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
                    "a tree the log must contain, as an earlier verification printed it: a log that was "
                    "cut back to an earlier orderly end, or replaced, does not")
       ->type_name("SIZE:ROOT");
+  verify
+      ->add_option("--heads", o.source.known_heads,
+                   "signed heads that the log must contain (rvm witness export --heads), kept elsewhere")
+      ->type_name("FILE");
+  verify->add_option("--cosigner", o.source.cosigner, "verifier key that must have cosigned each of --heads")
+      ->type_name("FILE");
+  verify->add_option("--pubkey", o.source.head_key, "verifier key of the heads, instead of the device key's own")
+      ->type_name("FILE");
   verify->add_flag("--json", o.json, "one line of JSON");
   verify->footer(
       "Exit code 0 only if everything is intact.\n\nExamples:\n  rvm witness verify log.img\n"
@@ -208,14 +221,44 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
     command = [&o] { return witness_query_command(o.source, o.query, o.json); };
   });
 
-  CLI::App* const exporting = witness->add_subcommand("export", "write the 64-byte records one after another");
+  CLI::App* const exporting = witness->add_subcommand("export", "write the records, the signed tree heads, their key");
   exporting->add_option("VOLUME", o.source.file, "log volume")->required();
-  exporting->add_option("--raw", o.output, "file to write")->type_name("FILE")->required();
+  exporting->add_option("--raw", o.output, "write the 64-byte records one after another")->type_name("FILE");
+  exporting->add_option("--heads", o.heads.heads, "write the signed tree heads, separated by empty lines")
+      ->type_name("FILE");
+  exporting->add_option("--pubkey", o.heads.pubkey, "write the key that verifies them: name+hash+base64")
+      ->type_name("FILE");
   add_key(*exporting, o.source.key);
   exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
-  exporting->footer("Example:\n  rvm witness export log.img --raw log.raw");
-  exporting->callback(
-      [&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
+  exporting->footer(
+      "Examples:\n  rvm witness export log.img --raw log.raw\n"
+      "  rvm witness export log.img --heads log.heads --pubkey log.pub");
+  exporting->callback([&o, &command] {
+    if (!o.output && !o.heads.heads && !o.heads.pubkey) {
+      throw CLI::RequiredError("--raw, --heads or --pubkey");
+    }
+    command = [&o] { return witness_export_command(o.source, o.output, o.heads, o.force); };
+  });
+
+  CLI::App* const prove = witness->add_subcommand("prove", "prove that a record is in the log that a head signs");
+  prove->add_option("VOLUME", o.source.file, "log volume")->required();
+  prove->add_option("--seq", o.proof.sequence, "the record")->type_name("N")->required();
+  prove->add_option("--from", o.proof.from, "also prove that the log begins with that of its first SIZE records")
+      ->type_name("SIZE");
+  add_key(*prove, o.source.key);
+  prove->add_flag("--json", o.json, "one line of JSON");
+  prove->footer("Example:\n  rvm witness prove log.img --seq 17 --from 100 --json");
+  prove->callback([&o, &command] { command = [&o] { return witness_prove_command(o.source, o.proof, o.json); }; });
+
+  CLI::App* const cosign = witness->add_subcommand("cosign", "add a second signature to exported heads");
+  cosign->add_option("NOTEFILE", o.cosign.notes, "heads, as `rvm witness export --heads` wrote them")->required();
+  cosign->add_option("--key", o.cosign.key, "the cosigner's Ed25519 seed: 32 bytes")->type_name("FILE")->required();
+  cosign->add_option("--name", o.cosign.name, "the cosigner's name (default made from its key)")->type_name("NAME");
+  cosign->add_option("--log-key", o.cosign.log_key, "the log's verifier key: refuse heads that it did not sign")
+      ->type_name("FILE");
+  cosign->add_option("--pubkey", o.cosign.pubkey, "write the cosigner's verifier key")->type_name("FILE");
+  cosign->footer("Example:\n  rvm witness cosign log.heads --key cosigner.key --log-key log.pub --pubkey cosigner.pub");
+  cosign->callback([&o, &command] { command = [&o] { return witness_cosign_command(o.cosign); }; });
 }
 
 void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
@@ -278,6 +321,45 @@ void add_new(CLI::App& app, NewOptions& o, Command& command) {
   create->callback([&o, &command] { command = [&o] { return new_command(o.place, o.language); }; });
 }
 
+void add_build(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
+  CLI::App* const build = app.add_subcommand("build", "print what a machine measures when it boots this");
+  build->add_option("PATH", o.path, "manifest, folder with one, or agent program")->required();
+  add_quantity(*build, "--for", texts.run_for, parse_limit, "a duration of at least 1ms, such as 10s",
+               "as for `rvm run`: it is part of what is measured");
+  build->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
+  add_key(*build, o.key);
+  build->footer("Example:\n  rvm build examples/pingpong > reference.json");
+  build->callback([&o, &texts, &command] {
+    o.run_for = parse_limit(texts.run_for);
+    command = [&o] { return build_command(o); };
+  });
+}
+
+void add_attest(CLI::App& app, AttestOptions& o, Command& command) {
+  CLI::App* const attest = app.add_subcommand("attest", "check that a machine booted what the reference says");
+  attest->add_option("TARGET", o.target, "what `rvm run` takes, to be booted; or a quote that --save kept")->required();
+  attest->add_option("--nonce", o.nonce, "8 to 64 fresh bytes that the quote must answer (default random)")
+      ->type_name("HEX");
+  attest->add_option("--reference", o.reference, "reference measurements, as `rvm build` printed them")
+      ->type_name("FILE")
+      ->required();
+  attest->add_option("--save", o.save, "keep the quote: a signed note")->type_name("FILE");
+  attest
+      ->add_option("--pubkey", o.pubkey,
+                   "the machine's verifier key (rvm witness export --pubkey), instead of the "
+                   "identity that follows from the device key")
+      ->type_name("FILE");
+  attest->add_option("--disk", o.run.disk, "log volume of the machine that is booted")->type_name("FILE");
+  attest->add_option("--kernel", o.run.kernel, "kernel image that is booted")->type_name("FILE");
+  add_key(*attest, o.run.key);
+  attest->add_flag("--json", o.json, "one line of JSON");
+  attest->footer(
+      "Exit code 0 only if signature, nonce and every phase are right; what differs is named.\n\nExamples:\n"
+      "  rvm build examples/pingpong > reference.json\n"
+      "  rvm attest examples/pingpong --reference reference.json --nonce 00112233445566778899aabbccddeeff");
+  attest->callback([&o, &command] { command = [&o] { return attest_command(o); }; });
+}
+
 struct PackageCommandOptions {
   RunOptions run;
   fs::path file;
@@ -324,6 +406,9 @@ ExitCode run_program(int argc, char** argv) {
   SimulateOptions simulate;
   NewOptions create;
   PackageCommandOptions package;
+  RunOptions build;
+  RunTexts build_texts;
+  AttestOptions attest;
   add_run(app, run, run_texts, command);
   add_witness(app, witness, command);
   add_bench(app, bench, command);
@@ -332,6 +417,8 @@ ExitCode run_program(int argc, char** argv) {
   PolicyFormat policy = PolicyFormat::text;
   add_policy(app, policy, command);
   add_package(app, package, command);
+  add_build(app, build, build_texts, command);
+  add_attest(app, attest, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -41,7 +41,9 @@ Outcome<Figures> image_figures() {
   return Figures{{"text_bytes", sizes->text},
                  {"rodata_bytes", sizes->rodata},
                  {"data_bytes", sizes->data},
-                 {"bss_bytes", sizes->bss}};
+                 {"bss_bytes", sizes->bss},
+                 {"third_party_text_bytes", sizes->third_party_text},
+                 {"third_party_rodata_bytes", sizes->third_party_rodata}};
 }
 
 /// Median time to read a manifest, its programs, and to sign the package.

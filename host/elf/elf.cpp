@@ -272,6 +272,23 @@ std::expected<Program, ElfError> read_program(File file) {
   return program;
 }
 
+namespace {
+
+/// Of a section; empty when the file does not say.
+std::string_view name_of(File file, const Elf64_Ehdr& header, const Elf64_Shdr& section) {
+  const auto names = header.e_shstrndx < header.e_shnum
+                         ? structure_at<Elf64_Shdr>(file, header.e_shoff + header.e_shstrndx * sizeof(Elf64_Shdr))
+                         : std::nullopt;
+  if (!names || names->sh_offset > file.size() || section.sh_name >= file.size() - names->sh_offset) {
+    return {};
+  }
+  const auto text = file.subspan(names->sh_offset + section.sh_name);
+  const std::string_view from{reinterpret_cast<const char*>(text.data()), text.size()};  // char may alias
+  return from.substr(0, from.find('\0'));
+}
+
+}  // namespace
+
 std::expected<SectionSizes, ElfError> read_section_sizes(File file) {
   const auto header = read_header(file);
   if (!header) {
@@ -291,10 +308,13 @@ std::expected<SectionSizes, ElfError> read_section_sizes(File file) {
     if ((section->sh_flags & SHF_ALLOC) == 0) {
       continue;
     }
-    std::uint64_t& kind = (section->sh_flags & SHF_EXECINSTR) != 0 ? sizes.text
-                          : (section->sh_flags & SHF_WRITE) == 0   ? sizes.rodata
-                          : section->sh_type == SHT_NOBITS         ? sizes.bss
-                                                                   : sizes.data;
+    const std::string_view name = name_of(file, *header, *section);
+    std::uint64_t& kind = name.starts_with(".text.")                 ? sizes.third_party_text
+                          : name.starts_with(".rodata.")             ? sizes.third_party_rodata
+                          : (section->sh_flags & SHF_EXECINSTR) != 0 ? sizes.text
+                          : (section->sh_flags & SHF_WRITE) == 0     ? sizes.rodata
+                          : section->sh_type == SHT_NOBITS           ? sizes.bss
+                                                                     : sizes.data;
     kind += section->sh_size;
   }
   return sizes;

@@ -91,6 +91,8 @@ bool take_report(MachineReport& report, std::string_view line) {
                              text(object, "kind"), text(object, "address")});
   } else if (type == "agent") {
     report.agents.push_back(agent(object));
+  } else if (type == "quote") {
+    report.quote = text(object, "note");
   } else if (type == "refused") {
     report.refusal = text(object, "reason");
   } else if (type == "log_stopped") {

@@ -87,6 +87,7 @@ struct MachineReport {
   std::vector<AgentReport> agents;
   std::optional<SummaryReport> summary;
   std::uint64_t durable = 0;
+  std::string quote;                    ///< signed note about the boot, if one was asked for
   std::string refusal;                  ///< why the kernel would not start, if so
   std::string log_stopped;              ///< why the log takes no more records, if so
   bool panicked = false;                ///< the kernel itself faulted

@@ -71,6 +71,9 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
       "none",
       "-no-reboot",
   };
+  if (!parts.nonce.empty()) {
+    out.insert(out.end(), {"-fw_cfg", "name=opt/rvm/nonce,file=" + escaped(parts.nonce)});
+  }
   if (s.icount) {
     out.insert(out.end(), {"-icount", "shift=0,sleep=off"});
   }

@@ -19,6 +19,7 @@ struct MachineParts {
   std::string device_key;
   std::string disk;
   bool temporary_disk = false;  ///< vanishes with the run, so nothing is gained by waiting until it is on a platter
+  std::string nonce;            ///< file with the nonce of an attestation; empty for none
   bool gdb = false;             ///< wait for a debugger on port 1234
 };
 

@@ -33,6 +33,7 @@ struct RunOptions {
   bool unchecked_package = false;  ///< leave the check of `package` to the kernel
   std::optional<std::filesystem::path> kernel;
   std::optional<std::filesystem::path> key;
+  Bytes nonce;  ///< of whoever wants the boot attested; empty for nobody
   ReportStyle style;
 };
 

@@ -75,6 +75,10 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   }
   const auto package_file = AnonymousFile::containing("boot package", package->bytes);
   const auto key_file = AnonymousFile::containing("device key", key->bytes);
+  const auto nonce_file = AnonymousFile::containing("nonce", options.nonce);
+  if (!nonce_file) {
+    return std::unexpected(nonce_file.error());
+  }
   if (!package_file || !key_file) {
     return std::unexpected(package_file ? key_file.error() : package_file.error());
   }
@@ -86,9 +90,14 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (!options.style.json && !options.style.quiet) {
     print_header(run.package, options, *volume);
   }
-  const MachineParts parts{
-      run.package.manifest->machine, *kernel,    package_file->path(), key_file->path(), volume->path(),
-      volume->temporary(),           options.gdb};
+  const MachineParts parts{.settings = run.package.manifest->machine,
+                           .kernel = *kernel,
+                           .package = package_file->path(),
+                           .device_key = key_file->path(),
+                           .disk = volume->path(),
+                           .temporary_disk = volume->temporary(),
+                           .nonce = options.nonce.empty() ? std::string{} : nonce_file->path(),
+                           .gdb = options.gdb};
   const SessionOptions limits{.timeout =
                                   std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
   LivePrinter printer(options.style);

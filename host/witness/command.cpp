@@ -10,6 +10,7 @@
 #include "host/common/file.hpp"
 #include "host/common/nearest.hpp"
 #include "host/common/units.hpp"
+#include "host/witness/heads.hpp"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::host {
@@ -28,24 +29,34 @@ ExitCode report(const Failure& failure) {
 
 std::string name_of(const LogSource& source) { return source.file.string(); }
 
-Outcome<LogCheck> check(const LogSource& source) {
-  std::optional<KnownTree> known;
+Outcome<LogDemands> demands_of(const LogSource& source) {
+  LogDemands demands;
   if (source.known_tree) {
-    known = parse_known_tree(*source.known_tree);
-    if (!known) {
+    demands.tree = parse_known_tree(*source.known_tree);
+    if (!demands.tree) {
       return failure(ExitCode::usage, fmt::format("'{}' is no tree", *source.known_tree),
                      "write SIZE:ROOT, as `rvm run --json` prints tree_size and root");
     }
   }
-  const auto key = load_device_key(source.key);
-  if (!key) {
-    return std::unexpected(key.error());
+  if (source.known_heads) {
+    auto notes = read_notes(*source.known_heads);
+    if (!notes) {
+      return std::unexpected(notes.error());
+    }
+    demands.heads = std::move(*notes);
   }
-  return source.raw ? check_raw(source.file, *key, source.allow_open, known) : check_volume(source.file, *key, known);
-}
-
-Failure not_verified(const LogSource& source, const LogCheck& log) {
-  return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
+  for (const auto& [file, into] :
+       {std::pair{&source.cosigner, &demands.cosigner}, {&source.head_key, &demands.head_key}}) {
+    if (!*file) {
+      continue;
+    }
+    const auto key = read_verifier_key(**file);
+    if (!key) {
+      return std::unexpected(key.error());
+    }
+    *into = *key;
+  }
+  return demands;
 }
 
 std::string kind_name(witness::Kind kind) {
@@ -76,6 +87,23 @@ Outcome<void> resolve_kind(LogQuery& query) {
 }
 
 }  // namespace
+
+Outcome<LogCheck> check(const LogSource& source) {
+  const auto demands = demands_of(source);
+  if (!demands) {
+    return std::unexpected(demands.error());
+  }
+  const auto key = load_device_key(source.key);
+  if (!key) {
+    return std::unexpected(key.error());
+  }
+  return source.raw ? check_raw(source.file, *key, source.allow_open, *demands)
+                    : check_volume(source.file, *key, *demands);
+}
+
+Failure not_verified(const LogSource& source, const LogCheck& log) {
+  return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
+}
 
 std::optional<KnownTree> parse_known_tree(std::string_view text) {
   const auto size = take_number(text);
@@ -149,6 +177,10 @@ ExitCode witness_verify_command(const LogSource& source, bool json) {
     out["closed"] = log->closed;
     out["tree_size"] = log->tree_size;
     out["root"] = log->root;
+    out["signed_heads"] = log->signed_heads;
+    if (source.known_heads) {
+      out["known_heads"] = log->known_heads;
+    }
     if (!log->verified) {
       out["problem"] = log->problem;
     }
@@ -163,6 +195,13 @@ ExitCode witness_verify_command(const LogSource& source, bool json) {
                log->closed ? "closed by an orderly shutdown"
                            : "open: the machine was stopped by force; all it reported durable is here",
                log->root);
+    if (!source.raw) {
+      fmt::print("  {} verified\n", format_count(log->signed_heads, "signed tree head", "signed tree heads"));
+    }
+    if (source.known_heads) {
+      fmt::print("  contains {} of {}\n", format_count(log->known_heads, "head", "heads"),
+                 source.known_heads->string());
+    }
     for (const std::string& note : log->notes) {
       fmt::print("  note: {}\n", note);
     }
@@ -196,7 +235,8 @@ ExitCode witness_query_command(const LogSource& source, LogQuery query, bool jso
   return visited ? ExitCode::ok : report(visited.error());
 }
 
-ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force) {
+ExitCode witness_export_command(const LogSource& source, const std::optional<std::filesystem::path>& output,
+                                const HeadExport& heads, bool force) {
   const auto log = check(source);
   if (!log) {
     return report(log.error());
@@ -205,6 +245,18 @@ ExitCode witness_export_command(const LogSource& source, const std::filesystem::
     Failure refused = not_verified(source, *log);
     refused.cure = "--force exports what can be read all the same; it will not verify either";
     return report(refused);
+  }
+  if (heads.heads || heads.pubkey) {
+    const auto key = load_device_key(source.key);
+    if (!key) {
+      return report(key.error());
+    }
+    if (const auto written = export_heads(*log, witness::derive_identity(key->bytes).public_key(), heads); !written) {
+      return report(written.error());
+    }
+  }
+  if (!output) {
+    return ExitCode::ok;
   }
   Bytes records;
   records.reserve(log->records * witness::record_bytes);
@@ -216,10 +268,10 @@ ExitCode witness_export_command(const LogSource& source, const std::filesystem::
   if (!visited && !force) {
     return report(visited.error());
   }
-  if (const auto written = write_file(output, records); !written) {
+  if (const auto written = write_file(*output, records); !written) {
     return report(written.error());
   }
-  fmt::print("{}: {} records{}\n", output.string(), format_count(records.size() / witness::record_bytes),
+  fmt::print("{}: {} records{}\n", output->string(), format_count(records.size() / witness::record_bytes),
              log->verified ? "" : ", NOT verified");
   return ExitCode::ok;
 }

@@ -18,8 +18,16 @@ struct LogSource {
   bool raw = false;         ///< bare records instead of a volume
   bool allow_open = false;  ///< of bare records
   std::optional<std::filesystem::path> key;
-  std::optional<std::string> known_tree;  ///< "SIZE:ROOT"
+  std::optional<std::string> known_tree;             ///< "SIZE:ROOT"
+  std::optional<std::filesystem::path> known_heads;  ///< notes that the log must contain
+  std::optional<std::filesystem::path> cosigner;     ///< verifier key that must have signed each of them
+  std::optional<std::filesystem::path> head_key;     ///< verifier key of the heads, instead of the device key's
 };
+
+struct HeadExport;
+/// Reads keys and demands, and checks the log.
+[[nodiscard]] Outcome<LogCheck> check(const LogSource& source);
+[[nodiscard]] Failure not_verified(const LogSource& source, const LogCheck& log);
 
 struct LogQuery {
   witness::RecordFilter filter;
@@ -34,7 +42,10 @@ struct LogQuery {
 
 [[nodiscard]] ExitCode witness_verify_command(const LogSource& source, bool json);
 [[nodiscard]] ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json);
-/// Writes the 64-byte records one after another. A log that does not verify is exported only by `force`.
-[[nodiscard]] ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force);
+/// Writes the 64-byte records one after another to `output`, and signed heads. A log that does not verify is exported only
+/// by `force`.
+[[nodiscard]] ExitCode witness_export_command(const LogSource& source,
+                                              const std::optional<std::filesystem::path>& output,
+                                              const HeadExport& heads, bool force);
 
 }  // namespace rvm::host

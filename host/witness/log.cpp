@@ -52,34 +52,41 @@ LogCheck check_of(const witness::VerifyReport& report) {
           .records = report.records,
           .durable = report.durable,
           .tree_size = report.tree_size,
-          .root = witness::to_hex(report.root)};
+          .root = witness::to_hex(report.root),
+          .signed_heads = report.signed_heads,
+          .known_heads = report.known_heads,
+          .heads = report.heads,
+          .origin = report.origin};
 }
 
-witness::VerifyOptions options_of(const witness::Keys& keys, bool allow_open, const std::optional<KnownTree>& known) {
+witness::VerifyOptions options_of(const witness::Keys& keys, const Key& device_key, bool allow_open,
+                                  const LogDemands& demands) {
   witness::VerifyOptions options;
   options.keys = &keys;
   options.allow_open = allow_open;
-  if (known) {
-    options.anchor = witness::TreeAnchor{known->size, crypto::Digest{known->root}};
+  if (demands.tree) {
+    options.anchor = witness::TreeAnchor{demands.tree->size, crypto::Digest{demands.tree->root}};
   }
+  options.head_key = demands.head_key ? demands.head_key->key : witness::derive_identity(device_key.bytes).public_key();
+  options.heads = demands.heads;
+  options.cosigner = demands.cosigner;
   return options;
 }
 
 }  // namespace
 
-Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key,
-                               const std::optional<KnownTree>& known) {
+Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key, const LogDemands& demands) {
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {
     const witness::Keys keys = witness::derive_keys(device_key.bytes);
-    return check_of(witness::verify_volume(file, options_of(keys, true, known)));
+    return check_of(witness::verify_volume(file, options_of(keys, device_key, true, demands)));
   });
 }
 
 Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open,
-                            const std::optional<KnownTree>& known) {
+                            const LogDemands& demands) {
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {
     const witness::Keys keys = witness::derive_keys(device_key.bytes);
-    return check_of(witness::verify_raw(file, options_of(keys, allow_open, known)));
+    return check_of(witness::verify_raw(file, options_of(keys, device_key, allow_open, demands)));
   });
 }
 

@@ -15,6 +15,7 @@
 #include "host/common/failure.hpp"
 #include "host/key/key.hpp"
 #include "rvm/witness/record.hpp"
+#include "rvm/witness_verify/note.hpp"
 
 namespace rvm::host {
 
@@ -28,7 +29,11 @@ struct LogCheck {
   std::uint64_t records = 0;
   std::uint64_t durable = 0;
   std::uint64_t tree_size = 0;
-  std::string root;  ///< 64 hexadecimal digits
+  std::string root;                ///< 64 hexadecimal digits
+  std::uint64_t signed_heads = 0;  ///< tree heads in the volume that are right
+  std::uint64_t known_heads = 0;   ///< of those that were given
+  std::vector<std::string> heads;  ///< the notes in the volume that are right
+  std::string origin;              ///< of a volume: the name under which its heads are signed
 };
 
 /// A tree known from elsewhere, which the log must contain.
@@ -37,12 +42,20 @@ struct KnownTree {
   Digest root{};
 };
 
+/// What the log must satisfy beside its own consistency.
+struct LogDemands {
+  std::optional<KnownTree> tree;
+  std::vector<std::string> heads;                ///< signed notes kept elsewhere
+  std::optional<witness::VerifierKey> cosigner;  ///< must have signed each of them
+  std::optional<witness::VerifierKey> head_key;  ///< signs the heads; without, the device key's attestation identity
+};
+
 /// A volume may be open (the machine was stopped by force): its superblock says under the key how far the log reaches.
 [[nodiscard]] Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key,
-                                             const std::optional<KnownTree>& known = {});
+                                             const LogDemands& demands = {});
 /// A file of records has no such witness to its end but its closing tree head, so an open one is refused unless allowed.
 [[nodiscard]] Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open,
-                                          const std::optional<KnownTree>& known = {});
+                                          const LogDemands& demands = {});
 
 /// Calls `visit` for each record in order until it returns false. Nothing is checked: check first.
 [[nodiscard]] Outcome<void> visit_records(const std::filesystem::path& path,

@@ -11,9 +11,10 @@ namespace rvm::crypto {
 
 namespace {
 
-// Written once at boot before other cores run, read-only afterwards.
-constinit BlockFunction blocks_function = sha256_blocks_portable;
+// Written once at boot before other cores run, read-only afterwards. Zero at start: boot measures the kernel's initial data
+// after it has chosen, so the choice must not be part of them.
 constinit Implementation in_use = Implementation::portable;
+static_assert(static_cast<int>(Implementation::portable) == 0);
 
 #if !defined(RVM_SHA256_VECTOR)
 constexpr Implementation vector_implementation = Implementation::portable;
@@ -24,7 +25,10 @@ constexpr Implementation vector_implementation = Implementation::x86_sha;
 #endif
 
 void absorb(Sha256::State& state, const std::byte* blocks, std::size_t count) {
-  blocks_function(state.data(), blocks, count);
+#if defined(RVM_SHA256_VECTOR)
+  if (in_use != Implementation::portable) return sha256_blocks_vector(state.data(), blocks, count);
+#endif
+  sha256_blocks_portable(state.data(), blocks, count);
 }
 
 static_assert(std::endian::native == std::endian::little);
@@ -41,13 +45,11 @@ Digest digest_of(const Sha256::State& state) {
 
 bool use_implementation(Implementation wanted) {
   if (wanted == Implementation::portable) {
-    blocks_function = sha256_blocks_portable;
     in_use = wanted;
     return true;
   }
 #if defined(RVM_SHA256_VECTOR)
   if (wanted == vector_implementation && sha256_vector_available()) {
-    blocks_function = sha256_blocks_vector;
     in_use = wanted;
     return true;
   }

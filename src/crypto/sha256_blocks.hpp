@@ -9,8 +9,6 @@
 
 namespace rvm::crypto {
 
-using BlockFunction = void (*)(std::uint32_t* state, const std::byte* blocks, std::size_t count);
-
 void sha256_blocks_portable(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 
 /// The CPU's SHA-256 instructions. Call only if `sha256_vector_available`.

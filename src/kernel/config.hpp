@@ -35,6 +35,7 @@ inline constexpr std::uint64_t log_turns_per_epoch = 5;  ///< a busy core gives 
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
 inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run
 inline constexpr Nanoseconds durable_report_interval{50'000'000};
+inline constexpr Nanoseconds head_interval{250'000'000};  ///< between signed tree heads, at least
 
 /// What fits a machine with this much RAM.
 struct Capacity {

@@ -16,6 +16,9 @@ std::expected<Log::Start, std::string_view> Log::start(std::span<const std::byte
     const auto resume = drain_.load(keys_, staging.first<witness::staging_bytes>(), identity, sealer_);
     if (!resume) return std::unexpected(witness::describe(resume.error()));
     start = {true, *resume};
+    identity_ = witness::derive_identity(device_key);
+    origin_ = witness::Origin{drain_.durable().volume_id};
+    signed_size_ = resume->next_sequence;
   } else {
     sealer_.start(keys_);
   }
@@ -41,6 +44,58 @@ bool Log::pump(std::uint32_t records) {
   const bool worked = sealed != 0 || ring.durable() != durable;
   lock_.unlock();
   return worked;
+}
+
+void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root) {
+  const Boot boot = boot_.value_or(Boot{});  // callers make sure that there is one
+  note.text(origin()).text("\n").number(size).text("\n").base64(root);
+  note.text("\ntimestamp ").number(boot.wall_clock_ns + hal::Port::now().value).text("\n");
+  if (first_head_) {
+    note.text("measurement ").base64(boot.measurement);
+    note.text("\nattestation-key ").base64(identity_.public_key()).text("\n");
+    first_head_ = false;
+  }
+  const hal::VectorScope vectors;  // the key id is a hash
+  witness::sign_note(note, origin(), identity_);
+}
+
+void Log::quote(std::span<const std::byte> nonce, const boot::Measurement& measurement) const {
+  if (!has_volume_) return;
+  witness::NoteText note;
+  note.text(origin()).text("/quote\nnonce ").hex(nonce);
+  note.text("\nhead ").number(drain_.durable().records).text(" ").base64(drain_.durable().root).text("\n");
+  for (std::size_t i = 0; i < boot::phases; ++i) {
+    note.text(boot::phase_names[i]).text(" ").base64(measurement.loaded(static_cast<boot::Phase>(i + 1))).text("\n");
+  }
+  const hal::VectorScope vectors;  // the key id is a hash
+  witness::sign_note(note, origin(), identity_);
+  Line line;
+  line.text("rvm# {\"t\":\"quote\",\"note\":\"");
+  for (const char& c : note.view()) line.text(c == '\n' ? std::string_view{"\\n"} : std::string_view{&c, 1});
+  line.text("\"}").print();
+}
+
+bool Log::sign_head() {
+  if (!has_volume_ || !lock_.try_lock()) return false;
+  const std::uint64_t size = drain_.durable().records;
+  const crypto::Digest root = drain_.durable().root;
+  const Nanoseconds now = hal::Port::now();
+  const bool due =
+      boot_ && !signing_ && size != signed_size_ && !drain_.note_waits() && signed_at_ + head_interval <= now;
+  if (due) {
+    signing_ = true;
+    signed_size_ = size;
+    signed_at_ = now;
+  }
+  lock_.unlock();
+  if (!due) return false;
+  witness::NoteText note;
+  write_head(note, size, root);
+  lock_.lock();
+  drain_.offer_note(note.view());
+  signing_ = false;
+  lock_.unlock();
+  return true;
 }
 
 void Log::report_progress(Nanoseconds now) {
@@ -76,6 +131,12 @@ Log::Head Log::close() {
   }
   (void)ring.emit(witness::Lane::reserved, sealer_.tree_head(true), hal::Port::now());
   if (has_volume_) {
+    written = drain_.flush(ring, sealer_).has_value() && written;
+    if (written && boot_) {
+      witness::NoteText note;
+      write_head(note, sealer_.size(), sealer_.root());
+      drain_.offer_note(note.view());
+    }
     written = drain_.close(ring, sealer_).has_value() && written;
     report_progress(never);
   } else {

@@ -7,11 +7,15 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
+#include "config.hpp"
 #include "lock.hpp"
+#include "rvm/boot/measurement.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/witness/drain.hpp"
+#include "rvm/witness/note.hpp"
 #include "rvm/witness/ring.hpp"
 #include "rvm/witness/sealer.hpp"
 
@@ -42,6 +46,27 @@ class Log {
            (has_volume_ && ring.durable() != ring.reserved() && !stopped_.load(std::memory_order_relaxed));
   }
 
+  /// What every tree head of this boot says beside size and root: the time, and in the first one what booted.
+  struct Boot {
+    crypto::Digest measurement;   ///< the final one
+    std::uint64_t wall_clock_ns;  ///< Unix time when the clock stood at 0
+  };
+  /// Prints a quote: what booted, and what the log held before, signed together with the nonce of who asks. Without a
+  /// volume there is none. Cost: one signature.
+  void quote(std::span<const std::byte> nonce, const boot::Measurement& measurement) const;
+
+  /// From now on heads are signed. Boot core, before other cores use the log.
+  void bind(const Boot& boot) { boot_ = boot; }
+
+  /// Signs a head over the records that are durable and has it stored, unless there are no new ones, the last head is less
+  /// than head_interval old, or another core is at it. The signature is made under no lock, and the caller is the worker,
+  /// which interrupts pre-empt. Returns whether it signed. Cost: docs/performance.md.
+  bool sign_head();
+
+  /// Public half of the device's attestation identity.
+  [[nodiscard]] const crypto::Ed25519Key& identity() const { return identity_; }
+  [[nodiscard]] std::string_view origin() const { return origin_.view(); }
+
   struct Head {
     std::uint64_t tree_size;
     crypto::Digest root;
@@ -54,11 +79,19 @@ class Log {
 
  private:
   void report_progress(Nanoseconds now);
+  void write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root);
 
   SpinLock lock_;
   witness::Keys keys_;
   witness::Sealer sealer_;
   witness::Drain<hal::Port> drain_;
+  crypto::Ed25519Key identity_;
+  witness::Origin origin_;
+  std::optional<Boot> boot_;
+  std::uint64_t signed_size_ = 0;  // of the last head
+  Nanoseconds signed_at_{0};
+  bool signing_ = false;
+  bool first_head_ = true;
   bool has_volume_ = false;
   std::atomic<bool> stopped_{false};  ///< the drain takes no more, and that was said
   std::uint64_t reported_durable_ = 0;

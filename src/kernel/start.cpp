@@ -19,15 +19,7 @@
 namespace rvm::kernel {
 namespace {
 
-enum class Phase : std::uint8_t {
-  hal_init = 1,
-  memory_init,
-  capability_init,
-  witness_init,
-  scheduler_init,
-  root_partition,
-  handoff
-};
+using boot::Phase;
 
 /// Boot cannot go on. Says why and what to do, and stops the machine.
 [[noreturn]] void refuse(std::string_view why, std::string_view cure) {
@@ -74,31 +66,47 @@ class EarlyMemory {
   std::uint64_t total_ = 0;
 };
 
-/// SHA-256 over what each phase loaded, chained.
-class Measurement {
- public:
-  void extend(std::span<const std::byte> loaded) {
-    const hal::VectorScope vectors;
-    const crypto::Digest digest = crypto::sha256(loaded);
-    crypto::Sha256 hash;
-    hash.update(value_);
-    hash.update(digest);
-    value_ = hash.finish();
+/// HalInit loads the kernel as it is in the image file: relocated words are zero there, and nothing has written to its data yet.
+void measure_kernel(const hal::BootInformation& boot, boot::Measurement& measurement) {
+  const hal::VectorScope vectors;
+  const std::byte* const base = boot.kernel_image.data();
+  std::size_t at = 0;
+  for (const hal::Relocation& r : boot.relocations) {
+    if (r.offset < at || r.offset + 8 > boot.kernel_image.size()) break;
+    std::uint64_t word = 0;
+    std::memcpy(&word, base + r.offset, sizeof word);
+    word -= reinterpret_cast<std::uintptr_t>(base) + r.addend;
+    const auto offset_in_image = static_cast<std::size_t>(r.offset);
+    measurement.load(boot.kernel_image.first(offset_in_image).subspan(at));
+    measurement.load(crypto::bytes_of(word));
+    at = offset_in_image + sizeof word;
   }
-  void attest(State& s, Phase phase, std::uint32_t flags, std::uint64_t wall_clock_ns) const {
-    if (!record(s, witness::Lane::reserved,
-                {.kind = witness::Kind::boot_attestation,
-                 .flags = static_cast<std::uint16_t>(static_cast<unsigned>(phase) | flags << 8),
-                 .target = hal::Port::core_count(),
-                 .payload = witness::first_eight(value_),
-                 .aux = wall_clock_ns})) {
-      refuse("a boot phase could not be witnessed", "The log has no room: use a larger or a new volume");
-    }
-  }
+  measurement.load(boot.kernel_image.subspan(at));
+  // MemoryInit, CapabilityInit and WitnessInit load nothing; that they come in this order counts.
+  for (int phases = 0; phases < 4; ++phases) measurement.end_phase();
+}
 
- private:
-  crypto::Digest value_{};
-};
+void measure_package(const boot::Package& package, boot::Measurement& measurement) {
+  const hal::VectorScope vectors;
+  measurement.load_settings(package);
+  measurement.end_phase();
+  measurement.load_manifest(package);
+  measurement.end_phase();
+  measurement.load_programs(package);
+  measurement.end_phase();
+}
+
+void attest(State& s, const boot::Measurement& measurement, Phase phase, std::uint32_t flags,
+            std::uint64_t wall_clock_ns) {
+  if (!record(s, witness::Lane::reserved,
+              {.kind = witness::Kind::boot_attestation,
+               .flags = static_cast<std::uint16_t>(static_cast<unsigned>(phase) | flags << 8),
+               .target = hal::Port::core_count(),
+               .payload = witness::first_eight(measurement.value(phase)),
+               .aux = wall_clock_ns})) {
+    refuse("a boot phase could not be witnessed", "The log has no room: use a larger or a new volume");
+  }
+}
 
 void build_tables(State& s, EarlyMemory& memory) {
   s.capacity = Capacity::for_memory(memory.total());
@@ -284,15 +292,12 @@ constinit Locked<State> the_state;
 constinit Log the_log;
 
 hal::Context& start(const hal::BootInformation& boot) {
+  // HalInit: the port is up. Measure the kernel itself, before anything changes its data.
+  crypto::select_implementation();
+  boot::Measurement measurement;
+  measure_kernel(boot, measurement);
   Guard guard = the_state.acquire();
   State& s = *guard;
-
-  // HalInit: the port is up. Measure the kernel itself.
-  crypto::select_implementation();
-  Measurement measurement;
-  measurement.extend(
-      {hal::Port::to_pointer(boot.kernel_image.base), static_cast<std::size_t>(boot.kernel_image.bytes)});
-  const Measurement hal_measured = measurement;
 
   // MemoryInit
   EarlyMemory memory{boot.memory};
@@ -312,9 +317,9 @@ hal::Context& start(const hal::BootInformation& boot) {
       *boot.device_key, ring, staging,
       boot.boot_package.first(std::min<std::size_t>(boot.boot_package.size(), sizeof(rvm_package_header))));
   if (!log_start) refuse(log_start.error(), "Name another volume with --disk, or another key with --key");
-  hal_measured.attest(s, Phase::hal_init, 0, 0);
-  measurement.attest(s, Phase::memory_init, 0, 0);
-  measurement.attest(s, Phase::capability_init, 0, 0);
+  attest(s, measurement, Phase::hal_init, 0, 0);
+  attest(s, measurement, Phase::memory_init, 0, 0);
+  attest(s, measurement, Phase::capability_init, 0, 0);
   if (log_start->resume.recovered != 0 || log_start->resume.torn) {
     record(s, witness::Lane::reserved,
            {.kind = witness::Kind::recovery_enter,
@@ -322,10 +327,11 @@ hal::Context& start(const hal::BootInformation& boot) {
             .payload = log_start->resume.recovered,
             .aux = log_start->resume.torn ? 1u : 0u});
   }
-  measurement.attest(s, Phase::witness_init, 0, 0);
+  attest(s, measurement, Phase::witness_init, 0, 0);
 
   // SchedulerInit
   s.package = open_package(boot, *boot.device_key);
+  measure_package(s.package, measurement);
   const rvm_package_header& header = s.package.header();
   if ((header.flags & RVM_PACKAGE_FORCE_VMID8) != 0) hal::Port::force_vmid8();
   s.vmids.init(hal::Port::geometry().vmid_bits, maximum_cores);
@@ -333,11 +339,10 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.run_until = header.run_for_ns != 0 ? Nanoseconds{header.run_for_ns} : never;
   s.witness_each_message = (header.flags & RVM_PACKAGE_IPC_EACH) != 0;
   s.accept_shutdown_byte = (header.flags & RVM_PACKAGE_CONSOLE_SHUTDOWN) != 0;
-  measurement.attest(s, Phase::scheduler_init, 0, 0);
+  attest(s, measurement, Phase::scheduler_init, 0, 0);
 
   // RootPartition: the control partition first, then everything else in the package.
-  measurement.extend(s.package.bytes());
-  measurement.attest(s, Phase::root_partition, header.flags, header.wall_clock_ns);
+  attest(s, measurement, Phase::root_partition, header.flags, header.wall_clock_ns);
   load_partitions(s);
   load_agents(s);
   load_links(s);
@@ -347,13 +352,18 @@ hal::Context& start(const hal::BootInformation& boot) {
   hal::Port::start_secondary_cores();
   guard.relock();
   s.core_count = std::min(hal::Port::core_count(), maximum_cores);
-  measurement.attest(s, Phase::handoff, header.flags, header.wall_clock_ns);
+  attest(s, measurement, Phase::handoff, header.flags, header.wall_clock_ns);
+  const crypto::Digest& final_measurement = measurement.value(Phase::handoff);
+  std::uint64_t key_word = 0;
+  std::memcpy(&key_word, the_log.identity().public_key().data(), sizeof key_word);
   record(s, witness::Lane::reserved,
          {.kind = witness::Kind::boot_complete,
           .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits),
           .target = s.core_count,
-          .payload = pair_word(s.partitions.live(), s.agents.live()),
-          .aux = s.pages.free_pages()});
+          .payload = witness::first_eight(final_measurement),
+          .aux = key_word});
+  the_log.bind({final_measurement, header.wall_clock_ns});
+  if (!boot.nonce.empty()) the_log.quote(boot.nonce, measurement);
   report_boot(s, *log_start, memory_bytes);
   start_worker(s);
   s.agents.for_each([&](Agent& agent) { start(s, agent); });

@@ -17,7 +17,7 @@ constinit std::atomic<bool> retired{false};
 /// What the worker executes, for ever. The core it is on may change at every instruction.
 [[noreturn, maybe_unused]] void work() {
   for (;;) {
-    if (!retired.load(std::memory_order_relaxed) && log().pump(seal_batch)) continue;
+    if (!retired.load(std::memory_order_relaxed) && (log().pump(seal_batch) || log().sign_head())) continue;
     // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
     at_rest.store(true, std::memory_order_release);
     interrupt_this_core();

@@ -256,6 +256,7 @@ TEST_CASE("drain: close refuses while a reservation is open") {
 TEST_CASE("drain: power cuts at random steps") {
   std::mt19937_64 random{8};
   const Keys keys = test::test_keys();
+  const std::string note(note_bytes_max, 'n');
   std::uint64_t steps = 0, boots = 0, torn = 0, recovered = 0, repaired = 0;
   for (int volume = 0; volume < 40; ++volume) {
     Disk disk{2 << 20, random()};
@@ -280,6 +281,7 @@ TEST_CASE("drain: power cuts at random steps") {
       const std::uint64_t last_step = random() % 1500;
       for (std::uint64_t step = 0; step < last_step; ++step, ++steps) {
         if (random() % 4 == 0) boot.emit();
+        if (random() % 40 == 0) boot.drain.offer_note(std::string_view{note}.substr(0, 1 + random() % note.size()));
         if (random() % 4 == 0) {
           const std::uint64_t before = boot.ring.sealed();
           boot.sealer.seal(boot.ring, static_cast<std::uint32_t>(random() % 8));

@@ -96,7 +96,7 @@ void encode_superblock(const VolumeHead& head, const MerkleFrontier& tree, const
                                .segments = head.segments,
                                .last_leaf = head.last_leaf,
                                .chain = head.chain,
-                               .root = tree.root(),
+                               .root = head.root,
                                .unused = {},
                                .digest = {},
                                .mac = {}};
@@ -167,17 +167,19 @@ SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes>
           .append = first.append,
           .segments = first.segments,
           .last_leaf = first.last_leaf,
-          .chain = first.chain};
+          .chain = first.chain,
+          .root = first.root};
   return {valid};
 }
 
 crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std::byte> payload,
-                                     std::span<std::byte, segment_header_bytes> bytes) {
+                                     std::span<std::byte, segment_header_bytes> bytes, std::uint32_t flags) {
+  const std::size_t records = flags == segment_is_note ? 0 : payload.size() / record_bytes;
   SegmentHeader header{.magic = segment_magic,
-                       .record_count = static_cast<std::uint32_t>(payload.size() / record_bytes),
+                       .record_count = static_cast<std::uint32_t>(records),
                        .first_sequence = head.records,
                        .payload_bytes = static_cast<std::uint32_t>(payload.size()),
-                       .flags = 0,
+                       .flags = flags,
                        .volume = {},
                        .digest = {}};
   std::ranges::copy(std::span{head.volume_id}.first<8>(), header.volume.begin());
@@ -193,14 +195,16 @@ SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (header.magic != segment_magic) return {bad_magic};
   const std::uint32_t count = header.record_count;
-  if (count == 0 || count > segment_records_max || header.payload_bytes != count * record_bytes ||
-      segment_extent(count) > bytes.size()) {
-    return {bad_length};
-  }
-  const std::size_t used = segment_header_bytes + count * record_bytes;
-  SegmentReading reading{none, count, segment_extent(count)};
+  const bool note = count == 0 && header.flags == segment_is_note;
+  const std::size_t payload = header.payload_bytes;
+  const bool possible = note ? payload != 0 && payload <= note_bytes_max
+                             : count != 0 && count <= segment_records_max && payload == count * record_bytes;
+  if (!possible || payload_extent(payload) > bytes.size()) return {bad_length};
+  const std::size_t used = segment_header_bytes + payload;
+  SegmentReading reading{none, count, payload_extent(payload)};
+  if (note) reading.note_bytes = payload;
   reading.digest = segment_digest(bytes, head.chain, bytes.first(used).subspan(segment_header_bytes));
-  if (header.flags != 0) {
+  if (!note && header.flags != 0) {
     reading.problem = bad_flags;
   } else if (!std::ranges::equal(header.volume, std::span{head.volume_id}.first<8>())) {
     reading.problem = other_volume;

@@ -34,6 +34,7 @@ Sample sample(std::uint64_t records, std::uint64_t generation) {
   s.head.segments = records;
   s.head.last_leaf = crypto::sha256({});
   s.head.chain = chain_start(s.head.volume_id);
+  s.head.root = s.tree.root();
   return s;
 }
 

@@ -11,6 +11,7 @@ NODES_PER_SECTOR = 13
 HEADER = struct.Struct("<8sQII16sQQQQQ32s32s32s")  # sector 0 of a superblock
 SEGMENT = struct.Struct("<4sIQII8s32s")
 OPEN, CLOSED = 1, 2
+NOTE = 1  # flags of a segment that holds a signed tree head
 
 
 class Broken(Exception):
@@ -95,6 +96,11 @@ class Superblock:
 
 def records(volume, device_key=None):
     """The durable records of a volume, one after another; raises Broken where it is not whole."""
+    return contents(volume, device_key)[0]
+
+
+def contents(volume, device_key=None):
+    """(durable records, [(number of records before it, text of a signed tree head)], volume id)."""
     blocks = [Superblock(volume[slot * SUPERBLOCK:(slot + 1) * SUPERBLOCK], slot, device_key) for slot in (0, 1)]
     valid = [b for b in blocks if b.problem is None]
     if not valid:
@@ -103,10 +109,12 @@ def records(volume, device_key=None):
     if head.capacity != len(volume):
         raise Broken(f"the volume is {len(volume)} bytes long, not {head.capacity}")
     at, chain, data = 2 * SUPERBLOCK, hashlib.sha256(b"rvm log volume" + head.volume_id).digest(), b""
+    notes = []
     for number in range(head.segments):
         magic, count, first, payload, flags, owner, digest = SEGMENT.unpack_from(volume, at)
         record = len(data) // RECORD
-        if magic != b"RVMS" or flags or payload != count * RECORD or not count:
+        note = flags == NOTE and count == 0 and 0 < payload <= 960
+        if magic != b"RVMS" or not note and (flags or payload != count * RECORD or not count):
             raise Broken(f"record {record}: segment {number} has no valid header")
         if owner != head.volume_id[:8] or first != record:
             raise Broken(f"record {record}: segment {number} is not the one that belongs here")
@@ -117,7 +125,11 @@ def records(volume, device_key=None):
         at = -(-end // SECTOR) * SECTOR
         if any(volume[end:at]):
             raise Broken(f"record {record}: the padding of segment {number} is not zero")
-        chain, data = digest, data + body
+        chain = digest
+        if note:
+            notes.append((record, body.decode()))
+        else:
+            data += body
     if at != head.append or chain != head.chain or len(data) != head.records * RECORD:
         raise Broken(f"the superblock tells of {head.records} records up to byte {head.append}; there are "
                      f"{len(data) // RECORD} up to {at}")
@@ -126,4 +138,4 @@ def records(volume, device_key=None):
         raise Broken("the superblock's tree is not that of the records")
     if leaves and leaves[-1] != head.last_leaf:
         raise Broken("the superblock's last leaf is not the last record's")
-    return data
+    return data, notes, head.volume_id

@@ -14,7 +14,8 @@
 
 extern "C" {
 // Symbols of the linker script: their addresses are what they say.
-extern const std::byte rvm_image[], __text_end[], __rodata_end[], __data_end[], __stacks[], __image_end[];
+extern const std::byte rvm_image[], __rela_start[], __rela_end[], __data_initial_end[], __text_end[], __rodata_end[],
+    __data_end[], __stacks[], __image_end[];
 void rvm_enable_mmu(const std::array<std::uint64_t, 4>* parameters);
 constinit std::array<std::uint64_t, 4> rvm_mmu{};  ///< MAIR, TCR, TTBR0, SCTLR of EL2; also read by secondary cores
 }
@@ -164,7 +165,11 @@ BootInformation describe_boot() {
   return {.memory = free_memory.ranges(),
           .boot_package = {Port::to_pointer(package.base), static_cast<std::size_t>(package.bytes)},
           .device_key = read_device_key(),
-          .kernel_image = between(address(rvm_image), address(__rodata_end)),
+          .kernel_image = {rvm_image, __data_initial_end},
+          // Entries of the type that boot.S applies.
+          .relocations = {reinterpret_cast<const Relocation*>(__rela_start),
+                          reinterpret_cast<const Relocation*>(__rela_end)},
+          .nonce = read_nonce(),
           .device_memory = {device_ranges.data(), device_ranges.size()}};
 }
 

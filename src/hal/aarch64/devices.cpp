@@ -12,6 +12,22 @@ namespace {
 constinit VirtioQueueMemory queue{};
 constinit std::array<std::byte, 32> device_key{};
 constinit std::span<const std::byte, 32> device_key_span{device_key};
+constinit std::array<std::byte, 64> nonce{};
+
+/// Reads a file that the firmware offers to the start of `into`; what is left of it if it is smaller. Empty without one.
+std::span<std::byte> read_firmware_file(std::string_view name, std::span<std::byte> into, bool whole) {
+  const MemoryRange range = port_state.machine.firmware_config;
+  if (range.bytes == 0) return {};
+  const FirmwareConfig config{DeviceRegisters{range.base.value}};
+  if (!config.present()) return {};
+  const auto file = config.find(name);
+  if (!file) return {};
+  if (file->bytes > into.size() || (whole && file->bytes != into.size())) {
+    stop("the firmware's file ", name, " has ", Decimal{file->bytes}, " bytes; it must have ", Decimal{into.size()});
+  }
+  config.read(*file, into.first(file->bytes));
+  return into.first(file->bytes);
+}
 
 }  // namespace
 
@@ -34,17 +50,9 @@ void begin_block_device() {
 }
 
 std::span<const std::byte, 32>* read_device_key() {
-  const MemoryRange range = port_state.machine.firmware_config;
-  if (range.bytes == 0) return nullptr;
-  const FirmwareConfig config{DeviceRegisters{range.base.value}};
-  if (!config.present()) return nullptr;
-  const auto file = config.find("opt/rvm/device-key");
-  if (!file) return nullptr;
-  if (file->bytes != device_key.size()) {
-    stop("the firmware's file opt/rvm/device-key has ", Decimal{file->bytes}, " bytes; it must have 32");
-  }
-  config.read(*file, device_key);
-  return &device_key_span;
+  return read_firmware_file("opt/rvm/device-key", device_key, true).empty() ? nullptr : &device_key_span;
 }
+
+std::span<const std::byte> read_nonce() { return read_firmware_file("opt/rvm/nonce", nonce, false); }
 
 }  // namespace rvm::hal

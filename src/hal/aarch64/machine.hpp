@@ -37,5 +37,7 @@ extern constinit PortState port_state;
 void begin_block_device();
 /// The device key from the firmware configuration; nullptr if there is none.
 [[nodiscard]] std::span<const std::byte, 32>* read_device_key();
+/// The file opt/rvm/nonce, at most 64 bytes; empty without one.
+[[nodiscard]] std::span<const std::byte> read_nonce();
 
 }  // namespace rvm::hal

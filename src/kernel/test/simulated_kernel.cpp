@@ -51,7 +51,9 @@ SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_
   current = &start({.memory = ranges,
                     .boot_package = {at, package.size()},
                     .device_key = &key,
-                    .kernel_image = {PhysicalAddress{hal::SimulatedMachine::ram_base}, page_bytes},
+                    .kernel_image = {},
+                    .relocations = {},
+                    .nonce = {},
                     .device_memory = {}});
 }
 

@@ -124,6 +124,12 @@ struct FakeDevice {
 };
 static_assert(BlockDevice<FakeDevice>);
 
+inline crypto::Ed25519Key test_identity(std::uint8_t which = 7) {
+  std::array<std::byte, device_key_bytes> key;
+  key.fill(static_cast<std::byte>(which));
+  return derive_identity(key);
+}
+
 inline Keys test_keys(std::uint8_t which = 7) {
   std::array<std::byte, device_key_bytes> key;
   key.fill(static_cast<std::byte>(which));
@@ -159,10 +165,22 @@ class Boot {
     return ring.emit(Lane::reserved, sealer.tree_head(closing), Nanoseconds{5000}).has_value();
   }
 
-  /// What the kernel does at an orderly shutdown.
-  std::expected<void, VolumeError> shut_down() {
+  /// Signs a head over what is durable and has it stored with the next segment, as the kernel does.
+  void sign_head(const crypto::Ed25519Key& key) {
+    const Origin origin{drain.durable().volume_id};
+    NoteText note;
+    note.text(origin.view()).text("\n").number(drain.durable().records).text("\n").base64(drain.durable().root);
+    note.text("\ntimestamp 17\n");
+    sign_note(note, origin.view(), key);
+    drain.offer_note(note.view());
+  }
+
+  /// What the kernel does at an orderly shutdown; with a key, also with a signed head.
+  std::expected<void, VolumeError> shut_down(const crypto::Ed25519Key* key = nullptr) {
     if (const auto flushed = drain.flush(ring, sealer); !flushed) return flushed;
     emit_tree_head(true);
+    if (const auto flushed = drain.flush(ring, sealer); !flushed) return flushed;
+    if (key != nullptr) sign_head(*key);
     return drain.close(ring, sealer);
   }
 

@@ -53,20 +53,24 @@ inline void write_segment(Boot& boot, unsigned count) {
   if (!boot.drain.flush(boot.ring, boot.sealer)) throw std::runtime_error{"flush"};
 }
 
-/// A volume with two orderly boots and several segments. Without `close`, the second was cut off after its last segment.
-inline std::vector<std::byte> sample_volume(std::size_t bytes, bool close = true) {
+/// A volume with two orderly boots and several segments. Without `close`, the second was cut off after its last segment. With
+/// an identity, heads are signed after each of the first boot's segments and at each close.
+inline std::vector<std::byte> sample_volume(std::size_t bytes, bool close = true,
+                                            const crypto::Ed25519Key* identity = nullptr) {
   Disk disk{bytes};
   FakeDevice::disk = &disk;
   {
     Boot first;
     write_segment(first, 3);
+    if (identity != nullptr) first.sign_head(*identity);
     write_segment(first, 9);
-    if (!first.shut_down()) throw std::runtime_error{"close"};
+    if (identity != nullptr) first.sign_head(*identity);
+    if (!first.shut_down(identity)) throw std::runtime_error{"close"};
   }
   Boot second;
   write_segment(second, 5);
   write_segment(second, 1);
-  if (close && !second.shut_down()) throw std::runtime_error{"close"};
+  if (close && !second.shut_down(identity)) throw std::runtime_error{"close"};
   FakeDevice::disk = nullptr;
   return disk.content;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "head_checker.hpp"
 #include "record_checker.hpp"
 #include "rvm/witness_verify/verify.hpp"
 
@@ -18,6 +19,8 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
   VerifyReport report;
   report.authenticated = options.keys != nullptr;
   RecordChecker checker{options, report};
+  HeadChecker heads{options, report, checker};
+  heads.announce_known();
   std::uint64_t at = 0;
   const std::uint64_t whole = file.bytes() / record_bytes * record_bytes;
   std::vector<std::byte> chunk(static_cast<std::size_t>(std::min<std::uint64_t>(whole, 1 << 20)));
@@ -29,6 +32,7 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
       Record record;
       std::memcpy(&record, chunk.data() + i, sizeof(record));
       checker.check(record, at + i);
+      heads.after_record();
     }
     at += got;
   }
@@ -38,6 +42,7 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
   }
   const bool tail_checked = !options.allow_open && file.bytes() == at;
   checker.finish(at, tail_checked);
+  heads.check_known();
   const bool closed = checker.closed();
   report.state = closed ? LogState::closed : LogState::open;
   report.durable = report.records;

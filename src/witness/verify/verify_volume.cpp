@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "head_checker.hpp"
 #include "record_checker.hpp"
 #include "rvm/witness_verify/verify.hpp"
 #include "volume_walk.hpp"
@@ -36,15 +37,21 @@ std::string_view describe(SuperblockCondition condition) {
 class VolumeVerifier {
  public:
   VolumeVerifier(const LogFile& file, const VerifyOptions& options)
-      : file_(file), options_(options), checker_(options, report_), blocks_(read_superblocks(file, options.keys)) {
+      : file_(file),
+        options_(options),
+        checker_(options, report_),
+        heads_(options, report_, checker_),
+        blocks_(read_superblocks(file, options.keys)) {
     report_.volume = true;
     report_.authenticated = options.keys != nullptr;
   }
 
   VerifyReport run() {
     if (check_superblocks()) {
+      announce_heads();
       walk_counted();
       walk_beyond();
+      heads_.check_known();
     }
     if (options_.keys == nullptr)
       report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
@@ -55,6 +62,7 @@ class VolumeVerifier {
 
  private:
   bool check_superblocks();
+  void announce_heads();
   void walk_counted();
   void walk_beyond();
   bool check_segment(const SegmentBytes& segment, bool counted);
@@ -68,6 +76,7 @@ class VolumeVerifier {
   const VerifyOptions& options_;
   VerifyReport report_;
   RecordChecker checker_;
+  HeadChecker heads_;
   Superblocks blocks_;
   unsigned slot_ = 0;                           // of the superblock in force
   VolumeHead newest_;                           // the superblock in force
@@ -120,6 +129,14 @@ bool VolumeVerifier::check_superblocks() {
   return true;
 }
 
+// The tree sizes of which the roots will be wanted.
+void VolumeVerifier::announce_heads() {
+  report_.origin = Origin{newest_.volume_id}.view();
+  heads_.begin(report_.origin);
+  heads_.announce_known();
+  for_each_note(file_, at_, file_.bytes(), [this](std::string_view note) { heads_.announce(note); });
+}
+
 // The segments that the superblock counts: all must be there and right.
 void VolumeVerifier::walk_counted() {
   while (at_.append < newest_.append) {
@@ -169,8 +186,10 @@ bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
         continue;
       records = header.first_sequence - at_.records;
     }
-    if (records == 0 || records > segment_records_max || segment_extent(static_cast<std::size_t>(records)) != at)
-      continue;
+    const bool fits = records == 0
+                          ? at <= note_extent_max
+                          : records <= segment_records_max && segment_extent(static_cast<std::size_t>(records)) == at;
+    if (!fits) continue;
     segment.reading.records = static_cast<std::uint32_t>(records);
     segment.reading.extent = at;
     segment.reading.digest = {};
@@ -186,7 +205,12 @@ bool VolumeVerifier::check_segment(const SegmentBytes& segment, bool counted) {
     Record record;
     std::memcpy(&record, segment.bytes.data() + offset, sizeof(record));
     checker_.check(record, at_.append + offset);
+    heads_.after_record();
     if (!counted && checker_.any_damaged()) return false;
+  }
+  if (segment.reading.note_bytes != 0 && segment.reading.problem != SegmentProblem::digest_mismatch) {
+    const auto note = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.note_bytes);
+    heads_.check_stored({reinterpret_cast<const char*>(note.data()), note.size()}, at_.append);  // char may alias
   }
   advance(at_, segment.reading);
   return true;
@@ -252,7 +276,11 @@ void VolumeVerifier::walk_beyond() {
 }
 
 void VolumeVerifier::segment_problem(std::uint64_t first, std::uint64_t count, std::string why) {
-  const std::uint64_t last = first + (count == 0 ? 0 : count - 1);
+  if (count == 0) {
+    return checker_.problem(first == 0 ? 0 : first - 1, at_.append, fmt::format("tree head after {} records", first),
+                            std::move(why));
+  }
+  const std::uint64_t last = first + count - 1;
   checker_.problem(first, at_.append, fmt::format("segment of records {} to {}", first, last), std::move(why));
 }
 

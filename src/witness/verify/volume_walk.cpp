@@ -2,6 +2,7 @@
 #include "volume_walk.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace rvm::witness {
 
@@ -24,6 +25,21 @@ SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint
   segment.bytes.resize(file.read(head.append, segment.bytes));
   segment.reading = decode_segment(segment.bytes, head);
   return segment;
+}
+
+void for_each_note(const LogFile& file, const VolumeHead& from, std::uint64_t end,
+                   const std::function<void(std::string_view)>& visit) {
+  std::array<std::byte, note_extent_max> bytes{};
+  SegmentHeader header;
+  for (std::uint64_t at = from.append; at < end; at += payload_extent(header.payload_bytes)) {
+    if (file.read(at, std::span{bytes}.first(sizeof(header))) < sizeof(header)) return;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    if (header.magic != segment_magic || header.payload_bytes == 0 || header.payload_bytes > segment_bytes_max) return;
+    if (header.flags != segment_is_note || header.payload_bytes > note_bytes_max) continue;
+    const auto text = std::span{bytes}.first(header.payload_bytes);
+    if (file.read(at + sizeof(header), text) < text.size()) return;
+    visit({reinterpret_cast<const char*>(text.data()), text.size()});  // char may alias
+  }
 }
 
 void advance(VolumeHead& head, const SegmentReading& reading) {

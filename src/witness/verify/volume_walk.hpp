@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "rvm/witness/volume.hpp"
@@ -29,6 +31,10 @@ struct SegmentBytes {
 
 /// Reads what is at head.append as the segment that follows `head`.
 [[nodiscard]] SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint64_t end);
+
+/// Calls `visit` with the text of each note between `from` and byte `end`, following the lengths in the segments' headers.
+void for_each_note(const LogFile& file, const VolumeHead& from, std::uint64_t end,
+                   const std::function<void(std::string_view)>& visit);
 
 /// `head` after the segment.
 void advance(VolumeHead& head, const SegmentReading& reading);

@@ -13,12 +13,23 @@ namespace rvm::hal {
 
 struct Context;
 
+/// One word of the kernel image that was relocated at boot (ELF RELA entry).
+struct Relocation {
+  std::uint64_t offset;  ///< of the word in the image
+  std::uint64_t type;
+  std::uint64_t addend;
+};
+
 /// What the boot code found. Spans stay valid for ever (they point into memory that is never given to the allocator).
 struct BootInformation {
   std::span<const MemoryRange> memory;         ///< free RAM: without the image, tables, device tree and boot package
   std::span<const std::byte> boot_package;     ///< empty if none was given
   std::span<const std::byte, 32>* device_key;  ///< nullptr if the platform supplied none
-  MemoryRange kernel_image;                    ///< its text and read-only data: what boot measures
+  /// The kernel from its first byte to the end of its initialised data. As long as kernel::start has changed none of these
+  /// data, it is what the image file holds, except that each relocated word, zero in the file, is base + addend.
+  std::span<const std::byte> kernel_image;
+  std::span<const Relocation> relocations;     ///< ascending
+  std::span<const std::byte> nonce;            ///< of whoever wants this boot attested; empty if nobody does
   std::span<const MemoryRange> device_memory;  ///< MMIO ranges, for attack tests and overlap checks
 };
 

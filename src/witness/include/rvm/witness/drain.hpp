@@ -11,11 +11,13 @@
 // One core at a time. Hashing: see rvm/crypto/sha256.hpp about vector registers.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
+#include <string_view>
 
 #include "rvm/hal/machine.hpp"
 #include "rvm/types/time.hpp"
@@ -38,7 +40,7 @@ concept BlockDevice = requires(std::uint64_t sector, PhysicalAddress memory, std
   D::relax();
 };
 
-/// Memory for transfers: one segment and one superblock. Physically contiguous, page-aligned.
+/// Memory for transfers: the segments of one round (records, then perhaps a note) and one superblock. Physically contiguous, page-aligned.
 inline constexpr std::size_t staging_bytes = segment_bytes_max + superblock_bytes;
 static_assert(staging_bytes == 64 * 1024);
 
@@ -88,7 +90,14 @@ class Drain {
   /// Synchronous: flush, then marks the volume closed. The kernel emits the closing TreeHead between flush and close.
   std::expected<void, VolumeError> close(Ring& ring, Sealer& sealer);
 
+  /// Has `text`, a signed tree head, written with or right after the next segment. Replaces one that still waits; given
+  /// up when the device has no room for it. At most note_bytes_max bytes.
+  void offer_note(std::string_view text);
+  [[nodiscard]] bool note_waits() const { return note_bytes_ != 0; }
+
   [[nodiscard]] DrainState state() const { return state_; }
+  /// What the device's newest superblock says.
+  [[nodiscard]] const VolumeHead& durable() const { return head_; }
   /// Why the drain stopped, when state() is full or failed.
   [[nodiscard]] VolumeError error() const {
     return state_ == DrainState::full ? VolumeError::full : VolumeError::device_failed;
@@ -112,6 +121,9 @@ class Drain {
   DrainState advance(Ring& ring);
   [[nodiscard]] bool due(const Ring& ring, Nanoseconds now);
   void begin_segment(const Ring& ring, Sealer& sealer);
+  void add_records(const Ring& ring, const Sealer& sealer);
+  void add_note();
+  void add_payload(std::size_t bytes, std::uint32_t flags, const crypto::Digest& last_leaf);
   void allow_next_segment(const VolumeHead& end, Sealer& sealer) const;
   void enter(DrainState state);
   void retry();
@@ -136,6 +148,8 @@ class Drain {
   DrainState state_ = DrainState::unloaded;
   unsigned failures_ = 0;              // of the request in flight
   Nanoseconds waiting_since_ = never;  // when a sealed record was first seen that is not on its way
+  std::size_t note_bytes_ = 0;         // of the note that waits; 0 if none does
+  std::array<char, note_bytes_max> note_{};
 };
 
 }  // namespace rvm::witness

@@ -49,6 +49,7 @@ bool Drain<Device>::store_superblock(const MerkleFrontier& tree, VolumeState sta
   VolumeHead head = head_;
   head.generation += 1;
   head.state = state;
+  head.root = tree.root();
   encode_superblock(head, tree, *keys_, superblock_area());
   for (unsigned attempt = 0; attempt <= retries_max; ++attempt) {
     if (write_now(head.generation % 2 * superblock_bytes, superblock_area()) && flush_now()) {
@@ -184,16 +185,18 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
 // --- steady state ---
 
 // A segment holds what was sealed since the one before, so that the superblock that counts it can take the tree as it
-// is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end.
+// is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end. Room for
+// a note stays in the staging memory.
 template <BlockDevice Device>
 void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
-  const std::uint64_t room =
-      std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append) / sector_bytes * sector_bytes;
+  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max - note_extent_max, end.capacity - end.append) /
+                             sector_bytes * sector_bytes;
   sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
 }
 
 template <BlockDevice Device>
 bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
+  if (note_bytes_ != 0) return true;
   const std::uint64_t sealed = ring.sealed() - head_.records;
   if (sealed == 0) {
     waiting_since_ = never;
@@ -204,24 +207,52 @@ bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
          waiting_since_ + age_max <= now;
 }
 
-// Builds segment and superblock in the staging memory, so that sealing may go on while they are written.
+// The segment at next_.append, whose payload is in place in the staging memory: header, padding, and next_ after it.
+template <BlockDevice Device>
+void Drain<Device>::add_payload(std::size_t bytes, std::uint32_t flags, const crypto::Digest& last_leaf) {
+  const auto at = static_cast<std::size_t>(next_.append - head_.append);
+  const std::size_t extent = payload_extent(bytes);
+  const auto segment = segment_area().subspan(at, extent);
+  std::ranges::fill(segment.subspan(segment_header_bytes + bytes), std::byte{0});
+  SegmentReading reading{SegmentProblem::none, 0, extent};
+  if (flags != segment_is_note) reading.records = static_cast<std::uint32_t>(bytes / record_bytes);
+  reading.digest = encode_segment_header(next_, segment.subspan(segment_header_bytes, bytes),
+                                         segment.template first<segment_header_bytes>(), flags);
+  take_segment(reading, last_leaf, next_);
+}
+
+template <BlockDevice Device>
+void Drain<Device>::add_records(const Ring& ring, const Sealer& sealer) {
+  const auto records = static_cast<std::size_t>(sealer.size() - head_.records);
+  if (records == 0) return;
+  std::byte* const payload = staging_ + segment_header_bytes;
+  for (std::size_t i = 0; i < records; ++i) {
+    std::memcpy(payload + i * record_bytes, &ring.slot(head_.records + i), record_bytes);
+  }
+  add_payload(records * record_bytes, 0, sealer.head());
+}
+
+template <BlockDevice Device>
+void Drain<Device>::add_note() {
+  const std::size_t bytes = note_bytes_;
+  note_bytes_ = 0;
+  const auto at = static_cast<std::size_t>(next_.append - head_.append);
+  const std::size_t extent = payload_extent(bytes);
+  if (bytes == 0 || at + extent > segment_bytes_max || next_.append + extent > next_.capacity) return;
+  std::memcpy(staging_ + at + segment_header_bytes, note_.data(), bytes);
+  add_payload(bytes, segment_is_note, next_.last_leaf);
+}
+
+// Builds segments and superblock in the staging memory, so that sealing may go on while they are written.
 template <BlockDevice Device>
 void Drain<Device>::begin_segment(const Ring& ring, Sealer& sealer) {
-  const auto records = static_cast<std::size_t>(sealer.size() - head_.records);
-  const std::size_t used = segment_header_bytes + records * record_bytes;
-  const std::size_t extent = segment_extent(records);
-  const auto segment = segment_area().first(extent);
-  for (std::size_t i = 0; i < records; ++i) {
-    std::memcpy(segment.data() + segment_header_bytes + i * record_bytes, &ring.slot(head_.records + i), record_bytes);
-  }
-  std::ranges::fill(segment.subspan(used), std::byte{0});
-  SegmentReading reading{SegmentProblem::none, static_cast<std::uint32_t>(records), extent};
-  reading.digest = encode_segment_header(head_, segment.first(used).subspan(segment_header_bytes),
-                                         segment.template first<segment_header_bytes>());
   next_ = head_;
-  take_segment(reading, sealer.head(), next_);
+  add_records(ring, sealer);
+  add_note();
+  if (next_.segments == head_.segments) return;  // only a note, and no room for it
   next_.generation += 1;
   next_.state = VolumeState::open;
+  next_.root = sealer.root();
   encode_superblock(next_, sealer.tree(), *keys_, superblock_area());
   allow_next_segment(next_, sealer);
   waiting_since_ = never;
@@ -289,6 +320,13 @@ DrainState Drain<Device>::advance(Ring& ring) {
 }
 
 template <BlockDevice Device>
+void Drain<Device>::offer_note(std::string_view text) {
+  if (text.size() > note_.size()) return;
+  std::ranges::copy(text, note_.begin());
+  note_bytes_ = text.size();
+}
+
+template <BlockDevice Device>
 DrainState Drain<Device>::step(Ring& ring, Sealer& sealer, Nanoseconds now) {
   if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(ring, sealer);
   return state_;
@@ -309,7 +347,7 @@ std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer
         return {};
       case DrainState::idle:
         if (sealed == batch) continue;
-        if (sealer.size() == head_.records) {
+        if (sealer.size() == head_.records && note_bytes_ == 0) {
           if (sealed == 0) return {};
           continue;
         }

@@ -74,9 +74,9 @@ namespace rvm::witness {
   X(min_cut_budget_exceeded, 0x74, MinCutBudgetExceeded, "partition", "-", "budget ns", "used ns") \
   X(degraded_mode_entered, 0x75, DegradedModeEntered, "core", "reason", "epoch", "-") \
   X(degraded_mode_exited, 0x76, DegradedModeExited, "core", "reason", "epoch", "-") \
-  X(boot_attestation, 0x80, BootAttestation, "cores", "boot package flags", "boot package digest", \
+  X(boot_attestation, 0x80, BootAttestation, "cores", "phase | boot package flags << 8", "measurement so far", \
     "Unix time of boot, ns") \
-  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits", "partitions:agents", "free pages") \
+  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits", "final measurement", "attestation key") \
   X(tee_attestation, 0x82, TeeAttestation, "partition", "technology", "measurement", "nonce") \
   X(vector_put, 0x90, VectorPut, "collection", "-", "key", "value digest") \
   X(vector_delete, 0x91, VectorDelete, "collection", "-", "key", "-") \

@@ -23,6 +23,7 @@
 #include "rvm/crypto/sha256.hpp"
 #include "rvm/witness/keys.hpp"
 #include "rvm/witness/merkle.hpp"
+#include "rvm/witness/note.hpp"
 #include "rvm/witness/record.hpp"
 
 namespace rvm::witness {
@@ -54,6 +55,7 @@ struct VolumeHead {
   std::uint64_t segments = 0;
   crypto::Digest last_leaf{};  ///< leaf hash of record records-1
   crypto::Digest chain{};      ///< digest of the last segment; before the first, chain_start(volume_id)
+  crypto::Digest root{};       ///< of the Merkle tree over the durable records
 };
 
 /// Sector 0 of a superblock.
@@ -88,13 +90,16 @@ struct FrontierSector {
   crypto::Digest mac;
 };
 
-/// Followed by `record_count` records, then zeros up to the next multiple of 512.
+/// `flags` of a segment that holds one signed tree head as text (rvm/witness/note.hpp) instead of records.
+inline constexpr std::uint32_t segment_is_note = 1;
+
+/// Followed by `record_count` records or a note, then zeros up to the next multiple of 512.
 struct SegmentHeader {
   std::array<char, 4> magic;
-  std::uint32_t record_count;  ///< 1 .. segment_records_max
+  std::uint32_t record_count;  ///< 1 .. segment_records_max; of a note 0
   std::uint64_t first_sequence;
-  std::uint32_t payload_bytes;      ///< 64 * record_count
-  std::uint32_t flags;              ///< 0 in version 1
+  std::uint32_t payload_bytes;      ///< 64 * record_count; of a note 1 .. note_bytes_max
+  std::uint32_t flags;              ///< 0 or segment_is_note
   std::array<std::byte, 8> volume;  ///< first half of the volume id
   crypto::Digest digest;            ///< SHA-256(bytes 0..31 || previous segment's digest || records)
 };
@@ -110,10 +115,15 @@ static_assert(nodes_per_sector * (superblock_sectors - 1) >= MerkleFrontier::lev
 [[nodiscard]] constexpr std::size_t frontier_sectors(std::uint64_t size) {
   return (static_cast<std::size_t>(std::bit_width(size)) + nodes_per_sector - 1) / nodes_per_sector;
 }
+/// Bytes that a segment with so much payload occupies, padding included.
+[[nodiscard]] constexpr std::size_t payload_extent(std::size_t bytes) {
+  return (segment_header_bytes + bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+}
 /// Bytes that a segment of `records` occupies, padding included.
 [[nodiscard]] constexpr std::size_t segment_extent(std::size_t records) {
-  return (segment_header_bytes + records * record_bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+  return payload_extent(records * record_bytes);
 }
+inline constexpr std::size_t note_extent_max = payload_extent(note_bytes_max);
 
 /// The `chain` value before the first segment: SHA-256("rvm log volume" || volume id).
 [[nodiscard]] crypto::Digest chain_start(const std::array<std::byte, 16>& volume_id);
@@ -145,10 +155,10 @@ struct SuperblockReading {
 SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes> image, unsigned slot, const Keys* keys,
                                     VolumeHead& head, MerkleFrontier& tree);
 
-/// Fills the header of a segment whose records (`payload`, 1 to segment_records_max of them) follow `head`, and returns
-/// its digest = the next `chain` value.
+/// Fills the header of a segment whose payload (1 to segment_records_max records, or a note if `flags` says so) follows
+/// `head`, and returns its digest = the next `chain` value.
 crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std::byte> payload,
-                                     std::span<std::byte, segment_header_bytes> header);
+                                     std::span<std::byte, segment_header_bytes> header, std::uint32_t flags = 0);
 
 enum class SegmentProblem : std::uint8_t {
   none,
@@ -167,6 +177,7 @@ struct SegmentReading {
   std::uint32_t records = 0;  ///< set unless the problem is bad_magic or bad_length
   std::size_t extent = 0;
   crypto::Digest digest{};
+  std::size_t note_bytes = 0;  ///< of the note that it holds; 0 if it holds records
 };
 
 /// Checks the segment at the start of `bytes` (its records' own hashes excepted) as the one that follows `head`.

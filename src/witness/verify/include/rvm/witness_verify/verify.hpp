@@ -13,6 +13,7 @@
 #include "rvm/crypto/sha256.hpp"
 #include "rvm/witness/keys.hpp"
 #include "rvm/witness_verify/log_file.hpp"
+#include "rvm/witness_verify/note.hpp"
 
 namespace rvm::witness {
 
@@ -36,6 +37,10 @@ struct VerifyOptions {
   std::size_t problems_max = 100;  ///< how many are described; all are counted
   std::optional<TreeAnchor> anchor =
       std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked
+  std::optional<crypto::Ed25519PublicKey> head_key = std::nullopt;  ///< without: heads' signatures are not checked
+  /// Signed notes from elsewhere, which the log must contain.
+  std::vector<std::string> heads{};  // NOLINT(readability-redundant-member-init): initialisers may leave it out
+  std::optional<VerifierKey> cosigner = std::nullopt;  ///< must have signed each of `heads`
 };
 
 enum class LogState : std::uint8_t {
@@ -52,8 +57,12 @@ struct VerifyReport {
   std::uint64_t durable = 0;  ///< counted by the superblock; the others were found beyond it. Equal to records if raw
   std::uint64_t tree_size = 0;
   crypto::Digest root{};
-  std::uint64_t tree_heads = 0;  ///< TreeHead records seen and right
-  std::uint64_t boots = 0;       ///< BootComplete records seen
+  std::uint64_t tree_heads = 0;    ///< TreeHead records seen and right
+  std::uint64_t signed_heads = 0;  ///< notes in the volume that are right
+  std::uint64_t known_heads = 0;   ///< of VerifyOptions::heads, those that are right
+  std::vector<std::string> heads;  ///< the notes in the volume that are right
+  std::string origin;              ///< of a volume: the name under which its heads are signed
+  std::uint64_t boots = 0;         ///< BootComplete records seen
   std::uint64_t segments = 0;
   std::uint64_t problem_count = 0;
   std::vector<Problem> problems;   ///< in order of position; the first is the cause, later ones may be consequences

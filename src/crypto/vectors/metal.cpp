@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// A kernel that checks the table of vectors which it finds in place of a boot package, with each SHA-256 implementation that
+// this CPU has, and prints one line for each; then what signatures cost.
+#include "rvm/hal/entry.hpp"
+#include "rvm/hal/port.hpp"
+#include "rvm/hal/vector_scope.hpp"
+#include "table.hpp"
+
+namespace rvm {
+namespace {
+
+void print(std::string_view text) { hal::Port::console_write(text); }
+
+void print(std::uint64_t number) {
+  std::array<char, 20> digits;
+  std::size_t at = digits.size();
+  do {
+    digits[--at] = static_cast<char>('0' + number % 10);
+  } while ((number /= 10) != 0);
+  print(std::string_view{digits}.substr(at));
+}
+
+void report(std::string_view implementation, const crypto::vectors::Summary& summary) {
+  print("vectors: ");
+  print(implementation);
+  print(":");
+  for (std::size_t i = 0; i < crypto::vectors::kinds; ++i) {
+    print(" ");
+    print(crypto::vectors::names[i]);
+    print(" ");
+    print(summary.checked[i]);
+  }
+  print(" failed ");
+  print(summary.failed);
+  print(" first ");
+  print(summary.first_failed);
+  print(summary.sound ? "\n" : " UNSOUND\n");
+}
+
+/// Prints what one call costs in nanoseconds, which under QEMU's -icount shift=0 are instructions.
+template <typename Work>
+void measure(std::string_view name, Work work) {
+  constexpr std::uint64_t rounds = 16;  // the counter ticks once in 16 ns
+  const Nanoseconds before = hal::Port::now();
+  for (std::uint64_t i = 0; i < rounds; ++i) work();
+  print("cost: ");
+  print(name);
+  print(" ");
+  print((hal::Port::now().value - before.value) / rounds);
+  print("\n");
+}
+
+/// A message as long as a tree head.
+void measure_signatures() {
+  static constinit std::array<std::byte, 320> message{};
+  crypto::Ed25519Seed seed{};
+  const crypto::Ed25519Key key{seed};
+  const crypto::Ed25519Signature signature = key.sign(message);
+  measure("ed25519_key", [&] { static_cast<void>(crypto::Ed25519Key{seed}); });
+  measure("ed25519_sign", [&] { static_cast<void>(key.sign(message)); });
+  measure("ed25519_verify", [&] {
+    if (!crypto::verify(key.public_key(), message, signature)) print("cost: a good signature was refused\n");
+  });
+}
+
+}  // namespace
+
+namespace kernel {
+
+hal::Context& start(const hal::BootInformation& boot) {
+  using crypto::Implementation;
+  const hal::VectorScope vectors;
+  for (const auto wanted : {Implementation::portable, Implementation::armv8_sha2}) {
+    if (!crypto::use_implementation(wanted)) {
+      print("vectors: the CPU has no SHA-256 instructions\n");
+      continue;
+    }
+    report(wanted == Implementation::portable ? "portable" : "accelerated", crypto::vectors::run(boot.boot_package));
+  }
+  measure_signatures();
+  hal::Port::power_off();
+}
+
+namespace {
+[[noreturn]] void unexpected() {
+  print("vectors: UNEXPECTED entry\n");
+  hal::Port::power_off();
+}
+}  // namespace
+
+hal::Context& start_secondary(CoreIndex) { unexpected(); }
+hal::Context& on_hypercall(hal::Context&) { unexpected(); }
+hal::Context& on_fault(hal::Context&, const hal::Fault&) { unexpected(); }
+hal::Context& on_interrupt(hal::Context&) { unexpected(); }
+void on_kernel_fault(std::uint64_t, std::uint64_t, std::uint64_t) { unexpected(); }
+
+}  // namespace kernel
+}  // namespace rvm

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Signed tree heads: checkpoints in the C2SP formats tlog-checkpoint and signed-note (c2sp.org), written without a heap.
+//
+//   rvm.local/0f3c...                      origin: "rvm.local/" and the volume id in hexadecimal
+//   1234                                   tree size: the head is over records 0 .. 1233
+//   2cTz...=                               root, base64
+//   timestamp 1700000000123456789          extension lines: Unix time in ns, and what the first head of a boot adds
+//
+//   (em dash) rvm.local/0f3c... Kd3x...=   base64(key id || Ed25519 signature of the text above the empty line)
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "rvm/crypto/ed25519.hpp"
+#include "rvm/crypto/sha256.hpp"
+#include "rvm/witness/keys.hpp"
+
+namespace rvm::witness {
+
+/// Longest note, signature included.
+inline constexpr std::size_t note_bytes_max = 960;
+
+/// Signature types of C2SP signed-note and tlog-cosignature.
+enum class SignatureType : std::uint8_t { ed25519 = 0x01, cosignature = 0x04 };
+
+/// Text in a fixed buffer. What does not fit makes it incomplete, and an incomplete note must not be used.
+class NoteText {
+ public:
+  NoteText& text(std::string_view s);
+  NoteText& number(std::uint64_t value);
+  NoteText& hex(std::span<const std::byte> bytes);
+  NoteText& base64(std::span<const std::byte> bytes);
+
+  [[nodiscard]] std::string_view view() const { return {buffer_.data(), length_}; }
+  [[nodiscard]] bool complete() const { return complete_; }
+
+ private:
+  void put(char c);
+  std::array<char, note_bytes_max> buffer_;
+  std::size_t length_ = 0;
+  bool complete_ = true;
+};
+
+/// A signer's key id: first 4 bytes of SHA-256(name || 0x0a || type || public key).
+[[nodiscard]] std::array<std::byte, 4> note_key_id(std::string_view name, const crypto::Ed25519PublicKey& key,
+                                                   SignatureType type = SignatureType::ed25519);
+
+/// Ends a text, which must end in a line feed, with the empty line and the signature line of `name`.
+/// Cost: Ed25519Key::sign.
+void sign_note(NoteText& note, std::string_view name, const crypto::Ed25519Key& key);
+
+inline constexpr std::string_view origin_prefix = "rvm.local/";
+/// Origin of the log with this volume id, which is also the name of its signer.
+struct Origin : std::array<char, origin_prefix.size() + 32> {
+  explicit Origin(const std::array<std::byte, 16>& volume_id);
+  constexpr Origin() : array{} {}
+  [[nodiscard]] std::string_view view() const { return {data(), size()}; }
+};
+
+/// The attestation identity of a device: HKDF-SHA-256(device key, no salt, info "rvm attestation identity v1").
+[[nodiscard]] crypto::Ed25519Key derive_identity(std::span<const std::byte, device_key_bytes> device_key);
+
+}  // namespace rvm::witness
