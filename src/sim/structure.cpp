@@ -163,7 +163,9 @@ void Simulation::check_counts() {
   });
   std::uint32_t leaving = 0;
   each_agent([&](Agent& a) {
-    shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
+    // One that has ended was recorded then; when its arena is freed and its slot given up shows nowhere.
+    if (a.state != kernel::AgentState::terminated)
+      shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
     leaving += a.doomed ? 1 : 0;
   });
   if (shape != shape_) {
