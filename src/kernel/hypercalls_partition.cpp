@@ -63,7 +63,14 @@ Outcome partition_destroy(const Request& r) {
   if (p == nullptr) return Error::peer_gone;
   if (p == &r.partition || p->type == RVM_PARTITION_ROOT) return Error::bad_state;
   // First everybody leaves it, one at a time; nobody enters any more.
-  p->state = PartitionState::destroyed;
+  if (p->state != PartitionState::destroyed) {
+    const Status begun = perform(
+        r.s, r.authority, witness::Kind::partition_destroy, [&](const security::Permit&) -> Result<security::Effect> {
+          p->state = PartitionState::destroyed;
+          return security::Effect{p->id.value, p->account.used, 0, security::record_unfinished};
+        });
+    if (!begun) return begun;
+  }
   for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
     if (a->state == AgentState::terminated) continue;
     if (!end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
