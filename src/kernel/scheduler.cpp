@@ -306,8 +306,9 @@ hal::Context& resume(Guard& guard, Core& core) {
     if (core.grant_turn) [[unlikely]] {
       const bool wanted = core.current != nullptr && s.worker.ready && s.worker.core == nullptr;
       core.grant_turn = wanted;
-      // Not from an agent that leaves anyway, nor before somebody better who became ready just now.
-      if (wanted && core.current->runnable() && (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
+      // Not from a reflex agent or one that leaves anyway, nor before somebody better who became ready just now.
+      if (wanted && core.current->runnable() && core.current->effective < sched::reflex_base &&
+          (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
         core.grant_turn = false;
         const sched::Priority floor = core.current->effective;
         // Turns change at ticks, not here.
