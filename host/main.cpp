@@ -21,6 +21,7 @@
 #include "host/policy/policy.hpp"
 #include "host/run/run.hpp"
 #include "host/witness/command.hpp"
+#include "host/witness/replay.hpp"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::host {
@@ -102,6 +103,9 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
                 "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
   run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
   run->add_flag("--gdb", o.gdb, "wait for a debugger on port 1234; no time limit");
+  run->add_option("--dump", o.dump,
+                  "write the kernel's objects as they are at the end, for rvm witness replay --compare")
+      ->type_name("FILE");
   run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   add_key(*run, o.key);
   run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
@@ -135,6 +139,7 @@ struct WitnessOptions {
   LogQuery query;
   std::optional<std::uint32_t> partition;
   std::optional<fs::path> output;
+  std::optional<fs::path> dump;
   bool json = false;
   bool force = false;
 };
@@ -151,6 +156,21 @@ std::string kind_list() {
     column += k.name.size() + 1;
   }
   return text;
+}
+
+void add_replay(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const replay = witness.add_subcommand(
+      "replay", "rebuild partitions, agents, capabilities, regions and edges from the records alone");
+  replay->add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(*replay, o.source.key);
+  replay->add_option("--compare", o.dump, "compare with what the kernel itself had (rvm run --dump)")
+      ->type_name("FILE");
+  replay->add_flag("--json", o.json, "one JSON object per line");
+  replay->footer(
+      "Exit code 1 when a record does not fit, or when anything differs.\n\nExample:\n"
+      "  rvm run examples/swarm --disk log.img --dump state.json\n"
+      "  rvm witness replay log.img --compare state.json");
+  replay->callback([&o, &command] { command = [&o] { return witness_replay_command(o.source, o.dump, o.json); }; });
 }
 
 void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
@@ -215,6 +235,7 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
   exporting->footer("Example:\n  rvm witness export log.img --raw log.raw");
   exporting->callback(
       [&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
+  add_replay(*witness, o, command);
 }
 
 void add_bench(CLI::App& app, BenchOptions& o, Command& command) {

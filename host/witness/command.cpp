@@ -28,26 +28,6 @@ ExitCode report(const Failure& failure) {
 
 std::string name_of(const LogSource& source) { return source.file.string(); }
 
-Outcome<LogCheck> check(const LogSource& source) {
-  std::optional<KnownTree> known;
-  if (source.known_tree) {
-    known = parse_known_tree(*source.known_tree);
-    if (!known) {
-      return failure(ExitCode::usage, fmt::format("'{}' is no tree", *source.known_tree),
-                     "write SIZE:ROOT, as `rvm run --json` prints tree_size and root");
-    }
-  }
-  const auto key = load_device_key(source.key);
-  if (!key) {
-    return std::unexpected(key.error());
-  }
-  return source.raw ? check_raw(source.file, *key, source.allow_open, known) : check_volume(source.file, *key, known);
-}
-
-Failure not_verified(const LogSource& source, const LogCheck& log) {
-  return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
-}
-
 std::string kind_name(witness::Kind kind) {
   const witness::KindDescription* const description = witness::describe(kind);
   return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
@@ -76,6 +56,26 @@ Outcome<void> resolve_kind(LogQuery& query) {
 }
 
 }  // namespace
+
+Outcome<LogCheck> check_log(const LogSource& source) {
+  std::optional<KnownTree> known;
+  if (source.known_tree) {
+    known = parse_known_tree(*source.known_tree);
+    if (!known) {
+      return failure(ExitCode::usage, fmt::format("'{}' is no tree", *source.known_tree),
+                     "write SIZE:ROOT, as `rvm run --json` prints tree_size and root");
+    }
+  }
+  const auto key = load_device_key(source.key);
+  if (!key) {
+    return std::unexpected(key.error());
+  }
+  return source.raw ? check_raw(source.file, *key, source.allow_open, known) : check_volume(source.file, *key, known);
+}
+
+Failure not_verified(const LogSource& source, const LogCheck& log) {
+  return {ExitCode::failed, fmt::format("{} does not verify: {}", name_of(source), log.problem), bad_log_cure};
+}
 
 std::optional<KnownTree> parse_known_tree(std::string_view text) {
   const auto size = take_number(text);
@@ -136,7 +136,7 @@ std::string record_text(const witness::Record& r) {
 }
 
 ExitCode witness_verify_command(const LogSource& source, bool json) {
-  const auto log = check(source);
+  const auto log = check_log(source);
   if (!log) {
     return report(log.error());
   }
@@ -174,7 +174,7 @@ ExitCode witness_query_command(const LogSource& source, LogQuery query, bool jso
   if (const auto kind = resolve_kind(query); !kind) {
     return report(kind.error());
   }
-  const auto log = check(source);
+  const auto log = check_log(source);
   if (!log) {
     return report(log.error());
   }
@@ -197,7 +197,7 @@ ExitCode witness_query_command(const LogSource& source, LogQuery query, bool jso
 }
 
 ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force) {
-  const auto log = check(source);
+  const auto log = check_log(source);
   if (!log) {
     return report(log.error());
   }

@@ -32,6 +32,10 @@ struct LogQuery {
 [[nodiscard]] std::string record_json(const witness::Record& record);
 [[nodiscard]] std::string record_text(const witness::Record& record);
 
+/// Reads and checks the whole log, as the source says.
+[[nodiscard]] Outcome<LogCheck> check_log(const LogSource& source);
+[[nodiscard]] Failure not_verified(const LogSource& source, const LogCheck& log);
+
 [[nodiscard]] ExitCode witness_verify_command(const LogSource& source, bool json);
 [[nodiscard]] ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json);
 /// Writes the 64-byte records one after another. A log that does not verify is exported only by `force`.

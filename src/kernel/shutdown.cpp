@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "shutdown.hpp"
 
+#include "dump.hpp"
 #include "epoch.hpp"
 #include "text.hpp"
 
@@ -68,6 +69,7 @@ void finish_machine(Guard& guard) {
   std::uint64_t switches = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) switches += s.cores[i].switches;
   s.agents.for_each([&](Agent& agent) { report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked"); });
+  if (s.dump_at_shutdown) dump_state(s);
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

@@ -333,6 +333,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.run_until = header.run_for_ns != 0 ? Nanoseconds{header.run_for_ns} : never;
   s.witness_each_message = (header.flags & RVM_PACKAGE_IPC_EACH) != 0;
   s.accept_shutdown_byte = (header.flags & RVM_PACKAGE_CONSOLE_SHUTDOWN) != 0;
+  s.dump_at_shutdown = (header.flags & RVM_PACKAGE_DUMP_STATE) != 0;
   measurement.attest(s, Phase::scheduler_init, 0, 0);
 
   // RootPartition: the control partition first, then everything else in the package.
@@ -348,12 +349,13 @@ hal::Context& start(const hal::BootInformation& boot) {
   guard.relock();
   s.core_count = std::min(hal::Port::core_count(), maximum_cores);
   measurement.attest(s, Phase::handoff, header.flags, header.wall_clock_ns);
-  record(s, witness::Lane::reserved,
-         {.kind = witness::Kind::boot_complete,
-          .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits),
-          .target = s.core_count,
-          .payload = pair_word(s.partitions.live(), s.agents.live()),
-          .aux = s.pages.free_pages()});
+  record(
+      s, witness::Lane::reserved,
+      {.kind = witness::Kind::boot_complete,
+       .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits | hal::Port::geometry().address_bits << 8),
+       .target = s.core_count,
+       .payload = pair_word(s.partitions.live(), s.agents.live()),
+       .aux = s.pages.free_pages()});
   report_boot(s, *log_start, memory_bytes);
   start_worker(s);
   s.agents.for_each([&](Agent& agent) { start(s, agent); });

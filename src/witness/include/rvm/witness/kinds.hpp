@@ -76,7 +76,8 @@ namespace rvm::witness {
   X(degraded_mode_exited, 0x76, DegradedModeExited, "core", "reason", "epoch", "-") \
   X(boot_attestation, 0x80, BootAttestation, "cores", "boot package flags", "boot package digest", \
     "Unix time of boot, ns") \
-  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits", "partitions:agents", "free pages") \
+  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits | guest address bits << 8", "partitions:agents", \
+    "free pages") \
   X(tee_attestation, 0x82, TeeAttestation, "partition", "technology", "measurement", "nonce") \
   X(vector_put, 0x90, VectorPut, "collection", "-", "key", "value digest") \
   X(vector_delete, 0x91, VectorDelete, "collection", "-", "key", "-") \
