@@ -22,15 +22,17 @@ Outcome cap_derive(const Request& r) {
   if (!have.contains(rights::grant) && !have.contains(rights::grant_once)) return Error::rights;
   if (!have.contains(wanted)) return Error::rights;
   if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
-  return perform(
-      r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
-        const hal::VectorScope vectors;  // a capability carries a hash
-        const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
-        if (!placed) return fail(placed.error());
-        const cap::Capability& c = *r.s.capabilities.find(placed->ref);
-        r.result(1, placed->handle.to_abi());
-        return security::Effect{c.object_id(), authority_word(c, r.partition.id), c.badge(), placed->ref.slot};
-      });
+  return perform(r.s, r.authority, witness::Kind::capability_attenuated,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   const hal::VectorScope vectors;  // a capability carries a hash
+                   const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
+                   if (!placed) return fail(placed.error());
+                   const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+                   r.result(1, placed->handle.to_abi());
+                   // The holder is the actor; what it was derived from takes that place.
+                   return security::Effect{c.object_id(), authority_word(c, PartitionId{source.slot}), c.badge(),
+                                           placed->ref.slot};
+                 });
 }
 
 Outcome cap_revoke(const Request& r) {
@@ -85,11 +87,7 @@ Outcome cap_transfer(const Request& r) {
             c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
         const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()),
                                              c.rights().bits(), region != nullptr ? region->region.pages() : 0};
-        if (auto queued = enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message); !queued) {
-          ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition))
-                     .has_value());  // the slot it left is still free
-          return fail(queued.error());
-        }
+        enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message);
         return security::Effect{c.object_id(), authority_word(c, destination.id),
                                 pair_word(r.partition.id.value, source.slot), placed->ref.slot};
       });

@@ -24,7 +24,7 @@ Unshared unshare_step(const Request& r) {
   cap::Progress progress = cap::Progress::done;
   const Status status = perform(
       r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{r.object_id()};
+        security::Effect effect{.target = r.object->object_id(), .flags = r.object_ref().slot};
         cap::Budget budget = revocation_step;
         const auto revoked =
             r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
@@ -40,6 +40,23 @@ Unshared unshare_step(const Request& r) {
   return {status, progress};
 }
 
+/// Takes the region out of the address space, where the capability in x1 maps it.
+Status unmap(const Request& r, RegionObject& region) {
+  return perform(r.s, r.authority, witness::Kind::region_unmap,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
+                   unmap_region(r.s, r.partition, *r.object);
+                   return security::Effect{region.id.value, at, pair_word(r.object_ref().slot, region.region.pages())};
+                 });
+}
+
+std::uint64_t places_word(const cap::Placed& to, cap::CapabilityRef from, const Edge& edge) {
+  return witness::pack({.generation = to.handle.generation.value,
+                        .to_slot = static_cast<std::uint8_t>(to.ref.slot),
+                        .from_slot = static_cast<std::uint8_t>(from.slot),
+                        .edge = edge.id.value});
+}
+
 }  // namespace
 
 Channel channel_of(const Request& r) {
@@ -49,6 +66,7 @@ Channel channel_of(const Request& r) {
   if (edge == nullptr || edge->receiver == nullptr) return {nullptr, Error::peer_gone};
   if (edge->sender != &r.caller) return {nullptr, Error::rights};
   if (!has_room(*edge)) return {nullptr, Outcome::queue_full()};
+  if (auto ready = prepare_queue(r.s, *edge); !ready) return {nullptr, ready.error()};
   return {edge, Error::ok};
 }
 
@@ -137,7 +155,9 @@ Outcome region_map(const Request& r) {
     }
     hal::Port::publish_tables();
     r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
-    return security::Effect{region->id.value, at.value, mapped, static_cast<std::uint16_t>(permissions)};
+    return security::Effect{region->id.value, at.value,
+                            pair_word(r.object_ref().slot, static_cast<std::uint32_t>(mapped)),
+                            static_cast<std::uint16_t>(permissions)};
   });
 }
 
@@ -145,12 +165,7 @@ Outcome region_unmap(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
   if (r.object->mapped_at() == 0) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::region_unmap,
-                 [&](const security::Permit&) -> Result<security::Effect> {
-                   const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
-                   unmap_region(r.s, r.partition, *r.object);
-                   return security::Effect{region->id.value, at, region->region.pages()};
-                 });
+  return unmap(r, *region);
 }
 
 Outcome region_share(const Request& r) {
@@ -172,13 +187,10 @@ Outcome region_share(const Request& r) {
         if (!placed) return fail(placed.error());
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
                                              region->region.pages()};
-        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-          ensure(r.s.capabilities.drop(placed->ref, [](cap::CapabilityRef, cap::Capability&) { return cap::Budget{0}; })
-                     .has_value());
-          return fail(queued.error());
-        }
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
-                                channel.edge->id.value, wanted.bits()};
+                                places_word(*placed, source, *channel.edge),
+                                r.s.capabilities.find(placed->ref)->rights().bits()};
       });
 }
 
@@ -202,10 +214,12 @@ Outcome region_transfer(const Request& r) {
     if (!status) return status;
     if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
   }
+  if (r.object->mapped_at() != 0) {
+    if (auto unmapped = unmap(r, *region); !unmapped) return unmapped;
+  }
   const cap::CapabilityRef root = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
-        if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
         if (&destination != &r.partition) {
           if (auto moved =
                   region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account);
@@ -213,31 +227,24 @@ Outcome region_transfer(const Request& r) {
             return fail(moved.error());
           }
         }
-        const auto undo = [&] {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        const auto placed = r.s.capabilities.transfer(root, index_of(destination));
+        if (!placed) {
           if (&destination != &r.partition) {
             ensure(region->region.transfer(r.s.pages, page_owner(r.partition), destination.account, r.partition.account)
                        .has_value());
           }
-        };
-        const hal::VectorScope vectors;  // a capability carries a hash
-        const auto placed = r.s.capabilities.transfer(root, index_of(destination));
-        if (!placed) {
-          undo();
           return fail(placed.error());
         }
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION,
                                              r.s.capabilities.find(placed->ref)->rights().bits(),
                                              region->region.pages()};
-        if (auto queued = enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message); !queued) {
-          ensure(r.s.capabilities.transfer(placed->ref, index_of(r.partition)).has_value());
-          undo();
-          return fail(queued.error());
-        }
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
         r.partition.regions.remove(*region);
         destination.regions.push_back(*region);
         region->owner = index_of(destination).value;
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
-                                channel.edge->id.value};
+                                places_word(*placed, root, *channel.edge)};
       });
 }
 

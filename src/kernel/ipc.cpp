@@ -145,8 +145,6 @@ Outcome reply_wait(State& s, Core& core) {
   return Outcome::waiting();
 }
 
-namespace {
-
 Status prepare_queue(State& s, Edge& edge) {
   if (edge.slots != nullptr) return {};
   Partition& payer = s.partition_of(*edge.sender);
@@ -161,6 +159,8 @@ Status prepare_queue(State& s, Edge& edge) {
   edge.slots = reinterpret_cast<partition::MessageSlot*>(hal::Port::to_pointer(*memory));  // zeroed: empty slots
   return {};
 }
+
+namespace {
 
 partition::MessageSlot& tail_slot(Edge& edge) { return edge.slots[(edge.head + edge.count) & (edge.capacity - 1)]; }
 
@@ -231,15 +231,13 @@ Outcome send(State& s, Core& core, Edge& edge, GuestAddress from, std::uint64_t 
   return Error::ok;
 }
 
-Status enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message) {
-  if (auto ready = prepare_queue(s, edge); !ready) return ready;
+void enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message) {
   partition::MessageSlot& slot = tail_slot(edge);
   std::memcpy(slot.bytes, &message, sizeof message);
   slot.length = sizeof message;
   slot.kind = kind;
   slot.page = {};
   publish(s, edge);
-  return {};
 }
 
 Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t size, Nanoseconds deadline) {
