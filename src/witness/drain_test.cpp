@@ -97,6 +97,8 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   CHECK(disk.requests == before + 4);
   for (int i = 0; i < 256; ++i) REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 256);
+  // Two blocks: packing one is a step.
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::packing);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::writing_segment);
 }
 

@@ -44,6 +44,16 @@ void RecordChecker::check(const Record& record, std::uint64_t offset) {
   check_anchor(offset);
 }
 
+void RecordChecker::skip(std::uint64_t count) {
+  expected_ += count;
+  expected_otherwise_.reset();
+  broken_link_.reset();
+  for (; count != 0; --count) tree_.append({});
+  head_ = {};
+  previous_damaged_ = any_damaged_ = true;
+  closed_ = false;
+}
+
 // Leaves expected_ at the number after this record's.
 void RecordChecker::check_sequence(const Record& record, std::uint64_t offset) {
   const std::uint64_t place = expected_;

@@ -48,7 +48,7 @@ class VolumeVerifier {
     }
     if (options_.keys == nullptr)
       report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
-    drop_consequences();
+    std::ranges::sort(report_.problems, {}, [](const Problem& p) { return std::pair{p.offset, p.sequence}; });
     report_.ok = report_.problem_count == 0;
     return std::move(report_);
   }
@@ -62,7 +62,6 @@ class VolumeVerifier {
   void compare_with_superblock();
   void check_older_superblock();
   void segment_problem(std::uint64_t first, std::uint64_t count, std::string why);
-  void drop_consequences();
 
   const LogFile& file_;
   const VerifyOptions& options_;
@@ -73,10 +72,6 @@ class VolumeVerifier {
   VolumeHead newest_;                           // the superblock in force
   VolumeHead at_;                               // where the walk is
   std::optional<crypto::Digest> stored_chain_;  // after a segment with a wrong digest: the digest that it states
-  struct SuspectSegment {
-    std::uint64_t first, count, offset;
-  };
-  std::vector<SuspectSegment> suspects_;
 };
 
 // False if there is nothing to walk.
@@ -142,7 +137,6 @@ void VolumeVerifier::walk_counted() {
         break;
       }
       segment_problem(at_.records, segment.reading.records, std::string{describe(problem)});
-      suspects_.push_back({at_.records, segment.reading.records, at_.append});
       crypto::Digest stored;
       std::memcpy(stored.data(), segment.bytes.data() + offsetof(SegmentHeader, digest), stored.size());
       stored_chain_ = stored;
@@ -156,22 +150,20 @@ void VolumeVerifier::walk_counted() {
 
 // A header that cannot be read hides the length; the next header, or the end of the log, gives it.
 bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
-  const std::uint64_t next_first = newest_.records;
   for (std::size_t at = sector_bytes; at <= segment.bytes.size(); at += sector_bytes) {
-    std::uint64_t records = 0;
+    std::uint64_t next_first = newest_.records;
     if (at == segment.bytes.size()) {
       if (at_.append + at != newest_.append) return false;
-      records = next_first - at_.records;
     } else {
       SegmentHeader header;
+      if (at + sizeof(header) > segment.bytes.size()) return false;
       std::memcpy(&header, segment.bytes.data() + at, sizeof(header));
       if (header.magic != segment_magic || !std::ranges::equal(header.volume, std::span{newest_.volume_id}.first<8>()))
         continue;
-      records = header.first_sequence - at_.records;
+      next_first = header.first_sequence;
     }
-    if (records == 0 || records > segment_records_max || segment_extent(static_cast<std::size_t>(records)) != at)
-      continue;
-    segment.reading.records = static_cast<std::uint32_t>(records);
+    if (next_first <= at_.records || next_first - at_.records > segment_records_max) continue;
+    segment.reading.records = static_cast<std::uint32_t>(next_first - at_.records);
     segment.reading.extent = at;
     segment.reading.digest = {};
     return true;
@@ -181,15 +173,32 @@ bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
 
 // Its records, then onwards. For a segment that is not counted: false at the first problem.
 bool VolumeVerifier::check_segment(const SegmentBytes& segment, bool counted) {
-  for (std::uint32_t i = 0; i < segment.reading.records; ++i) {
-    const std::size_t offset = segment_header_bytes + i * record_bytes;
-    Record record;
-    std::memcpy(&record, segment.bytes.data() + offset, sizeof(record));
-    checker_.check(record, at_.append + offset);
-    if (!counted && checker_.any_damaged()) return false;
+  using enum SegmentProblem;
+  const SegmentReading& reading = segment.reading;
+  std::vector<Record> records;
+  crypto::Digest last_leaf;
+  // After damage only the header knows what the first record follows.
+  const crypto::Digest previous = checker_.any_damaged() ? reading.previous_leaf : checker_.head();
+  const bool readable = reading.problem != payload_mismatch && reading.problem != bad_magic &&
+                        reading.problem != bad_length && unpack(segment, at_.records, previous, records, last_leaf);
+  if (readable) {
+    SegmentIndex index;
+    for (const Record& record : records) {
+      checker_.check(record, at_.append);
+      if (!counted && checker_.any_damaged()) return false;
+      index.add(record);
+    }
+    if (reading.problem == none && !checker_.any_damaged()) {
+      if (reading.previous_leaf != previous)
+        segment_problem(at_.records, reading.records, "does not follow the record before it");
+      if (index != reading.index) segment_problem(at_.records, reading.records, "its index is not that of its records");
+    }
+  } else {
+    if (reading.problem == none) segment_problem(at_.records, reading.records, "its records cannot be unpacked");
+    checker_.skip(reading.records);
   }
-  advance(at_, segment.reading);
-  return true;
+  advance(at_, reading);
+  return report_.problem_count == 0 || counted;
 }
 
 void VolumeVerifier::compare_with_superblock() {
@@ -254,22 +263,6 @@ void VolumeVerifier::walk_beyond() {
 void VolumeVerifier::segment_problem(std::uint64_t first, std::uint64_t count, std::string why) {
   const std::uint64_t last = first + (count == 0 ? 0 : count - 1);
   checker_.problem(first, at_.append, fmt::format("segment of records {} to {}", first, last), std::move(why));
-}
-
-// A changed record also changes its segment's digest; the record is what the reader wants to know.
-void VolumeVerifier::drop_consequences() {
-  for (const SuspectSegment& suspect : suspects_) {
-    const auto names_record = [&suspect](const Problem& p) {
-      return p.sequence && *p.sequence >= suspect.first && *p.sequence < suspect.first + suspect.count &&
-             p.offset > suspect.offset;
-    };
-    const auto segment =
-        std::ranges::find_if(report_.problems, [&](const Problem& p) { return p.offset == suspect.offset; });
-    if (segment == report_.problems.end() || std::ranges::none_of(report_.problems, names_record)) continue;
-    report_.problems.erase(segment);
-    --report_.problem_count;
-  }
-  std::ranges::sort(report_.problems, {}, [](const Problem& p) { return std::pair{p.offset, p.sequence}; });
 }
 
 }  // namespace

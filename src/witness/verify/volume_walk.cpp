@@ -26,6 +26,27 @@ SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint
   return segment;
 }
 
+bool unpack(const SegmentBytes& segment, std::uint64_t first_sequence, const crypto::Digest& previous_leaf,
+            std::vector<Record>& records, crypto::Digest& last_leaf) {
+  std::array<std::byte, block_records * column_count> columns;
+  records.resize(segment.reading.records);
+  if (segment.bytes.size() < segment_header_bytes + segment.reading.payload_bytes) return false;
+  auto payload = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.payload_bytes);
+  last_leaf = previous_leaf;
+  for (std::size_t done = 0; done < records.size();) {
+    const auto block = std::span{records}.subspan(done, std::min<std::size_t>(block_records, records.size() - done));
+    const std::size_t bytes = decode_block(payload, first_sequence + done, block, columns);
+    if (bytes == 0) return false;
+    payload = payload.subspan(bytes);
+    for (Record& record : block) {
+      record.prev_hash = first_eight(last_leaf);
+      last_leaf = leaf_hash(record);
+    }
+    done += block.size();
+  }
+  return payload.empty();
+}
+
 void advance(VolumeHead& head, const SegmentReading& reading) {
   head.records += reading.records;
   head.append += reading.extent;

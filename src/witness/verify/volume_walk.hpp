@@ -30,6 +30,11 @@ struct SegmentBytes {
 /// Reads what is at head.append as the segment that follows `head`.
 [[nodiscard]] SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint64_t end);
 
+/// The records of a segment, the first of which has the number `first_sequence`, after the record with leaf hash
+/// `previous_leaf`, from which each prev_hash is worked out. Sets `last_leaf`. False when the payload is malformed.
+[[nodiscard]] bool unpack(const SegmentBytes& segment, std::uint64_t first_sequence,
+                          const crypto::Digest& previous_leaf, std::vector<Record>& records, crypto::Digest& last_leaf);
+
 /// `head` after the segment.
 void advance(VolumeHead& head, const SegmentReading& reading);
 

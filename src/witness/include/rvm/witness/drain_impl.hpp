@@ -150,6 +150,31 @@ void Drain<Device>::take_segment(const SegmentReading& segment, const crypto::Di
   head.chain = segment.digest;
 }
 
+// The segment is whole, so a record that does not fit was not torn but put there.
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::accept_segment(std::span<const std::byte> window,
+                                                               const SegmentReading& segment, Sealer& sealer) const {
+  constexpr std::unexpected damaged{VolumeError::damaged};
+  if (segment.previous_leaf != head_.last_leaf) return damaged;
+  CodecMemory& memory = codec_memory();
+  SegmentIndex index;
+  auto payload = window.subspan(segment_header_bytes, segment.payload_bytes);
+  for (std::uint32_t done = 0; done < segment.records;) {
+    const auto block = std::span{memory.records}.first(std::min(block_records, segment.records - done));
+    const std::size_t bytes = decode_block(payload, head_.records + done, block, memory.columns);
+    if (bytes == 0) return damaged;
+    payload = payload.subspan(bytes);
+    for (Record& record : block) {
+      record.prev_hash = first_eight(sealer.head());
+      if (!sealer.accept(record)) return damaged;
+      index.add(record);
+    }
+    done += static_cast<std::uint32_t>(block.size());
+  }
+  if (!payload.empty() || index != segment.index) return damaged;
+  return {};
+}
+
 // After a power cut: segments beyond the superblock's append point that continue the chain are kept, and what an
 // interrupted write left after them is zeroed. At most one segment was in flight, so one segment's extent is enough.
 // A cut during this function changes nothing that the next load depends on.
@@ -170,12 +195,7 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
       }
       return std::unexpected{VolumeError::device_failed};
     }
-    for (std::uint32_t i = 0; i < segment.records; ++i) {
-      Record record;
-      std::memcpy(&record, window.data() + segment_header_bytes + i * record_bytes, sizeof(record));
-      // The segment is whole, so a record that does not fit was not torn but put there.
-      if (!sealer.accept(record)) return std::unexpected{VolumeError::damaged};
-    }
+    if (const auto accepted = accept_segment(window, segment, sealer); !accepted) return accepted;
     take_segment(segment, sealer.head(), head_);
     resume.recovered += segment.records;
   }
@@ -187,9 +207,8 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
 // is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end.
 template <BlockDevice Device>
 void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
-  const std::uint64_t room =
-      std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append) / sector_bytes * sector_bytes;
-  sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
+  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append);
+  sealer.allow_until(end.records + segment_records_that_fit(room / sector_bytes * sector_bytes));
 }
 
 template <BlockDevice Device>
@@ -204,27 +223,47 @@ bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
          waiting_since_ + age_max <= now;
 }
 
-// Builds segment and superblock in the staging memory, so that sealing may go on while they are written.
+// Everything sealed so far goes into the segment. Nothing more is sealed until it is packed, so that the superblock that
+// counts it can take the tree as it is.
 template <BlockDevice Device>
-void Drain<Device>::begin_segment(const Ring& ring, Sealer& sealer) {
-  const auto records = static_cast<std::size_t>(sealer.size() - head_.records);
-  const std::size_t used = segment_header_bytes + records * record_bytes;
-  const std::size_t extent = segment_extent(records);
-  const auto segment = segment_area().first(extent);
-  for (std::size_t i = 0; i < records; ++i) {
-    std::memcpy(segment.data() + segment_header_bytes + i * record_bytes, &ring.slot(head_.records + i), record_bytes);
+void Drain<Device>::begin_segment(Sealer& sealer) {
+  packing_ = {.records = static_cast<std::uint32_t>(sealer.size() - head_.records), .index = {}};
+  sealer.allow_until(sealer.size());
+  waiting_since_ = never;
+  state_ = DrainState::packing;
+}
+
+template <BlockDevice Device>
+void Drain<Device>::pack_block(const Ring& ring, Sealer& sealer) {
+  const std::uint32_t count = std::min(block_records, packing_.records - packing_.packed);
+  const std::uint64_t first = head_.records + packing_.packed;
+  BlockEncoder encoder{codec_memory(), count};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Record& record = ring.slot(first + i);
+    packing_.index.add(record);
+    encoder.add(record);
   }
-  std::ranges::fill(segment.subspan(used), std::byte{0});
-  SegmentReading reading{SegmentProblem::none, static_cast<std::uint32_t>(records), extent};
-  reading.digest = encode_segment_header(head_, segment.first(used).subspan(segment_header_bytes),
-                                         segment.template first<segment_header_bytes>());
+  packing_.payload_bytes += encoder.finish(segment_area().subspan(segment_header_bytes + packing_.payload_bytes));
+  packing_.packed += count;
+  if (packing_.packed == packing_.records) finish_segment(sealer);
+}
+
+// Segment and superblock lie in the staging memory, so that sealing may go on while they are written.
+template <BlockDevice Device>
+void Drain<Device>::finish_segment(Sealer& sealer) {
+  const std::size_t used = segment_header_bytes + packing_.payload_bytes;
+  SegmentReading reading{.problem = SegmentProblem::none, .records = packing_.records};
+  reading.extent = segment_extent(packing_.payload_bytes);
+  reading.digest = encode_segment_header(head_, packing_.records, packing_.index,
+                                         segment_area().first(used).subspan(segment_header_bytes),
+                                         segment_area().template first<segment_header_bytes>());
+  std::ranges::fill(segment_area().first(reading.extent).subspan(used), std::byte{0});
   next_ = head_;
   take_segment(reading, sealer.head(), next_);
   next_.generation += 1;
   next_.state = VolumeState::open;
   encode_superblock(next_, sealer.tree(), *keys_, superblock_area());
   allow_next_segment(next_, sealer);
-  waiting_since_ = never;
   failures_ = 0;
   enter(DrainState::writing_segment);
 }
@@ -290,7 +329,8 @@ DrainState Drain<Device>::advance(Ring& ring) {
 
 template <BlockDevice Device>
 DrainState Drain<Device>::step(Ring& ring, Sealer& sealer, Nanoseconds now) {
-  if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(ring, sealer);
+  if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(sealer);
+  if (state_ == DrainState::packing) pack_block(ring, sealer);
   return state_;
 }
 
@@ -313,7 +353,10 @@ std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer
           if (sealed == 0) return {};
           continue;
         }
-        begin_segment(ring, sealer);
+        begin_segment(sealer);
+        break;
+      case DrainState::packing:
+        pack_block(ring, sealer);
         break;
       default:
         Device::relax();
