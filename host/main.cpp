@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <csignal>
 #include <exception>
 #include <functional>
@@ -21,7 +22,9 @@
 #include "host/policy/policy.hpp"
 #include "host/run/run.hpp"
 #include "host/witness/command.hpp"
+#include "host/witness/export.hpp"
 #include "host/witness/replay.hpp"
+#include "host/witness/search.hpp"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::host {
@@ -138,7 +141,10 @@ struct WitnessOptions {
   LogSource source;
   LogQuery query;
   std::optional<std::uint32_t> partition;
-  std::optional<fs::path> output;
+  std::optional<std::string> capability;
+  std::string from;
+  std::string to;
+  std::array<std::optional<fs::path>, 4> outputs;  ///< by ExportForm
   std::optional<fs::path> dump;
   bool json = false;
   bool force = false;
@@ -156,6 +162,94 @@ std::string kind_list() {
     column += k.name.size() + 1;
   }
   return text;
+}
+
+/// The conditions that `query` and `follow` share.
+void add_conditions(CLI::App& app, WitnessOptions& o) {
+  app.add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(app, o.source.key);
+  app.add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
+  app.add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
+  app.add_option("--region", o.query.filter.region, "what became of this region: made, moved, shared, mapped")
+      ->type_name("ID");
+  app.add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
+  app.add_option("--capability", o.capability, "under this capability: its hash, 8 hexadecimal digits")
+      ->type_name("HASH");
+  app.add_option("--from-seq", o.query.filter.first_sequence, "first sequence number")->type_name("N");
+  app.add_option("--to-seq", o.query.filter.last_sequence, "last sequence number")->type_name("N");
+  app.add_option("--from-ns", o.query.filter.first_time.value, "earliest time since boot")->type_name("NS");
+  app.add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
+  const auto is_duration = [](const std::string& given) {
+    return parse_duration(given) ? std::string{} : fmt::format("'{}' is not a time since boot, such as 1500ms", given);
+  };
+  app.add_option("--from", o.from, "earliest time since boot, such as 1500ms")->type_name("TIME")->check(is_duration);
+  app.add_option("--to", o.to, "latest time since boot, such as 2s")->type_name("TIME")->check(is_duration);
+  app.add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
+  app.add_flag("--json", o.json, "one JSON object per line");
+}
+
+LogQuery query_of(const WitnessOptions& o) {
+  LogQuery query = o.query;
+  if (o.partition) {
+    query.filter.partition = PartitionId{*o.partition};
+  }
+  if (o.capability) {
+    query.filter.capability = static_cast<std::uint32_t>(std::stoul(*o.capability, nullptr, 16));
+  }
+  query.filter.first_time = parse_duration(o.from).value_or(query.filter.first_time);
+  query.filter.last_time = parse_duration(o.to).value_or(query.filter.last_time);
+  return query;
+}
+
+void add_search(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const query = witness.add_subcommand("query", "print records, all or those that match");
+  add_conditions(*query, o);
+  query->footer(kind_list() +
+                "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
+                "  rvm witness query log.img --region 3 --from 1s --to 1500ms\n"
+                "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
+  query->callback([&o, &command] { command = [&o] { return witness_query_command(o.source, query_of(o), o.json); }; });
+
+  CLI::App* const follow =
+      witness.add_subcommand("follow", "print records as a running machine makes them durable, until it ends");
+  add_conditions(*follow, o);
+  follow->footer("Example:\n  rvm witness follow log.img --kind TaskTerminate");
+  follow->callback(
+      [&o, &command] { command = [&o] { return witness_follow_command(o.source, query_of(o), o.json); }; });
+
+  CLI::App* const stats = witness.add_subcommand("stats", "count records by kind, and the space they take");
+  stats->add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(*stats, o.source.key);
+  stats->add_flag("--json", o.json, "one line of JSON");
+  stats->footer("Example:\n  rvm witness stats log.img");
+  stats->callback([&o, &command] { command = [&o] { return witness_stats_command(o.source, o.json); }; });
+}
+
+void add_export(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const exporting = witness.add_subcommand("export", "write the records to a file, in one of several forms");
+  exporting->add_option("VOLUME", o.source.file, "log volume")->required();
+  const std::array<std::pair<const char*, const char*>, 4> forms{
+      {{"--raw", "the 64-byte records one after another"},
+       {"--jsonl", "one JSON object per line"},
+       {"--csv", "comma-separated values, with a header"},
+       {"--trace", "for Chrome's about:tracing and ui.perfetto.dev: partitions and agents as tracks"}}};
+  auto* const group = exporting->add_option_group("form")->require_option(1);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    group->add_option(forms.at(i).first, o.outputs.at(i), forms.at(i).second)->type_name("FILE");
+  }
+  add_key(*exporting, o.source.key);
+  exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
+  exporting->footer(
+      "Examples:\n  rvm witness export log.img --raw log.raw\n  rvm witness export log.img --trace log.json");
+  exporting->callback([&o, &command] {
+    command = [&o] {
+      std::size_t form = 0;
+      while (!o.outputs.at(form)) {
+        ++form;
+      }
+      return witness_export_command(o.source, *o.outputs.at(form), static_cast<ExportForm>(form), o.force);
+    };
+  });
 }
 
 void add_replay(CLI::App& witness, WitnessOptions& o, Command& command) {
@@ -205,36 +299,8 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
     command = [&o] { return witness_verify_command(o.source, o.json); };
   });
 
-  CLI::App* const query = witness->add_subcommand("query", "print records, all or those that match");
-  query->add_option("VOLUME", o.source.file, "log volume")->required();
-  add_key(*query, o.source.key);
-  query->add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
-  query->add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
-  query->add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
-  query->add_option("--from-seq", o.query.filter.first_sequence, "first sequence number")->type_name("N");
-  query->add_option("--to-seq", o.query.filter.last_sequence, "last sequence number")->type_name("N");
-  query->add_option("--from-ns", o.query.filter.first_time.value, "earliest time since boot")->type_name("NS");
-  query->add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
-  query->add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
-  query->add_flag("--json", o.json, "one JSON object per line");
-  query->footer(kind_list() +
-                "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
-                "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
-  query->callback([&o, &command] {
-    if (o.partition) {
-      o.query.filter.partition = PartitionId{*o.partition};
-    }
-    command = [&o] { return witness_query_command(o.source, o.query, o.json); };
-  });
-
-  CLI::App* const exporting = witness->add_subcommand("export", "write the 64-byte records one after another");
-  exporting->add_option("VOLUME", o.source.file, "log volume")->required();
-  exporting->add_option("--raw", o.output, "file to write")->type_name("FILE")->required();
-  add_key(*exporting, o.source.key);
-  exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
-  exporting->footer("Example:\n  rvm witness export log.img --raw log.raw");
-  exporting->callback(
-      [&o, &command] { command = [&o] { return witness_export_command(o.source, *o.output, o.force); }; });
+  add_search(*witness, o, command);
+  add_export(*witness, o, command);
   add_replay(*witness, o, command);
 }
 

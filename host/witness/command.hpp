@@ -37,8 +37,5 @@ struct LogQuery {
 [[nodiscard]] Failure not_verified(const LogSource& source, const LogCheck& log);
 
 [[nodiscard]] ExitCode witness_verify_command(const LogSource& source, bool json);
-[[nodiscard]] ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json);
-/// Writes the 64-byte records one after another. A log that does not verify is exported only by `force`.
-[[nodiscard]] ExitCode witness_export_command(const LogSource& source, const std::filesystem::path& output, bool force);
 
 }  // namespace rvm::host

@@ -88,7 +88,8 @@ std::unexpected<std::string> unsearchable(std::uint64_t record, std::string_view
 
 std::expected<SearchReport, std::string> search_volume(const LogFile& file, const Keys* keys,
                                                        const RecordFilter& filter,
-                                                       const std::function<bool(const Record&)>& visit) {
+                                                       const std::function<bool(const Record&)>& visit,
+                                                       bool durable_only) {
   const Superblocks blocks = read_superblocks(file, keys);
   if (!blocks.newest) {
     return std::unexpected{
@@ -99,11 +100,11 @@ std::expected<SearchReport, std::string> search_volume(const LogFile& file, cons
   at.records = at.segments = 0;
   at.append = data_start;
   at.chain = chain_start(newest.volume_id);
-  SearchReport report;
+  SearchReport report{.closed = newest.state == VolumeState::closed};
   bool wanted = true;
   for (;;) {
     const bool counted = at.append < newest.append;
-    if (!counted && (newest.state == VolumeState::closed || !wanted)) break;
+    if (!counted && (report.closed || durable_only || !wanted)) break;
     std::array<std::byte, segment_header_bytes> header;
     const std::size_t got = file.read(at.append, header);
     const std::uint64_t end = counted ? newest.append : std::min(file.bytes(), newest.capacity);
@@ -136,6 +137,7 @@ std::expected<SearchReport, std::string> search_volume(const LogFile& file, cons
       return unsearchable(at.records, "the segments are not those that the superblock counts");
   }
   report.records = at.records;
+  report.bytes = at.append;
   return report;
 }
 

@@ -44,14 +44,18 @@ struct SearchReport {
   std::uint64_t matches = 0;
   std::uint64_t segments = 0;
   std::uint64_t segments_read = 0;  ///< the others' indexes said that they have nothing
+  std::uint64_t bytes = 0;          ///< up to the end of the log
+  bool closed = false;              ///< it ends with an orderly shutdown
 };
 
 /// Calls `visit` for each record of a volume that matches, in order, until it returns false. Reads every segment's header, but
 /// only such payloads as may have a match. What it shows is authentic: the superblock (with `keys`, by its MAC) vouches for
-/// the chain of headers, each header for its payload. The error is a sentence for people.
+/// the chain of headers, each header for its payload; `durable_only` leaves out what the superblock does not count yet. The
+/// error is a sentence for people.
 std::expected<SearchReport, std::string> search_volume(const LogFile& file, const Keys* keys,
                                                        const RecordFilter& filter,
-                                                       const std::function<bool(const Record&)>& visit);
+                                                       const std::function<bool(const Record&)>& visit,
+                                                       bool durable_only = false);
 
 /// Calls `visit` for each record in order, with its byte position, until it returns false. Structure is followed, hashes
 /// are not checked: verify first. The error is a sentence for people. Returns the number visited.
