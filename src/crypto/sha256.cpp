@@ -61,6 +61,7 @@ Implementation select_implementation() {
 }
 
 Implementation implementation_in_use() { return in_use; }
+BlockFunction sha256_blocks_in_use() { return blocks_function; }
 
 void Sha256::update(std::span<const std::byte> data) {
   if (data.empty()) return;
