@@ -3,7 +3,10 @@
 
 #include <lz4.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
+#include <memory>
 
 namespace rvm::witness {
 
@@ -18,25 +21,48 @@ constexpr std::uint64_t zigzag(std::uint64_t difference) {
 }
 constexpr std::uint64_t unzigzag(std::uint64_t z) { return z >> 1 ^ (std::uint64_t{0} - (z & 1)); }
 
+/// The eight-byte words of a record that the columns hold, eight columns each: timestamp; kind to actor; target and capability;
+/// payload; aux. The others are the sequence number, prev_hash and record_hash.
+constexpr std::array<std::size_t, column_count / 8> groups{1, 2, 3, 4, 7};
+
+/// Swaps rows and columns of 8 x 8 bytes, byte c of word r with byte r of word c: halves, then quarters, then single bytes.
+void transpose(Rows& m) {
+  const auto exchange = [&m](std::size_t distance, std::uint64_t mask) {
+    for (std::size_t i = 0; i < 8; ++i) {
+      if ((i & distance) != 0) continue;
+      const std::uint64_t moved = (m[i] >> 8 * distance ^ m[i + distance]) & mask;
+      m[i + distance] ^= moved;
+      m[i] ^= moved << 8 * distance;
+    }
+  };
+  exchange(4, 0x0000'0000'ffff'ffff);
+  exchange(2, 0x0000'ffff'0000'ffff);
+  exchange(1, 0x00ff'00ff'00ff'00ff);
+}
+
 }  // namespace
 
 void BlockEncoder::add(const Record& r) {
-  std::byte* column = memory_.columns.data() + added_;
-  const auto put = [&column, stride = count_](std::uint64_t value, unsigned bytes) {
-    for (; bytes != 0; --bytes, value >>= 8, column += stride) *column = static_cast<std::byte>(value);
-  };
-  put(zigzag(r.timestamp_ns - previous_time_), 8);
-  put(static_cast<std::uint8_t>(r.action_kind), 1);
-  put(r.proof_tier, 1);
-  put(r.flags, 2);
-  put(r.actor_partition, 4);
-  put(r.target_object, 4);
-  put(r.capability_hash, 4);
-  put(r.payload, 8);
-  put(r.aux, 8);
+  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(Record) / 8>>(r);
+  const std::size_t row = added_ % 8;
+  for (std::size_t g = 0; g < groups.size(); ++g) rows_[g][row] = words[groups[g]];
+  rows_[0][row] = zigzag(r.timestamp_ns - previous_time_);
   previous_time_ = r.timestamp_ns;
   memory_.macs[added_] = r.record_hash;
   ++added_;
+  if (row != 7 && added_ != count_) return;
+  const std::size_t first = added_ - row - 1;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    transpose(rows_[g]);
+    for (std::size_t c = 0; c < 8; ++c) {
+      std::byte* const to = memory_.columns.data() + (8 * g + c) * count_ + first;
+      if (row == 7 && count_ % 8 == 0) {
+        std::memcpy(std::assume_aligned<8>(to), &rows_[g][c], 8);
+      } else {
+        std::memcpy(to, &rows_[g][c], row + 1);
+      }
+    }
+  }
 }
 
 std::size_t BlockEncoder::finish(std::span<std::byte> into) {
@@ -77,27 +103,29 @@ std::size_t decode_block(std::span<const std::byte> bytes, std::uint64_t first_s
     return 0;
   }
   std::uint64_t time = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::byte* column = columns.data() + i;
-    const auto take = [&column, count](unsigned n) {
-      std::uint64_t value = 0;
-      for (unsigned b = 0; b < n; ++b, column += count) value |= std::to_integer<std::uint64_t>(*column) << (8 * b);
-      return value;
-    };
-    Record& r = records[i];
-    r.sequence = first_sequence + i;
-    time += unzigzag(take(8));
-    r.timestamp_ns = time;
-    r.action_kind = static_cast<Kind>(take(1));
-    r.proof_tier = static_cast<std::uint8_t>(take(1));
-    r.flags = static_cast<std::uint16_t>(take(2));
-    r.actor_partition = static_cast<std::uint32_t>(take(4));
-    r.target_object = static_cast<std::uint32_t>(take(4));
-    r.capability_hash = static_cast<std::uint32_t>(take(4));
-    r.payload = take(8);
-    r.aux = take(8);
-    r.prev_hash = 0;
-    std::memcpy(&r.record_hash, from + packed + i * sizeof(std::uint64_t), sizeof(r.record_hash));
+  for (std::size_t first = 0; first < count; first += 8) {
+    const std::size_t rows = std::min<std::size_t>(8, count - first);
+    std::array<Rows, groups.size()> words;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      for (std::size_t c = 0; c < 8; ++c) {
+        const std::byte* const column = columns.data() + (8 * g + c) * count + first;
+        if (rows == 8 && count % 8 == 0) {
+          std::memcpy(&words[g][c], std::assume_aligned<8>(column), 8);
+        } else {
+          words[g][c] = 0;
+          std::memcpy(&words[g][c], column, rows);
+        }
+      }
+      transpose(words[g]);
+    }
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::array<std::uint64_t, sizeof(Record) / 8> record{};
+      for (std::size_t g = 0; g < groups.size(); ++g) record[groups[g]] = words[g][row];
+      record[0] = first_sequence + first + row;
+      record[1] = time += unzigzag(words[0][row]);
+      std::memcpy(&record[6], from + packed + (first + row) * sizeof(std::uint64_t), sizeof(std::uint64_t));
+      records[first + row] = std::bit_cast<Record>(record);
+    }
   }
   return whole;
 }

@@ -63,7 +63,7 @@ class Lane {
 
  private:
   std::vector<std::byte> bytes_;
-  std::array<std::byte, block_records * column_count> columns_;
+  alignas(std::uint64_t) std::array<std::byte, block_records * column_count> columns_;
 };
 
 void hash_one(Lane& lane, std::size_t i, const Keys* keys) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <system_error>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "record_checker.hpp"
@@ -52,7 +53,9 @@ class VolumeVerifier {
     }
     if (options_.keys == nullptr)
       report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
-    std::ranges::sort(report_.problems, {}, [](const Problem& p) { return std::pair{p.offset, p.sequence}; });
+    // What is wrong with a segment comes before what is then wrong with its records.
+    std::ranges::sort(report_.problems, {},
+                      [](const Problem& p) { return std::tuple{p.offset, p.what.starts_with("record "), p.sequence}; });
     report_.ok = report_.problem_count == 0;
     return std::move(report_);
   }

@@ -28,7 +28,7 @@ SegmentBytes read_segment(const LogFile& file, const VolumeHead& head, std::uint
 
 bool unpack(const SegmentBytes& segment, std::uint64_t first_sequence, const crypto::Digest& previous_leaf,
             std::vector<Record>& records, crypto::Digest& last_leaf) {
-  std::array<std::byte, block_records * column_count> columns;
+  alignas(std::uint64_t) std::array<std::byte, block_records * column_count> columns;
   records.resize(segment.reading.records);
   if (segment.bytes.size() < segment_header_bytes + segment.reading.payload_bytes) return false;
   auto payload = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.payload_bytes);

@@ -34,16 +34,17 @@ inline constexpr std::size_t block_bytes_max = block_overhead + block_records * 
 struct CodecMemory {
   std::array<Record, block_records> records;  ///< for whoever decodes
   std::array<std::uint64_t, block_records> macs;
-  std::array<std::byte, block_records * column_count> columns;         ///< before or after compression
-  alignas(std::uint64_t) std::array<std::byte, (1 << 12) + 64> state;  ///< LZ4's
+  alignas(std::uint64_t) std::array<std::byte, block_records * column_count> columns;  ///< before or after compression
+  alignas(std::uint64_t) std::array<std::byte, (1 << 12) + 64> state;                  ///< LZ4's
 };
+
+using Rows = std::array<std::uint64_t, 8>;
 
 /// Packs a block record by record.
 class BlockEncoder {
  public:
   /// Of `count` records, 1 to block_records.
   BlockEncoder(CodecMemory& memory, std::uint32_t count) : memory_(memory), count_(count) {}
-  /// About 130 instructions.
   void add(const Record& record);
   /// All records were added. Writes the block; `into` has room for block_bytes_max. Returns its bytes.
   [[nodiscard]] std::size_t finish(std::span<std::byte> into);
@@ -53,10 +54,11 @@ class BlockEncoder {
   std::uint32_t count_;
   std::uint32_t added_ = 0;
   std::uint64_t previous_time_ = 0;
+  std::array<Rows, column_count / 8> rows_;  // words of the records since the last multiple of eight
 };
 
 /// Unpacks the block of `records.size()` records (1 to block_records) at the start of `bytes`, the first of which has the number
-/// `first_sequence`. Their prev_hash stays 0. Returns the block's bytes, or 0 when it is malformed.
+/// `first_sequence`. `columns` is aligned to 8. Their prev_hash stays 0. Returns the block's bytes, or 0 when it is malformed.
 [[nodiscard]] std::size_t decode_block(std::span<const std::byte> bytes, std::uint64_t first_sequence,
                                        std::span<Record> records,
                                        std::span<std::byte, block_records * column_count> columns);
