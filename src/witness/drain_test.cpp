@@ -90,6 +90,7 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{5}) == DrainState::idle);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{9'999'999}) == DrainState::idle);
   CHECK(disk.requests == before);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'005}) == DrainState::packing);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'005}) == DrainState::writing_segment);
   CHECK(boot.ring.durable() == 0);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'006}) == DrainState::idle);
@@ -97,7 +98,8 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   CHECK(disk.requests == before + 4);
   for (int i = 0; i < 256; ++i) REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 256);
-  // Two blocks: packing one is a step.
+  // Two blocks: packing one is a step, and so is the header.
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::packing);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::packing);
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::writing_segment);
 }

@@ -13,5 +13,5 @@ target_compile_definitions(rvm_lz4 PUBLIC LZ4_MEMORY_USAGE=12
 # Another's code: our warnings do not apply, nor does -flto, so that kernel.ld can tell its sections by the archive's name.
 target_compile_options(rvm_lz4 PRIVATE -w -fvisibility=hidden -ffunction-sections -fdata-sections)
 if(RVM_TARGET STREQUAL "appliance")
-  target_compile_options(rvm_lz4 PRIVATE -O2 -fhosted -mgeneral-regs-only -fPIE -mstrict-align -mcmodel=tiny -mbranch-protection=none)
+  target_compile_options(rvm_lz4 PRIVATE -O2 -fhosted -mgeneral-regs-only -fPIE -mcmodel=tiny -mbranch-protection=none)
 endif()

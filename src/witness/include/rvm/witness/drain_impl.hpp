@@ -233,8 +233,10 @@ void Drain<Device>::begin_segment(Sealer& sealer) {
   state_ = DrainState::packing;
 }
 
+// A block, or the header when all are packed: each a bounded step.
 template <BlockDevice Device>
 void Drain<Device>::pack_block(const Ring& ring, Sealer& sealer) {
+  if (packing_.packed == packing_.records) return finish_segment(sealer);
   const std::uint32_t count = std::min(block_records, packing_.records - packing_.packed);
   const std::uint64_t first = head_.records + packing_.packed;
   BlockEncoder encoder{codec_memory(), count};
@@ -245,7 +247,6 @@ void Drain<Device>::pack_block(const Ring& ring, Sealer& sealer) {
   }
   packing_.payload_bytes += encoder.finish(segment_area().subspan(segment_header_bytes + packing_.payload_bytes));
   packing_.packed += count;
-  if (packing_.packed == packing_.records) finish_segment(sealer);
 }
 
 // Segment and superblock lie in the staging memory, so that sealing may go on while they are written.
