@@ -110,7 +110,7 @@ namespace {
   agent.queued_at = core.next_epoch;
   agent.context->reg(0) = static_cast<std::uint64_t>(Error::ok);
   hal::Context* const context = hand_over(s, core, agent, next, partition);
-  core.slice_end = next.resumed_at + s.epoch_length;
+  core.slice_end = next.resumed_at + whole_turn(s);
   return context;
 }
 

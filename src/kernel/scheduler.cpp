@@ -73,7 +73,7 @@ void begin_job(Agent& agent, Nanoseconds now) {
 
 void program_timer(State& s, Core& core, Nanoseconds now) {
   const bool ticking = core.current != nullptr || core.index.value == 0;
-  Nanoseconds at = std::min(core.sleepers.earliest(s), core.turn_end);
+  Nanoseconds at = std::min({core.sleepers.earliest(s), core.turn_start, core.turn_end});
   if (ticking) at = std::min(at, core.next_epoch);
   if (core.current != nullptr && core.current->budget.value != 0) at = std::min(at, now + core.current->budget_left);
   // With a budget the time depends on who runs; otherwise it stays right until the clock or the sleepers change.
@@ -133,8 +133,10 @@ void leave_current(State& s, Core& core, Nanoseconds now) {
 }
 
 void start_turn(State& s, Core& core, Agent& next, Nanoseconds now) {
-  core.slice_end = now + (next.turn_left.value != 0 ? next.turn_left : s.epoch_length);
+  core.slice_end = now + (next.turn_left.value != 0 ? next.turn_left : whole_turn(s));
   next.turn_left = Nanoseconds{0};
+  if (core.interrupted == &next) core.slice_end = core.interrupted_end;
+  core.interrupted = nullptr;
   if (next.budget.value != 0 && now >= next.replenish_at) {
     next.budget_left = next.budget;
     next.replenish_at = now + next.period;
@@ -266,6 +268,10 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     end_timed_wait(s, agent, now);
   }
   if (core.current != nullptr && out_of_budget(*core.current)) core.reschedule = true;
+  if (core.turn_start <= now) {
+    core.turn_start = never;
+    core.grant_turn = core.reschedule = true;
+  }
   if (now < core.next_epoch) return false;
   core.next_epoch = Nanoseconds{(now.value / s.epoch_length.value + 1) * s.epoch_length.value};
   if (core.current != nullptr && now >= core.slice_end && !core.ready->empty() &&
@@ -303,6 +309,10 @@ hal::Context& resume(Guard& guard, Core& core) {
       if (wanted && (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
         core.grant_turn = false;
         const sched::Priority floor = core.current->effective;
+        // Turns change at ticks, not here.
+        if (core.slice_end <= now) core.slice_end = core.next_epoch;
+        core.interrupted = core.current;
+        core.interrupted_end = core.slice_end;
         leave_current(s, core, now);
         enter_worker(s, core, floor, now + Nanoseconds{s.epoch_length.value / log_turns_per_epoch});
         program_timer(s, core, now);
@@ -318,7 +328,7 @@ hal::Context& resume(Guard& guard, Core& core) {
         if (core.ready->empty() || core.ready->highest() < agent.effective ||
             (core.ready->highest() == agent.effective && !turn_over)) {
           agent.yielded = false;
-          if (turn_over) core.slice_end = now + s.epoch_length;
+          if (turn_over) core.slice_end = now + whole_turn(s);
           if (core.timer_stale) program_timer(s, core, now);
           return *agent.context;
         }

@@ -33,6 +33,11 @@ void switch_directly(State& s, Core& core, Agent& next);
          (agent.affinity < 0 || static_cast<std::uint32_t>(agent.affinity) == core.index.value);
 }
 
+/// A little less than an epoch, so that a turn which begins just after a tick is over at the next one.
+[[nodiscard]] inline Nanoseconds whole_turn(const State& s) {
+  return Nanoseconds{s.epoch_length.value - s.epoch_length.value / 8};
+}
+
 /// CPU time of the current agent up to now.
 void charge(Core& core, Nanoseconds now);
 

@@ -121,7 +121,8 @@ bool take_interrupts(State& s, Core& core) {
         core.reschedule = true;
         break;
       case hal::Interrupt::device:
-        pump = true;
+        // A busy core goes on with the log at its next epoch; an idle one at once.
+        pump |= s.worker.context == nullptr || core.current == nullptr;
         break;
     }
   }

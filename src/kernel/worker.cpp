@@ -45,8 +45,8 @@ bool look_after_log(State& s, Core& core) {
   if (s.worker.last == &core && s.core_count > 1) {
     s.worker.last = nullptr;  // if no other core gives it a turn, this one will at the next epoch
   } else if (core.current->effective < sched::reflex_base) {
-    core.grant_turn = true;
-    core.reschedule = true;
+    core.turn_start = hal::Port::now() + Nanoseconds{s.epoch_length.value / 2};
+    core.timer_stale = true;
   }
   return false;
 }

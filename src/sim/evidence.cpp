@@ -79,6 +79,16 @@ void Simulation::take_records() {
 void Simulation::note_birth(const witness::Record& r) {
   switch (r.action_kind) {
     case witness::Kind::partition_create:
+    case witness::Kind::task_spawn:
+    case witness::Kind::comm_edge_create:
+    case witness::Kind::region_create:
+      require(r.target_object != 0, "record", "a record of success names no object");
+      break;
+    default:
+      return;
+  }
+  switch (r.action_kind) {
+    case witness::Kind::partition_create:
       // In the order of their indices, so that a scan of the capability tables comes out sorted.
       partitions_.insert(std::ranges::lower_bound(partitions_, r.target_object & 0xffff, {},
                                                   [](std::uint32_t id) { return id & 0xffff; }),

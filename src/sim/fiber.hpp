@@ -35,8 +35,8 @@ class Fiber {
   std::unique_ptr<std::byte[]> stack_;
   ucontext_t own_{};
   ucontext_t caller_{};
-  std::jmp_buf own_jump_{};
-  std::jmp_buf caller_jump_{};
+  [[maybe_unused]] std::jmp_buf own_jump_{};
+  [[maybe_unused]] std::jmp_buf caller_jump_{};
   bool entered_ = false;
   Body body_ = nullptr;
   void* argument_ = nullptr;

@@ -58,7 +58,9 @@ void Machine::power_on(std::span<const std::byte> package, std::span<const std::
   boot_ = {.memory = ranges_,
            .boot_package = {at, package.size()},
            .device_key = &key_span_,
-           .kernel_image = {base, page_bytes},
+           .kernel_image = {},
+           .relocations = {},
+           .nonce = {},
            .device_memory = {}};
   for (Seat& seat : seats_) {
     seat.standing = Standing::off;

@@ -22,6 +22,7 @@ bool is_agents_or_table(std::uint8_t role) { return role == table || role == reg
 void Simulation::check_memory() {
   full_scan_due_ = false;
   ++coverage.full_scans;
+  scan_capabilities();
   State& s = *state_;
   hal::SimulatedMachine& h = machine_.hardware;
   const std::uint64_t pages = h.ram.size() >> page_shift;

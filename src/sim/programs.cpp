@@ -427,6 +427,7 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   subject.tier = 2;
   const std::uint32_t flaw = random.below(80);
   if (flaw == 0) subject.nonce = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin() - random.below(6000);
+  if (flaw == 1) subject.not_before_ns = now - std::min<std::uint64_t>(now, 200'000);
   if (flaw == 1) subject.not_after_ns = now - std::min<std::uint64_t>(now, 100'000);
   if (flaw == 2) subject.not_before_ns = now + 1'000'000;
   if (flaw == 3) subject.not_after_ns = subject.not_before_ns + RVM_PROOF_VALIDITY_MAX_NS + 1;

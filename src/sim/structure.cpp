@@ -87,6 +87,11 @@ void Simulation::check_agents() {
   each_agent([&](Agent& a) {
     const bool may_run = a.runnable() && !a.held;
     queued += a.node.queued() ? 1 : 0;
+    if (a.state == kernel::AgentState::terminated && !a.executing) {
+      // Its memory is given back in steps; nothing else is left of it.
+      require(!a.node.queued() && !a.node.timed(), "scheduler", "an agent that has ended is still scheduled");
+      return;
+    }
     working += !a.service && !(a.state == kernel::AgentState::initializing) ? 1 : 0;
     if (a.executing) {
       require(!a.node.queued(), "scheduler", "an agent executes and is queued");
@@ -164,18 +169,18 @@ void Simulation::check_counts() {
   std::uint32_t leaving = 0;
   each_agent([&](Agent& a) {
     shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
-    leaving += a.doomed ? 1 : 0;
+    leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
   });
   if (shape != shape_) {
-    // An agent that another core executes leaves its objects a moment after the record of its end.
+    // An agent leaves its objects a while after the record of its end.
     require(shape_ == 0 || leaving < leaving_ || recorded({}, shape_at_), "mutation-recorded",
             "objects came, went or changed their state without a record");
     shape_ = shape;
   }
-  departed_ |= leaving < leaving_;
+  departed_ |= leaving_ != 0;
   leaving_ = leaving;
   shape_at_ = std::min<std::uint64_t>(records_.size(), step_first_record_);
-  if (scan_due_ || full_scan_due_) scan_capabilities();
+  if (scan_due_) scan_capabilities();
 }
 
 SeenCapability Simulation::see(cap::CapabilityRef ref, const cap::Capability& c) const {

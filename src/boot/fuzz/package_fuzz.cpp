@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using rvm::boot::Package;
   // 8-byte aligned, as the reader demands, and exactly as long as the input, so that a read beyond it is seen.
   std::vector<std::uint64_t> words((size + 7) / 8);
-  std::memcpy(words.data(), data, size);
+  if (size != 0) std::memcpy(words.data(), data, size);
   const auto bytes = std::as_bytes(std::span{words}).first(size);
   const auto package =
       Package::parse(bytes, {.partitions = 64, .agents = 64, .edges = 64, .slot_bytes = std::uint64_t{256} << 20});
