@@ -13,7 +13,8 @@ import subprocess
 import tempfile
 import unittest
 
-from forged_log import FIELDS, DATA_START, Device, Tree, Volume, boot, chain, get, leaf, put, sha, tree_head
+from forged_log import (FIELDS, DATA_START, SECTOR, Device, Tree, Volume, boot, chain, cosignature, cosigner_key, get, head, index,
+                        leaf, put, sha, tree_head)
 
 PROGRAM = os.environ["RVM_PROGRAM"]
 MAC = r"MAC does not match"
@@ -37,6 +38,14 @@ class Forge(unittest.TestCase):
         cls.records = boot(cls.first_boot, cls.device, 59)
         cls.segments = split(cls.records, (13, 28, 30))
         cls.volume = Volume(cls.device, cls.segments)
+        # The same with a signed head at the end of each boot.
+        cls.old_head, cls.new_head = head(cls.device, cls.first_boot), head(cls.device, cls.records)
+        cls.noted = Volume(cls.device, cls.with_heads(cls.old_head, cls.new_head))
+
+    @classmethod
+    def with_heads(cls, *heads):
+        """The segments, the first head after the first boot and all others at the end."""
+        return [*cls.segments[:2], heads[0], *cls.segments[2:], *heads[1:]]
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="rvm-forge-")
@@ -331,14 +340,132 @@ class Forge(unittest.TestCase):
         self.refused("record 70: unknown kind 0xee", b"".join(changed), raw=True)
         self.refused("record 70: unknown kind 0xee", bytes(Volume(self.device, split(changed, (13, 28, 30))).image))
 
+    # --- signed tree heads ---
+
+    def vouched(self, *heads, **options):
+        """Of a forger with the stolen key of the volume, who puts these heads into it."""
+        return bytes(Volume(self.device, self.with_heads(*heads), **options).image)
+
+    def test_true_heads(self):
+        self.accepted(bytes(self.noted.image))
+        self.accepted(bytes(self.noted.image), *self.known(self.records[:50]))
+        self.accepted(self.vouched(self.old_head, self.new_head, closed=False))
+        self.accepted(self.vouched(head(self.device, self.records, 30), self.new_head))  # of a size within a segment
+        self.accepted(bytes(self.volume.image), "--heads", self.kept(self.old_head, self.new_head))
+
+    def kept(self, *notes):
+        path = self.folder / "heads"
+        path.write_bytes(b"\n".join(notes))
+        return path
+
+    def test_head_changed_without_the_key(self):
+        wrong = self.new_head.replace(b"timestamp 1", b"timestamp 2")
+        forged = Volume(self.device, self.with_heads(self.old_head, wrong), vouch=self.noted)
+        self.refused("tree head after 101 records: the signature of .* does not verify",
+                     bytes(forged.image))
+        image = bytearray(self.noted.image)
+        image[self.noted.starts[-1] + 340] ^= 1
+        self.refused("tree head after 101 records: payload digest does not match", bytes(image))
+
+    def test_malformed_note(self):
+        for what, note in (("nothing signed", b"\n"), ("no note", b"hello"), ("no final line feed", self.new_head[:-1]),
+                           ("not text", b"\xff" * 40), ("no signature", self.new_head.partition(b"\n\n")[0] + b"\n\n")):
+            with self.subTest(what):
+                self.refused("tree head after 101 records: malformed note", self.vouched(self.old_head, note))
+
+    def test_head_with_a_wrong_origin(self):
+        elsewhere = head(self.device, self.records, origin="rvm.local/" + bytes(16).hex())
+        self.refused("tree head after 101 records: its origin is rvm.local/0000", self.vouched(self.old_head, elsewhere))
+
+    def test_head_of_another_device(self):
+        theirs = head(self.other, self.records)
+        self.refused("tree head after 101 records: no signature by the key of rvm.local/", self.vouched(self.old_head, theirs))
+        # The right key's id over the other's signature.
+        mixed = self.new_head.rpartition(b" ")[0] + b" " + self.old_head.rpartition(b" ")[2]
+        self.refused("tree head after 101 records: the signature of rvm.local/.* does not verify",
+                     self.vouched(self.old_head, mixed))
+
+    def test_old_head_put_in_again(self):
+        self.refused("tree head after 101 records: its size 41 is not above that of the head before, 41",
+                     self.vouched(self.old_head, self.old_head))
+        self.refused("tree head after 101 records: its size 41 is not above that of the head before, 101",
+                     self.vouched(self.old_head, self.new_head, self.old_head))
+
+    def test_head_over_another_tree(self):
+        fork = boot(self.first_boot, self.device, 59, seed=3)
+        self.refused("tree head after 101 records: its root is not that of the log's first 101 records",
+                     self.vouched(self.old_head, head(self.device, fork)))
+        self.refused("tree head after 41 records: its root is not that of the log's first 30 records",
+                     self.vouched(head(self.device, self.records, 30, root=sha(b"root")), self.new_head))
+
+    def test_head_over_more_than_is_there(self):
+        early = head(self.device, self.records)
+        self.refused("tree head after 41 records: it is over 101 records, but only 41 are there", self.vouched(early))
+
+    def test_last_head_erased(self):
+        image = bytearray(self.noted.image)
+        image[self.noted.starts[-1]:self.noted.end] = bytes(self.noted.end - self.noted.starts[-1])
+        self.refused("tree head after 101 records: no segment header", bytes(image))
+
+    def test_head_taken_out(self):
+        self.refused("segment of records 41 to 70: segment digest does not match its header and predecessor",
+                     self.without_old_head(keep_digests=True))
+        self.refused("tree head after 101 records: no segment header", self.without_old_head(keep_digests=False))
+
+    def without_old_head(self, keep_digests):
+        """Those behind it moved up, with the digests that they had or new ones, under the true superblocks."""
+        if not keep_digests:
+            return bytes(Volume(self.device, [*self.segments, self.new_head], vouch=self.noted).image)
+        image = bytearray(self.noted.image)
+        start, after = self.noted.starts[2], self.noted.starts[3]
+        image[start:self.noted.end] = bytes(image[after:self.noted.end]) + bytes(after - start)
+        return bytes(image)
+
+    def test_head_with_something_else_in_its_header(self):
+        def other_index(parts):
+            if parts["number"] == 2:
+                parts["index"] = index(self.records[:1])
+
+        def other_leaf(parts):
+            if parts["number"] == 2:
+                parts["previous"] = sha(b"else")
+
+        def hidden(parts):
+            if parts["number"] == 2:
+                parts["padding"] = b"hidden"
+
+        def with_records(parts):
+            if parts["number"] == 2:
+                parts["count"] = 1
+
+        heads = (self.old_head, self.new_head)
+        self.refused("tree head after 41 records: its index is not that of its records", self.vouched(*heads, change=other_index))
+        self.refused("tree head after 41 records: does not follow the record before it", self.vouched(*heads, change=other_leaf))
+        self.refused("tree head after 41 records: padding is not zero", self.vouched(*heads, change=hidden))
+        self.refused("tree head after 41 records: impossible record count or length", self.vouched(*heads, change=with_records))
+
+    def test_cosignatures_exchanged(self):
+        name, seed = "witness.example", bytes(range(50, 82))
+        public = self.folder / "cosigner.pub"
+        public.write_text(cosigner_key(name, seed))
+        signed = [cosignature(note, name, seed, 1700000000) for note in (self.old_head, self.new_head)]
+        image = bytes(self.noted.image)
+        right = self.kept(self.old_head + signed[0], self.new_head + signed[1])
+        self.accepted(image, "--heads", right, "--cosigner", public)
+        swapped = self.kept(self.old_head + signed[1], self.new_head + signed[0])
+        self.refused("given head 1: the signature of witness.example does not verify", image, "--heads", swapped,
+                     "--cosigner", public)
+        other = self.kept(self.old_head + cosignature(self.old_head, name, bytes(32), 1700000000))
+        self.refused("given head 1: no signature by the key of witness.example", image, "--heads", other, "--cosigner", public)
+
     # --- at random ---
 
     def test_random_bytes(self):
         """Any byte of the volume, its own hash and nothing else fixed up or not."""
         numbers = random.Random(1)
         for _ in range(80):
-            image = bytearray(self.volume.image)
-            at = numbers.choice((numbers.randrange(DATA_START, self.volume.end), numbers.randrange(0, 3 * 512)))
+            image = bytearray(self.noted.image)
+            at = numbers.choice((numbers.randrange(DATA_START, self.noted.end), numbers.randrange(0, 3 * SECTOR)))
             image[at] ^= 1 << numbers.randrange(8)
             with self.subTest(byte=at):
                 self.refused(re.compile("."), bytes(image))

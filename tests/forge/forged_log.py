@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Writes witness logs, right ones and wrong ones, from the format's description alone (docs/log-volume.md); shares no code with
-the rvm program nor with the other checkers."""
+the rvm program nor, but for the signature itself, with the other checkers."""
+import base64
 import hashlib
 import hmac
+import pathlib
 import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "independent"))
+import ed25519  # noqa: E402
 
 SECTOR = 512
 DATA_START = 8192
@@ -47,6 +53,7 @@ class Device:
         extracted = hmac.new(bytes(32), key, hashlib.sha256).digest()
         self.volume_key = hmac.new(extracted, b"rvm log volume v1\x01", hashlib.sha256).digest()
         self.key_id = self.mac(b"rvm key id")[:8]
+        self.seed = hmac.new(extracted, b"rvm attestation identity v1\x01", hashlib.sha256).digest()
 
     def mac(self, message):
         return hmac.new(self.key, message, hashlib.sha256).digest()
@@ -110,6 +117,34 @@ def boot(records, device, count, seed=1):
     return records + [tree_head(records, device)]
 
 
+def base64_text(data):
+    return base64.b64encode(data).decode()
+
+
+def key_id(name, kind, seed):
+    return sha(name.encode(), b"\n", bytes([kind]), ed25519.public_key(seed))[:4]
+
+
+def head(device, records, size=None, root=None, origin="rvm.local/" + bytes(range(16)).hex(), boot_lines=""):
+    """A signed tree head over the first `size` of the records, as a note."""
+    size = len(records) if size is None else size
+    root = root or Tree(leaf(r) for r in records[:size]).root()
+    text = f"{origin}\n{size}\n{base64_text(root)}\ntimestamp {10**18 + size}\n{boot_lines}"
+    signature = key_id(origin, 1, device.seed) + ed25519.sign(device.seed, text.encode())
+    return f"{text}\n\u2014 {origin} {base64_text(signature)}\n".encode()
+
+
+def cosignature(note, name, seed, time):
+    """One more signature line for a note."""
+    text = note.decode().partition("\n\n")[0] + "\n"
+    signed = ed25519.sign(seed, f"cosignature/v1\ntime {time}\n{text}".encode())
+    return f"\u2014 {name} {base64_text(key_id(name, 4, seed) + struct.pack('>Q', time) + signed)}\n".encode()
+
+
+def cosigner_key(name, seed):
+    return f"{name}+{key_id(name, 4, seed).hex()}+{base64_text(bytes([4]) + ed25519.public_key(seed))}\n"
+
+
 def bloom(keys, hashes, size):
     bits = 0
     for key in keys:
@@ -124,7 +159,7 @@ def index(records):
     kinds = 0
     for r in records:
         kinds |= 1 << get(r, "action_kind")
-    return (struct.pack("<QQ", min(times), max(times)) + kinds.to_bytes(32, "little") +
+    return (struct.pack("<QQ", min(times, default=2**64 - 1), max(times, default=0)) + kinds.to_bytes(32, "little") +
             bloom([get(r, "actor_partition_id") for r in records], 2, 256) +
             bloom([get(r, "action_kind") >> 4 << 32 | get(r, "target_object_id") for r in records], 3, 1024))
 
@@ -145,7 +180,7 @@ def pack(records):
 
 
 class Volume:
-    """A volume image. `change`, if given, is called with each segment's parts (a dictionary) before its digests are made."""
+    """A volume image. A segment is a list of records, or the bytes of a note. `change`, if given, is called with each segment's parts (a dictionary) before its digests are made."""
 
     def __init__(self, device, segments, volume_id=bytes(range(16)), capacity=1 << 20, closed=True, version=2, generation=8,
                  change=None, vouch=None):
@@ -154,9 +189,10 @@ class Volume:
         digest, previous = sha(b"rvm log volume", volume_id), bytes(32)
         self.starts = []
         for number, segment in enumerate(segments):
-            parts = {"number": number, "magic": b"RVMS", "count": len(segment), "first": len(records), "flags": 0,
-                     "owner": volume_id[:8], "index": index(segment), "previous": previous, "payload": pack(segment), "padding": b"",
-                     "previous_digest": digest}
+            held, note = ([], segment) if isinstance(segment, bytes) else (segment, b"")
+            parts = {"number": number, "magic": b"RVMS", "count": len(held), "first": len(records), "flags": 1 if note else 0,
+                     "owner": volume_id[:8], "index": index(held), "previous": previous, "payload": note or pack(held),
+                     "padding": b"", "previous_digest": digest}
             if change:
                 change(parts)
             header = (struct.pack("<4sIQII8s", parts["magic"], parts["count"], parts["first"], len(parts["payload"]), parts["flags"],
@@ -167,7 +203,7 @@ class Volume:
             image[at:at + len(bytes_) + len(parts["padding"])] = bytes_ + parts["padding"]
             self.starts.append(at)
             at = -(-(at + len(bytes_)) // SECTOR) * SECTOR
-            records += segment
+            records += held
             previous = leaf(records[-1])
         self.end, self.records, self.segments, self.digest, self.image = at, records, len(segments), digest, image
         # What the superblocks say: by default what is there; a forger may leave those of the log that was.
