@@ -14,6 +14,7 @@ BLOCK = 128  # records
 # The columns of a block: the timestamp's zigzag difference, kind, tier, flags, actor, target, capability, payload, aux.
 COLUMNS = struct.Struct("<QBBHIIIQQ")
 PACKED = struct.Struct("<QQBBHIIIQQQQ")  # a record
+RECORD = PACKED.size
 MASK = (1 << 64) - 1
 OPEN, CLOSED = 1, 2
 NOTE = 1  # flags of a segment that holds a signed tree head
