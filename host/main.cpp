@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <csignal>
 #include <exception>
 #include <functional>
@@ -23,7 +24,10 @@
 #include "host/run/run.hpp"
 #include "host/simulate/command.hpp"
 #include "host/witness/command.hpp"
+#include "host/witness/export.hpp"
 #include "host/witness/heads.hpp"
+#include "host/witness/replay.hpp"
+#include "host/witness/search.hpp"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::host {
@@ -105,6 +109,9 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
                 "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
   run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
   run->add_flag("--gdb", o.gdb, "wait for a debugger on port 1234; no time limit");
+  run->add_option("--dump", o.dump,
+                  "write the kernel's objects as they are at the end, for rvm witness replay --compare")
+      ->type_name("FILE");
   run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   add_key(*run, o.key);
   run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
@@ -137,10 +144,14 @@ struct WitnessOptions {
   LogSource source;
   LogQuery query;
   std::optional<std::uint32_t> partition;
-  std::optional<fs::path> output;
+  std::optional<std::string> capability;
+  std::string from;
+  std::string to;
+  std::array<std::optional<fs::path>, 4> outputs;  ///< by ExportForm
   HeadExport heads;
   ProofRequest proof;
   CosignRequest cosign;
+  std::optional<fs::path> dump;
   bool json = false;
   bool force = false;
 };
@@ -157,6 +168,137 @@ std::string kind_list() {
     column += k.name.size() + 1;
   }
   return text;
+}
+
+/// The conditions that `query` and `follow` share.
+void add_conditions(CLI::App& app, WitnessOptions& o) {
+  app.add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(app, o.source.key);
+  app.add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
+  app.add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
+  app.add_option("--region", o.query.filter.region, "what became of this region: made, moved, shared, mapped")
+      ->type_name("ID");
+  app.add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
+  app.add_option("--capability", o.capability, "under this capability: its hash, 8 hexadecimal digits")
+      ->type_name("HASH");
+  app.add_option("--from-seq", o.query.filter.first_sequence, "first sequence number")->type_name("N");
+  app.add_option("--to-seq", o.query.filter.last_sequence, "last sequence number")->type_name("N");
+  app.add_option("--from-ns", o.query.filter.first_time.value, "earliest time since boot")->type_name("NS");
+  app.add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
+  const auto is_duration = [](const std::string& given) {
+    return parse_duration(given) ? std::string{} : fmt::format("'{}' is not a time since boot, such as 1500ms", given);
+  };
+  app.add_option("--from", o.from, "earliest time since boot, such as 1500ms")->type_name("TIME")->check(is_duration);
+  app.add_option("--to", o.to, "latest time since boot, such as 2s")->type_name("TIME")->check(is_duration);
+  app.add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
+  app.add_flag("--json", o.json, "one JSON object per line");
+}
+
+LogQuery query_of(const WitnessOptions& o) {
+  LogQuery query = o.query;
+  if (o.partition) {
+    query.filter.partition = PartitionId{*o.partition};
+  }
+  if (o.capability) {
+    query.filter.capability = static_cast<std::uint32_t>(std::stoul(*o.capability, nullptr, 16));
+  }
+  query.filter.first_time = parse_duration(o.from).value_or(query.filter.first_time);
+  query.filter.last_time = parse_duration(o.to).value_or(query.filter.last_time);
+  return query;
+}
+
+void add_search(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const query = witness.add_subcommand("query", "print records, all or those that match");
+  add_conditions(*query, o);
+  query->footer(kind_list() +
+                "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
+                "  rvm witness query log.img --region 3 --from 1s --to 1500ms\n"
+                "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
+  query->callback([&o, &command] { command = [&o] { return witness_query_command(o.source, query_of(o), o.json); }; });
+
+  CLI::App* const follow =
+      witness.add_subcommand("follow", "print records as a running machine makes them durable, until it ends");
+  add_conditions(*follow, o);
+  follow->footer("Example:\n  rvm witness follow log.img --kind TaskTerminate");
+  follow->callback(
+      [&o, &command] { command = [&o] { return witness_follow_command(o.source, query_of(o), o.json); }; });
+
+  CLI::App* const stats = witness.add_subcommand("stats", "count records by kind, and the space they take");
+  stats->add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(*stats, o.source.key);
+  stats->add_flag("--json", o.json, "one line of JSON");
+  stats->footer("Example:\n  rvm witness stats log.img");
+  stats->callback([&o, &command] { command = [&o] { return witness_stats_command(o.source, o.json); }; });
+}
+
+void add_export(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const exporting = witness.add_subcommand("export", "write the records in one of several forms, the signed tree heads, their key");
+  exporting->add_option("VOLUME", o.source.file, "log volume")->required();
+  const std::array<std::pair<const char*, const char*>, 4> forms{
+      {{"--raw", "the 64-byte records one after another"},
+       {"--jsonl", "one JSON object per line"},
+       {"--csv", "comma-separated values, with a header"},
+       {"--trace", "for Chrome's about:tracing and ui.perfetto.dev: partitions and agents as tracks"}}};
+  auto* const group = exporting->add_option_group("form")->require_option(0, 1);
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    group->add_option(forms.at(i).first, o.outputs.at(i), forms.at(i).second)->type_name("FILE");
+  }
+  exporting->add_option("--heads", o.heads.heads, "the signed tree heads, separated by empty lines")->type_name("FILE");
+  exporting->add_option("--pubkey", o.heads.pubkey, "the key that verifies them: name+hash+base64")->type_name("FILE");
+  add_key(*exporting, o.source.key);
+  exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
+  exporting->footer(
+      "Examples:\n  rvm witness export log.img --raw log.raw\n  rvm witness export log.img --trace log.json\n"
+      "  rvm witness export log.img --heads log.heads --pubkey log.pub");
+  exporting->callback([&o, &command] {
+    std::optional<RecordExport> records;
+    for (std::size_t i = 0; i < o.outputs.size(); ++i) {
+      if (const auto& output = o.outputs.at(i)) {
+        records = {*output, static_cast<ExportForm>(i)};
+      }
+    }
+    if (!records && !o.heads.heads && !o.heads.pubkey) {
+      throw CLI::RequiredError("--raw, --jsonl, --csv, --trace, --heads or --pubkey");
+    }
+    command = [&o, records] { return witness_export_command(o.source, records, o.heads, o.force); };
+  });
+}
+
+void add_proofs(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const prove = witness.add_subcommand("prove", "prove that a record is in the log that a head signs");
+  prove->add_option("VOLUME", o.source.file, "log volume")->required();
+  prove->add_option("--seq", o.proof.sequence, "the record")->type_name("N")->required();
+  prove->add_option("--from", o.proof.from, "also prove that the log begins with that of its first SIZE records")
+      ->type_name("SIZE");
+  add_key(*prove, o.source.key);
+  prove->add_flag("--json", o.json, "one line of JSON");
+  prove->footer("Example:\n  rvm witness prove log.img --seq 17 --from 100 --json");
+  prove->callback([&o, &command] { command = [&o] { return witness_prove_command(o.source, o.proof, o.json); }; });
+
+  CLI::App* const cosign = witness.add_subcommand("cosign", "add a second signature to exported heads");
+  cosign->add_option("NOTEFILE", o.cosign.notes, "heads, as `rvm witness export --heads` wrote them")->required();
+  cosign->add_option("--key", o.cosign.key, "the cosigner's Ed25519 seed: 32 bytes")->type_name("FILE")->required();
+  cosign->add_option("--name", o.cosign.name, "the cosigner's name (default made from its key)")->type_name("NAME");
+  cosign->add_option("--log-key", o.cosign.log_key, "the log's verifier key: refuse heads that it did not sign")
+      ->type_name("FILE");
+  cosign->add_option("--pubkey", o.cosign.pubkey, "write the cosigner's verifier key")->type_name("FILE");
+  cosign->footer("Example:\n  rvm witness cosign log.heads --key cosigner.key --log-key log.pub --pubkey cosigner.pub");
+  cosign->callback([&o, &command] { command = [&o] { return witness_cosign_command(o.cosign); }; });
+}
+
+void add_replay(CLI::App& witness, WitnessOptions& o, Command& command) {
+  CLI::App* const replay = witness.add_subcommand(
+      "replay", "rebuild partitions, agents, capabilities, regions and edges from the records alone");
+  replay->add_option("VOLUME", o.source.file, "log volume")->required();
+  add_key(*replay, o.source.key);
+  replay->add_option("--compare", o.dump, "compare with what the kernel itself had (rvm run --dump)")
+      ->type_name("FILE");
+  replay->add_flag("--json", o.json, "one JSON object per line");
+  replay->footer(
+      "Exit code 1 when a record does not fit, or when anything differs.\n\nExample:\n"
+      "  rvm run examples/swarm --disk log.img --dump state.json\n"
+      "  rvm witness replay log.img --compare state.json");
+  replay->callback([&o, &command] { command = [&o] { return witness_replay_command(o.source, o.dump, o.json); }; });
 }
 
 void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
@@ -199,66 +341,10 @@ void add_witness(CLI::App& app, WitnessOptions& o, Command& command) {
     command = [&o] { return witness_verify_command(o.source, o.json); };
   });
 
-  CLI::App* const query = witness->add_subcommand("query", "print records, all or those that match");
-  query->add_option("VOLUME", o.source.file, "log volume")->required();
-  add_key(*query, o.source.key);
-  query->add_option("--partition", o.partition, "by whom: id of the acting partition")->type_name("ID");
-  query->add_option("--object", o.query.filter.object, "upon what: id of the target object")->type_name("ID");
-  query->add_option("--kind", o.query.kind, "kind of record")->type_name("NAME");
-  query->add_option("--from-seq", o.query.filter.first_sequence, "first sequence number")->type_name("N");
-  query->add_option("--to-seq", o.query.filter.last_sequence, "last sequence number")->type_name("N");
-  query->add_option("--from-ns", o.query.filter.first_time.value, "earliest time since boot")->type_name("NS");
-  query->add_option("--to-ns", o.query.filter.last_time.value, "latest time since boot")->type_name("NS");
-  query->add_option("--limit", o.query.limit, "print at most so many")->type_name("N");
-  query->add_flag("--json", o.json, "one JSON object per line");
-  query->footer(kind_list() +
-                "\n\nExamples:\n  rvm witness query log.img --kind ProofRejected\n"
-                "  rvm witness query log.img --partition 3 --from-ns 1000000000 --json");
-  query->callback([&o, &command] {
-    if (o.partition) {
-      o.query.filter.partition = PartitionId{*o.partition};
-    }
-    command = [&o] { return witness_query_command(o.source, o.query, o.json); };
-  });
-
-  CLI::App* const exporting = witness->add_subcommand("export", "write the records, the signed tree heads, their key");
-  exporting->add_option("VOLUME", o.source.file, "log volume")->required();
-  exporting->add_option("--raw", o.output, "write the 64-byte records one after another")->type_name("FILE");
-  exporting->add_option("--heads", o.heads.heads, "write the signed tree heads, separated by empty lines")
-      ->type_name("FILE");
-  exporting->add_option("--pubkey", o.heads.pubkey, "write the key that verifies them: name+hash+base64")
-      ->type_name("FILE");
-  add_key(*exporting, o.source.key);
-  exporting->add_flag("--force", o.force, "export what can be read of a log that does not verify");
-  exporting->footer(
-      "Examples:\n  rvm witness export log.img --raw log.raw\n"
-      "  rvm witness export log.img --heads log.heads --pubkey log.pub");
-  exporting->callback([&o, &command] {
-    if (!o.output && !o.heads.heads && !o.heads.pubkey) {
-      throw CLI::RequiredError("--raw, --heads or --pubkey");
-    }
-    command = [&o] { return witness_export_command(o.source, o.output, o.heads, o.force); };
-  });
-
-  CLI::App* const prove = witness->add_subcommand("prove", "prove that a record is in the log that a head signs");
-  prove->add_option("VOLUME", o.source.file, "log volume")->required();
-  prove->add_option("--seq", o.proof.sequence, "the record")->type_name("N")->required();
-  prove->add_option("--from", o.proof.from, "also prove that the log begins with that of its first SIZE records")
-      ->type_name("SIZE");
-  add_key(*prove, o.source.key);
-  prove->add_flag("--json", o.json, "one line of JSON");
-  prove->footer("Example:\n  rvm witness prove log.img --seq 17 --from 100 --json");
-  prove->callback([&o, &command] { command = [&o] { return witness_prove_command(o.source, o.proof, o.json); }; });
-
-  CLI::App* const cosign = witness->add_subcommand("cosign", "add a second signature to exported heads");
-  cosign->add_option("NOTEFILE", o.cosign.notes, "heads, as `rvm witness export --heads` wrote them")->required();
-  cosign->add_option("--key", o.cosign.key, "the cosigner's Ed25519 seed: 32 bytes")->type_name("FILE")->required();
-  cosign->add_option("--name", o.cosign.name, "the cosigner's name (default made from its key)")->type_name("NAME");
-  cosign->add_option("--log-key", o.cosign.log_key, "the log's verifier key: refuse heads that it did not sign")
-      ->type_name("FILE");
-  cosign->add_option("--pubkey", o.cosign.pubkey, "write the cosigner's verifier key")->type_name("FILE");
-  cosign->footer("Example:\n  rvm witness cosign log.heads --key cosigner.key --log-key log.pub --pubkey cosigner.pub");
-  cosign->callback([&o, &command] { command = [&o] { return witness_cosign_command(o.cosign); }; });
+  add_search(*witness, o, command);
+  add_export(*witness, o, command);
+  add_proofs(*witness, o, command);
+  add_replay(*witness, o, command);
 }
 
 void add_bench(CLI::App& app, BenchOptions& o, Command& command) {

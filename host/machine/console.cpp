@@ -135,7 +135,14 @@ ConsoleLine classify(std::string_view line) {
   return {Source::other, {}, line};
 }
 
+bool is_state_line(const ConsoleLine& line) {
+  return line.source == ConsoleLine::Source::kernel_report && line.text.starts_with(R"({"t":"state",)");
+}
+
 void MachineReport::take(const ConsoleLine& line) {
+  if (is_state_line(line)) {
+    return;  // for whoever asked for them
+  }
   switch (line.source) {
     case ConsoleLine::Source::kernel_report:
       if (!take_report(*this, line.text)) {

@@ -79,6 +79,8 @@ struct ConsoleLine {
   std::string_view text;   ///< what follows the prefix; the whole line for `other`
 };
 [[nodiscard]] ConsoleLine classify(std::string_view line);
+/// One of the kernel's objects as it is at shutdown (`rvm run --dump`).
+[[nodiscard]] bool is_state_line(const ConsoleLine& line);
 
 /// Everything that was reported, collected line by line.
 struct MachineReport {

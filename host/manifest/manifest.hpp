@@ -122,7 +122,8 @@ struct Manifest {
   bool development = false;
   bool build_with_make = false;  ///< run `make` in `folder` first
   bool witness_each = false;
-  Nanoseconds run_for;  ///< 0 = until the agents are done
+  bool witness_dump = false;  ///< print every kernel object at the end
+  Nanoseconds run_for;        ///< 0 = until the agents are done
   MachineSettings machine;
   std::vector<PartitionEntry> partitions;
   std::vector<AgentEntry> agents;

@@ -209,6 +209,7 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
     TableReader w(*witness, "[witness]", diagnostics);
     constexpr std::array<std::string_view, 2> details{"epoch", "each"};
     m.witness_each = w.choice_text("ipc", "epoch", details) == "each";
+    m.witness_dump = w.flag("dump", false);
     w.finish();
   }
   for (const auto* const p : t.tables("partition")) {

@@ -108,7 +108,8 @@ std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const
 std::uint32_t package_flags(const Manifest& manifest) {
   return (manifest.development ? RVM_PACKAGE_DEVELOPMENT : 0u) | RVM_PACKAGE_CONSOLE_SHUTDOWN |
          (manifest.witness_each ? RVM_PACKAGE_IPC_EACH : 0u) |
-         (manifest.machine.force_vmid8 ? RVM_PACKAGE_FORCE_VMID8 : 0u);
+         (manifest.machine.force_vmid8 ? RVM_PACKAGE_FORCE_VMID8 : 0u) |
+         (manifest.witness_dump ? RVM_PACKAGE_DUMP_STATE : 0u);
 }
 
 }  // namespace

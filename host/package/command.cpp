@@ -25,7 +25,8 @@ Json inspected(const PackageView& v) {
   out["flags"] = {{"development", development(v)},
                   {"console_shutdown", (v.header.flags & RVM_PACKAGE_CONSOLE_SHUTDOWN) != 0},
                   {"ipc_each", (v.header.flags & RVM_PACKAGE_IPC_EACH) != 0},
-                  {"force_vmid8", (v.header.flags & RVM_PACKAGE_FORCE_VMID8) != 0}};
+                  {"force_vmid8", (v.header.flags & RVM_PACKAGE_FORCE_VMID8) != 0},
+                  {"dump_state", (v.header.flags & RVM_PACKAGE_DUMP_STATE) != 0}};
   out["epoch_us"] = v.header.epoch_us;
   out["run_for_ns"] = v.header.run_for_ns;
   out["wall_clock_ns"] = v.header.wall_clock_ns;

@@ -136,8 +136,8 @@ Problem check_header(const rvm_package_header& h, std::span<const std::byte> byt
       return "the authenticator does not match: another key made it, or the header was changed";
     }
   }
-  constexpr std::uint32_t known =
-      RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
+  constexpr std::uint32_t known = RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH |
+                                  RVM_PACKAGE_FORCE_VMID8 | RVM_PACKAGE_DUMP_STATE;
   if ((h.flags & ~known) != 0 || h.epoch_us < 100 || h.epoch_us > 100'000) {
     return "the header has unknown flags or an epoch outside 100 us .. 100 ms";
   }

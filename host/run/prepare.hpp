@@ -30,7 +30,8 @@ struct RunOptions {
   Nanoseconds timeout{120'000'000'000};
   bool icount = false;
   bool gdb = false;
-  bool unchecked_package = false;  ///< leave the check of `package` to the kernel
+  bool unchecked_package = false;             ///< leave the check of `package` to the kernel
+  std::optional<std::filesystem::path> dump;  ///< where to write the kernel's objects as they are at the end
   std::optional<std::filesystem::path> kernel;
   std::optional<std::filesystem::path> key;
   Bytes nonce;  ///< of whoever wants the boot attested; empty for nobody

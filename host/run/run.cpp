@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "host/common/file.hpp"
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
 #include "host/machine/session.hpp"
@@ -86,7 +87,7 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (!volume) {
     return std::unexpected(volume.error());
   }
-  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}};
+  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .dump = {}};
   if (!options.style.json && !options.style.quiet) {
     print_header(run.package, options, *volume);
   }
@@ -105,6 +106,9 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   auto session = run_session(parts, limits, [&](const std::optional<ConsoleLine>& line, const MachineReport& report) {
     if (line) {
       printer.line(*line);
+      if (options.dump && is_state_line(*line)) {
+        run.dump.append(line->text).push_back('\n');
+      }
     }
     if (report.boot) {
       volume->keep();
@@ -137,6 +141,12 @@ ExitCode run_command(const RunOptions& options) {
       fmt::print("{}\n", json_line(run.error()));
     }
     return run.error().code;
+  }
+  if (options.dump) {
+    if (const auto written = write_file(*options.dump, as_bytes(run->dump)); !written) {
+      print(written.error());
+      return written.error().code;
+    }
   }
   const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict};
   if (!options.style.json && !options.style.quiet) {

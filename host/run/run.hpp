@@ -12,6 +12,7 @@ struct FinishedRun {
   std::optional<LogCheck> log;
   Verdict verdict;
   std::chrono::nanoseconds verify_time{0};  ///< reading and checking the log
+  std::string dump;                         ///< the kernel's objects at the end, a line each, if they were asked for
 };
 [[nodiscard]] Outcome<FinishedRun> perform_run(const RunOptions& options);
 

@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <span>
-#include <vector>
+#include <utility>
 
-#include "host/common/file.hpp"
-#include "host/common/nearest.hpp"
 #include "host/common/units.hpp"
 #include "host/witness/heads.hpp"
 #include "rvm/witness/kinds.hpp"
@@ -28,6 +25,12 @@ ExitCode report(const Failure& failure) {
 }
 
 std::string name_of(const LogSource& source) { return source.file.string(); }
+
+std::string kind_name(witness::Kind kind) {
+  const witness::KindDescription* const description = witness::describe(kind);
+  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
+                                : std::string(description->name);
+}
 
 Outcome<LogDemands> demands_of(const LogSource& source) {
   LogDemands demands;
@@ -59,36 +62,9 @@ Outcome<LogDemands> demands_of(const LogSource& source) {
   return demands;
 }
 
-std::string kind_name(witness::Kind kind) {
-  const witness::KindDescription* const description = witness::describe(kind);
-  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
-                                : std::string(description->name);
-}
-
-/// Puts the kind that is asked for by name into the filter.
-Outcome<void> resolve_kind(LogQuery& query) {
-  if (!query.kind) {
-    return {};
-  }
-  if (const witness::KindDescription* const found = witness::find_kind(*query.kind); found != nullptr) {
-    query.filter.kind = found->kind;
-    return {};
-  }
-  std::vector<std::string_view> names;
-  names.reserve(witness::kinds.size());
-  for (const witness::KindDescription& k : witness::kinds) {
-    names.push_back(k.name);
-  }
-  const auto guess = nearest(*query.kind, names);
-  return failure(ExitCode::usage,
-                 fmt::format("there is no kind of record '{}'{}", *query.kind,
-                             guess.empty() ? "" : fmt::format("; did you mean '{}'?", guess)),
-                 "`rvm witness query --help` lists the kinds");
-}
-
 }  // namespace
 
-Outcome<LogCheck> check(const LogSource& source) {
+Outcome<LogCheck> check_log(const LogSource& source) {
   const auto demands = demands_of(source);
   if (!demands) {
     return std::unexpected(demands.error());
@@ -164,7 +140,7 @@ std::string record_text(const witness::Record& r) {
 }
 
 ExitCode witness_verify_command(const LogSource& source, bool json) {
-  const auto log = check(source);
+  const auto log = check_log(source);
   if (!log) {
     return report(log.error());
   }
@@ -206,73 +182,6 @@ ExitCode witness_verify_command(const LogSource& source, bool json) {
       fmt::print("  note: {}\n", note);
     }
   }
-  return ExitCode::ok;
-}
-
-ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json) {
-  if (const auto kind = resolve_kind(query); !kind) {
-    return report(kind.error());
-  }
-  const auto log = check(source);
-  if (!log) {
-    return report(log.error());
-  }
-  std::uint64_t shown = 0;
-  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
-    if (shown == query.limit) {
-      return false;
-    }
-    if (query.filter.matches(record)) {
-      fmt::print("{}\n", json ? record_json(record) : record_text(record));
-      ++shown;
-    }
-    return true;
-  });
-  std::fflush(stdout);
-  if (!log->verified) {
-    return report(not_verified(source, *log));
-  }
-  return visited ? ExitCode::ok : report(visited.error());
-}
-
-ExitCode witness_export_command(const LogSource& source, const std::optional<std::filesystem::path>& output,
-                                const HeadExport& heads, bool force) {
-  const auto log = check(source);
-  if (!log) {
-    return report(log.error());
-  }
-  if (!log->verified && !force) {
-    Failure refused = not_verified(source, *log);
-    refused.cure = "--force exports what can be read all the same; it will not verify either";
-    return report(refused);
-  }
-  if (heads.heads || heads.pubkey) {
-    const auto key = load_device_key(source.key);
-    if (!key) {
-      return report(key.error());
-    }
-    if (const auto written = export_heads(*log, witness::derive_identity(key->bytes).public_key(), heads); !written) {
-      return report(written.error());
-    }
-  }
-  if (!output) {
-    return ExitCode::ok;
-  }
-  Bytes records;
-  records.reserve(log->records * witness::record_bytes);
-  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
-    const auto bytes = std::as_bytes(std::span(&record, 1));
-    records.insert(records.end(), bytes.begin(), bytes.end());
-    return true;
-  });
-  if (!visited && !force) {
-    return report(visited.error());
-  }
-  if (const auto written = write_file(*output, records); !written) {
-    return report(written.error());
-  }
-  fmt::print("{}: {} records{}\n", output->string(), format_count(records.size() / witness::record_bytes),
-             log->verified ? "" : ", NOT verified");
   return ExitCode::ok;
 }
 

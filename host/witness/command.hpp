@@ -24,11 +24,6 @@ struct LogSource {
   std::optional<std::filesystem::path> head_key;     ///< verifier key of the heads, instead of the device key's
 };
 
-struct HeadExport;
-/// Reads keys and demands, and checks the log.
-[[nodiscard]] Outcome<LogCheck> check(const LogSource& source);
-[[nodiscard]] Failure not_verified(const LogSource& source, const LogCheck& log);
-
 struct LogQuery {
   witness::RecordFilter filter;
   std::optional<std::string> kind;  ///< by name
@@ -40,12 +35,10 @@ struct LogQuery {
 [[nodiscard]] std::string record_json(const witness::Record& record);
 [[nodiscard]] std::string record_text(const witness::Record& record);
 
+/// Reads keys and demands, and checks the whole log.
+[[nodiscard]] Outcome<LogCheck> check_log(const LogSource& source);
+[[nodiscard]] Failure not_verified(const LogSource& source, const LogCheck& log);
+
 [[nodiscard]] ExitCode witness_verify_command(const LogSource& source, bool json);
-[[nodiscard]] ExitCode witness_query_command(const LogSource& source, LogQuery query, bool json);
-/// Writes the 64-byte records one after another to `output`, and signed heads. A log that does not verify is exported only
-/// by `force`.
-[[nodiscard]] ExitCode witness_export_command(const LogSource& source,
-                                              const std::optional<std::filesystem::path>& output,
-                                              const HeadExport& heads, bool force);
 
 }  // namespace rvm::host

@@ -203,7 +203,7 @@ Outcome<void> export_heads(const LogCheck& log, const crypto::Ed25519PublicKey& 
 }
 
 ExitCode witness_prove_command(const LogSource& source, const ProofRequest& request, bool json) {
-  const auto log = check(source);
+  const auto log = check_log(source);
   if (!log) {
     return report(log.error());
   }

@@ -22,6 +22,7 @@ enum rvm_package_flags {
   RVM_PACKAGE_CONSOLE_SHUTDOWN = 2, /* byte 0x03 on the serial console requests an orderly shutdown */
   RVM_PACKAGE_IPC_EACH = 4,         /* witness every IPC operation instead of one summary per edge and epoch */
   RVM_PACKAGE_FORCE_VMID8 = 8,      /* use 8-bit VMIDs even where the CPU has 16 */
+  RVM_PACKAGE_DUMP_STATE = 16,      /* print every kernel object at an orderly shutdown */
 };
 
 struct rvm_table {

@@ -61,8 +61,8 @@ PackageError Package::check_header() const {
   const rvm_package_header& h = header();
   if (h.header_bytes != sizeof h) return "the header size is wrong";
   if (h.epoch_us < 100 || h.epoch_us > 100'000) return "epoch_us is outside 100..100000";
-  constexpr std::uint32_t known =
-      RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH | RVM_PACKAGE_FORCE_VMID8;
+  constexpr std::uint32_t known = RVM_PACKAGE_DEVELOPMENT | RVM_PACKAGE_CONSOLE_SHUTDOWN | RVM_PACKAGE_IPC_EACH |
+                                  RVM_PACKAGE_FORCE_VMID8 | RVM_PACKAGE_DUMP_STATE;
   if ((h.flags & ~known) != 0) {
     return "unknown flags are set";
   }

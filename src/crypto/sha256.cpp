@@ -25,10 +25,7 @@ constexpr Implementation vector_implementation = Implementation::x86_sha;
 #endif
 
 void absorb(Sha256::State& state, const std::byte* blocks, std::size_t count) {
-#if defined(RVM_SHA256_VECTOR)
-  if (in_use != Implementation::portable) return sha256_blocks_vector(state.data(), blocks, count);
-#endif
-  sha256_blocks_portable(state.data(), blocks, count);
+  sha256_blocks(state.data(), blocks, count);
 }
 
 static_assert(std::endian::native == std::endian::little);
@@ -63,6 +60,13 @@ Implementation select_implementation() {
 }
 
 Implementation implementation_in_use() { return in_use; }
+
+void sha256_blocks(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
+#if defined(RVM_SHA256_VECTOR)
+  if (in_use != Implementation::portable) return sha256_blocks_vector(state, blocks, count);
+#endif
+  sha256_blocks_portable(state, blocks, count);
+}
 
 void Sha256::update(std::span<const std::byte> data) {
   if (data.empty()) return;

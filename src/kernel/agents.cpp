@@ -311,6 +311,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   agent.deadline = request.deadline;
   if (!agent.service) ++s.working_agents;
   ++s.agents_ever;
+  if (p.state == PartitionState::created) p.state = PartitionState::running;
   return &agent;
 }
 
@@ -319,8 +320,6 @@ void start(State& s, Agent& agent) {
   agent.state = AgentState::running;
   agent.core =
       agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
-  Partition& p = s.partition_of(agent);
-  if (p.state == PartitionState::created) p.state = PartitionState::running;
   make_ready(s, agent);
 }
 

@@ -22,15 +22,17 @@ Outcome cap_derive(const Request& r) {
   if (!have.contains(rights::grant) && !have.contains(rights::grant_once)) return Error::rights;
   if (!have.contains(wanted)) return Error::rights;
   if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
-  return perform(
-      r.s, r.authority, witness::Kind::capability_attenuated, [&](const security::Permit&) -> Result<security::Effect> {
-        const hal::VectorScope vectors;  // a capability carries a hash
-        const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
-        if (!placed) return fail(placed.error());
-        const cap::Capability& c = *r.s.capabilities.find(placed->ref);
-        r.result(1, placed->handle.to_abi());
-        return security::Effect{c.object_id(), authority_word(c, r.partition.id), c.badge(), placed->ref.slot};
-      });
+  return perform(r.s, r.authority, witness::Kind::capability_attenuated,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   const hal::VectorScope vectors;  // a capability carries a hash
+                   const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
+                   if (!placed) return fail(placed.error());
+                   const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+                   r.result(1, placed->handle.to_abi());
+                   // The holder is the actor; what it was derived from takes that place.
+                   return security::Effect{c.object_id(), authority_word(c, PartitionId{source.slot}), c.badge(),
+                                           placed->ref.slot};
+                 });
 }
 
 Outcome cap_revoke(const Request& r) {
@@ -75,22 +77,22 @@ Outcome cap_transfer(const Request& r) {
   if (r.object->mapped_at() != 0) return Error::bad_state;
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
-  return perform(r.s, r.authority, witness::Kind::capability_delegate,
-                 [&](const security::Permit&) -> Result<security::Effect> {
-                   const hal::VectorScope vectors;  // a capability carries a hash
-                   // Before the capability moves: a refused transfer leaves the caller the handle it had.
-                   if (auto ready = prepare_queue(r.s, *edge); !ready) return fail(ready.error());
-                   const auto placed = r.s.capabilities.transfer(source, index_of(destination));
-                   if (!placed) return fail(placed.error());
-                   const cap::Capability& c = *r.s.capabilities.find(placed->ref);
-                   const RegionObject* region =
-                       c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
-                   enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY,
-                                      {placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()), c.rights().bits(),
-                                       region != nullptr ? region->region.pages() : 0});
-                   return security::Effect{c.object_id(), authority_word(c, destination.id),
-                                           pair_word(r.partition.id.value, source.slot), placed->ref.slot};
-                 });
+  return perform(
+      r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
+        const hal::VectorScope vectors;  // a capability carries a hash
+        // Before the capability moves: a refused transfer leaves the caller the handle it had.
+        if (auto ready = prepare_queue(r.s, *edge); !ready) return fail(ready.error());
+        const auto placed = r.s.capabilities.transfer(source, index_of(destination));
+        if (!placed) return fail(placed.error());
+        const cap::Capability& c = *r.s.capabilities.find(placed->ref);
+        const RegionObject* region =
+            c.type() == ObjectType::region ? r.s.regions.find(RegionId{c.object_id()}) : nullptr;
+        const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()),
+                                             c.rights().bits(), region != nullptr ? region->region.pages() : 0};
+        enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message);
+        return security::Effect{c.object_id(), authority_word(c, destination.id),
+                                pair_word(r.partition.id.value, source.slot), placed->ref.slot};
+      });
 }
 
 Outcome cap_inspect(const Request& r) {

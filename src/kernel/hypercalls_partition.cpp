@@ -51,7 +51,7 @@ Outcome partition_create(const Request& r) {
         r.s, r.authority, witness::Kind::partition_destroy,
         [&](const security::Permit& permit) -> Result<security::Effect> {
           const std::uint32_t id = made->id.value;
-          ensure(destroy_partition(r.s, permit, *made) == cap::Progress::done);  // it holds nothing yet
+          ensure(destroy_partition(r.s, permit, *made).progress == cap::Progress::done);  // it holds nothing yet
           return security::Effect{id};
         },
         witness::Lane::reserved);
@@ -62,15 +62,16 @@ Outcome partition_destroy(const Request& r) {
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   if (p == &r.partition || p->type == RVM_PARTITION_ROOT) return Error::bad_state;
-  // First everybody leaves it, one at a time; nobody enters any more.
-  if (p->state != PartitionState::destroyed) {
-    const Status begun = perform(
-        r.s, r.authority, witness::Kind::partition_destroy, [&](const security::Permit&) -> Result<security::Effect> {
-          p->state = PartitionState::destroyed;
-          return security::Effect{p->id.value, p->account.used, 0, security::record_unfinished};
-        });
-    if (!begun) return begun;
+  const std::uint32_t id = p->id.value;
+  if (p->state != PartitionState::destroyed) {  // nobody enters any more
+    const Status closed = perform(r.s, r.authority, witness::Kind::partition_destroy,
+                                  [&](const security::Permit&) -> Result<security::Effect> {
+                                    p->state = PartitionState::destroyed;
+                                    return security::Effect{id, p->account.used, 0, security::record_unfinished};
+                                  });
+    if (!closed) return closed;
   }
+  // Then everybody leaves it, one at a time.
   for (Agent* a = p->agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
     if (a->state == AgentState::terminated) continue;
     if (!end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
@@ -79,18 +80,17 @@ Outcome partition_destroy(const Request& r) {
   if (bury_one_of(r.s, *p)) return Outcome::repeat(r.registers);
   if (p->agent_count != 0) return again(r);
   cap::ObjectCapabilities& holders = p->holders;
-  const std::uint32_t id = p->id.value;
-  cap::Progress progress = cap::Progress::more;
-  const Status done =
-      perform(r.s, r.authority, witness::Kind::partition_destroy,
-              [&](const security::Permit& permit) -> Result<security::Effect> {
-                const std::uint32_t pages = p->account.used;
-                progress = destroy_partition(r.s, permit, *p);
-                const bool more = progress == cap::Progress::more;
-                return security::Effect{id, pages, 0, more ? security::record_unfinished : std::uint16_t{0}};
-              });
+  Destruction step;
+  const Status done = perform(r.s, r.authority, witness::Kind::partition_destroy,
+                              [&](const security::Permit& permit) -> Result<security::Effect> {
+                                const std::uint32_t pages = p->account.used;
+                                step = destroy_partition(r.s, permit, *p);
+                                const bool more = step.progress == cap::Progress::more;
+                                return security::Effect{id, pages, pair_word(step.capabilities, step.regions),
+                                                        more ? security::record_unfinished : std::uint16_t{0}};
+                              });
   if (!done) return done;
-  if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
+  if (step.progress == cap::Progress::more) return Outcome::repeat(r.registers);
   // Whoever still names it, the caller included. What one step does not reach goes when its slot is used again.
   (void)revoke_holders(r.s, holders, id);
   return Error::ok;

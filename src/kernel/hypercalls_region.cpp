@@ -24,7 +24,7 @@ Unshared unshare_step(const Request& r) {
   cap::Progress progress = cap::Progress::done;
   const Status status = perform(
       r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{r.object_id()};
+        security::Effect effect{.target = r.object->object_id(), .flags = r.object_ref().slot};
         cap::Budget budget = revocation_step;
         const auto revoked =
             r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
@@ -38,6 +38,13 @@ Unshared unshare_step(const Request& r) {
         return effect;
       });
   return {status, progress};
+}
+
+std::uint64_t places_word(const cap::Placed& to, cap::CapabilityRef from, const Edge& edge) {
+  return witness::pack({.generation = to.handle.generation.value,
+                        .to_slot = static_cast<std::uint8_t>(to.ref.slot),
+                        .from_slot = static_cast<std::uint8_t>(from.slot),
+                        .edge = edge.id.value});
 }
 
 }  // namespace
@@ -135,7 +142,9 @@ Outcome region_map(const Request& r) {
     }
     hal::Port::publish_tables();
     r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
-    return security::Effect{region->id.value, at.value, mapped, static_cast<std::uint16_t>(permissions)};
+    return security::Effect{region->id.value, at.value,
+                            pair_word(r.object_ref().slot, static_cast<std::uint32_t>(mapped)),
+                            static_cast<std::uint16_t>(permissions)};
   });
 }
 
@@ -143,12 +152,12 @@ Outcome region_unmap(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
   if (r.object->mapped_at() == 0) return Error::bad_state;
-  return perform(r.s, r.authority, witness::Kind::region_unmap,
-                 [&](const security::Permit&) -> Result<security::Effect> {
-                   const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
-                   unmap_region(r.s, r.partition, *r.object);
-                   return security::Effect{region->id.value, at, region->region.pages()};
-                 });
+  return perform(
+      r.s, r.authority, witness::Kind::region_unmap, [&](const security::Permit&) -> Result<security::Effect> {
+        const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
+        unmap_region(r.s, r.partition, *r.object);
+        return security::Effect{region->id.value, at, pair_word(r.object_ref().slot, region->region.pages())};
+      });
 }
 
 Outcome region_share(const Request& r) {
@@ -169,10 +178,12 @@ Outcome region_share(const Request& r) {
         if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
         const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
         if (!placed) return fail(placed.error());
-        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION,
-                           {placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(), region->region.pages()});
+        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
+                                             region->region.pages()};
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
-                                channel.edge->id.value, wanted.bits()};
+                                places_word(*placed, source, *channel.edge),
+                                r.s.capabilities.find(placed->ref)->rights().bits()};
       });
 }
 
@@ -213,14 +224,15 @@ Outcome region_transfer(const Request& r) {
         const hal::VectorScope vectors;  // a capability carries a hash
         const auto placed = r.s.capabilities.transfer(root, index_of(destination));
         ensure(placed.has_value());
-        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION,
-                           {placed->handle.to_abi(), RVM_OBJECT_REGION,
-                            r.s.capabilities.find(placed->ref)->rights().bits(), region->region.pages()});
+        const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION,
+                                             r.s.capabilities.find(placed->ref)->rights().bits(),
+                                             region->region.pages()};
+        enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
         r.partition.regions.remove(*region);
         destination.regions.push_back(*region);
         region->owner = index_of(destination).value;
         return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
-                                channel.edge->id.value};
+                                places_word(*placed, root, *channel.edge)};
       });
 }
 

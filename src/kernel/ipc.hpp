@@ -51,10 +51,10 @@ Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t
 Outcome signal(State& s, Agent& target, std::uint64_t bits);
 Outcome wait_for_signal(State& s, Core& core, std::uint64_t mask, Nanoseconds deadline);
 
-/// Makes sure that an edge has its queue, charged to the sender's partition. Error::no_memory.
+/// Gives the edge the memory of its queue, charged to the sender's partition, if it has none yet.
 [[nodiscard]] Status prepare_queue(State& s, Edge& edge);
-/// Queues a message the kernel makes itself (a capability or region that moves along the edge). The caller checked that
-/// there is room (has_room) and prepared the queue.
+/// Queues a message the kernel makes itself (a capability or region that moves along the edge). The caller has prepared the
+/// queue and checked that there is room (has_room), so it cannot fail after what it tells of was done.
 void enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message);
 [[nodiscard]] inline bool has_room(const Edge& edge) { return edge.count < edge.capacity; }
 

@@ -22,8 +22,8 @@ std::uint64_t name_word(std::string_view name) {
 }
 
 std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder) {
-  return static_cast<std::uint64_t>(capability.type()) | std::uint64_t{capability.rights().bits()} << 8 |
-         std::uint64_t{capability.depth()} << 16 | std::uint64_t{holder.value} << 32;
+  return witness::authority(static_cast<std::uint8_t>(capability.type()), capability.rights().bits(),
+                            capability.generation().value, holder.value);
 }
 
 Result<Partition*> create_partition(State& s, const security::Permit&, const PartitionRequest& request) {
@@ -61,19 +61,24 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   return fail(error);
 }
 
-cap::Progress destroy_partition(State& s, const security::Permit&, Partition& p) {
+Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
   ensure(p.agent_count == 0);
+  Destruction done;
   cap::Budget budget = revocation_step;
-  const auto visitor = [&](cap::CapabilityRef ref, cap::Capability& c) { return before_removal(s, ref, c); };
-  if (s.capabilities.close(index_of(p), budget, visitor) == cap::Progress::more) return cap::Progress::more;
+  const auto visitor = [&](cap::CapabilityRef ref, cap::Capability& c) {
+    ++done.capabilities;
+    return before_removal(s, ref, c);
+  };
+  if (s.capabilities.close(index_of(p), budget, visitor) == cap::Progress::more) return done;
   while (!p.regions.empty()) {
     RegionObject& region = *p.regions.front();
     // Its root may have gone to another partition, and be mapped there.
-    if (s.capabilities.revoke_all(region.holders, budget, visitor) == cap::Progress::more) return cap::Progress::more;
+    if (s.capabilities.revoke_all(region.holders, budget, visitor) == cap::Progress::more) return done;
     const cap::Budget cost = 1 + region.region.pages() / pages_per_budget_unit;
-    if (budget == 0) return cap::Progress::more;
+    if (budget == 0) return done;
     budget -= std::min(budget, cost);
     destroy_region(s, region);
+    ++done.regions;
   }
   s.edges.for_each([&](Edge& edge) {
     if (edge.slots != nullptr && edge.payer == index_of(p).value) drop_queue(s, edge);
@@ -85,7 +90,8 @@ cap::Progress destroy_partition(State& s, const security::Permit&, Partition& p)
   p.account.credit(table_pages);
   ensure(p.account.used == 0);
   s.partitions.release(p);
-  return cap::Progress::done;
+  done.progress = cap::Progress::done;
+  return done;
 }
 
 cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object) {

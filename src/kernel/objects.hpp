@@ -45,7 +45,12 @@ struct PartitionRequest {
                                                   const PartitionRequest& request);
 
 /// Gives back everything a partition holds whose agents have ended, then the partition itself. Resumed by calling again.
-[[nodiscard]] cap::Progress destroy_partition(State& s, const security::Permit& permit, Partition& p);
+struct Destruction {
+  cap::Progress progress = cap::Progress::more;
+  std::uint32_t capabilities = 0;  ///< that this step removed
+  std::uint32_t regions = 0;
+};
+[[nodiscard]] Destruction destroy_partition(State& s, const security::Permit& permit, Partition& p);
 
 // --- capabilities ---
 

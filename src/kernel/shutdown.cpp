@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "shutdown.hpp"
 
+#include "agents.hpp"
+#include "dump.hpp"
 #include "epoch.hpp"
 #include "text.hpp"
 
@@ -70,6 +72,10 @@ void finish_machine(Guard& guard) {
   s.agents.for_each([&](Agent& agent) {
     if (agent.state != AgentState::terminated) report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked");
   });
+  if (s.dump_at_shutdown) {
+    while (Agent* const ended = s.ended.front()) bury(s, *ended);  // the records tell of their end, not of its steps
+    dump_state(s);
+  }
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

@@ -339,6 +339,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.run_until = header.run_for_ns != 0 ? Nanoseconds{header.run_for_ns} : never;
   s.witness_each_message = (header.flags & RVM_PACKAGE_IPC_EACH) != 0;
   s.accept_shutdown_byte = (header.flags & RVM_PACKAGE_CONSOLE_SHUTDOWN) != 0;
+  s.dump_at_shutdown = (header.flags & RVM_PACKAGE_DUMP_STATE) != 0;
   attest(s, measurement, Phase::scheduler_init, 0, 0);
 
   // RootPartition: the control partition first, then everything else in the package.
@@ -356,12 +357,13 @@ hal::Context& start(const hal::BootInformation& boot) {
   const crypto::Digest& final_measurement = measurement.value(Phase::handoff);
   std::uint64_t key_word = 0;
   std::memcpy(&key_word, the_log.identity().public_key().data(), sizeof key_word);
-  record(s, witness::Lane::reserved,
-         {.kind = witness::Kind::boot_complete,
-          .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits),
-          .target = s.core_count,
-          .payload = witness::first_eight(final_measurement),
-          .aux = key_word});
+  record(
+      s, witness::Lane::reserved,
+      {.kind = witness::Kind::boot_complete,
+       .flags = static_cast<std::uint16_t>(hal::Port::geometry().vmid_bits | hal::Port::geometry().address_bits << 8),
+       .target = s.core_count,
+       .payload = witness::first_eight(final_measurement),
+       .aux = key_word});
   the_log.bind({final_measurement, header.wall_clock_ns});
   if (!boot.nonce.empty()) the_log.quote(boot.nonce, measurement);
   report_boot(s, *log_start, memory_bytes);

@@ -86,6 +86,7 @@ struct State {
   Nanoseconds run_until = never;
   bool witness_each_message = false;
   bool accept_shutdown_byte = false;
+  bool dump_at_shutdown = false;
 
   partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
   partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary

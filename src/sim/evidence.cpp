@@ -16,7 +16,7 @@ namespace rvm::sim {
 namespace {
 
 /// Records after which capabilities, mappings or objects may look different.
-constexpr bool changes_objects(witness::Kind kind) {
+constexpr bool calls_for_scan(witness::Kind kind) {
   using enum witness::Kind;
   return kind != proof_rejected && kind != scheduler_epoch && kind != ipc_send && kind != ipc_receive &&
          kind != vmid_reclaim && kind != witness_flood && kind != tree_head;
@@ -64,7 +64,7 @@ void Simulation::take_records() {
     }
     records_.push_back(*r);
     ++coverage.records;
-    if (changes_objects(r->action_kind)) scan_due_ = true;
+    if (calls_for_scan(r->action_kind)) scan_due_ = true;
     if (r->action_kind == witness::Kind::vmid_reclaim) ++coverage.vmid_reclaims;
     if ((r->flags & security::record_failed) == 0) note_birth(*r);
     if (r->action_kind == witness::Kind::partition_destroy || r->action_kind == witness::Kind::task_terminate)
@@ -114,7 +114,7 @@ void Simulation::note_birth(const witness::Record& r) {
 bool Simulation::recorded(std::initializer_list<witness::Kind> kinds, std::uint64_t from) const {
   for (std::uint64_t i = from; i < records_.size(); ++i) {
     if ((records_[i].flags & security::record_failed) != 0) continue;
-    if (kinds.size() == 0 ? changes_objects(records_[i].action_kind)
+    if (kinds.size() == 0 ? calls_for_scan(records_[i].action_kind)
                           : std::ranges::find(kinds, records_[i].action_kind) != kinds.end()) {
       return true;
     }
@@ -129,7 +129,7 @@ void Simulation::check_log(bool after_cut) {
   auto file = witness::LogFile::open(disk.path());
   require(file.has_value(), "log", "the volume cannot be opened");
   const witness::Keys keys = witness::derive_keys(key_);
-  const witness::VerifyReport report = witness::verify_volume(*file, {.keys = &keys});
+  const witness::VerifyReport report = witness::verify_volume(*file, {.keys = &keys, .threads = 1});
   require(report.ok && report.authenticated, "log-verifies", [&] {
     return report.problems.empty() ? std::string{"the log does not verify"}
                                    : report.problems.front().what + ": " + report.problems.front().why;

@@ -88,16 +88,46 @@ TEST_CASE("drain: waits for a batch, a half-full ring or age") {
   boot.sealer.seal(boot.ring, 1);
   const std::uint64_t before = disk.requests;
   CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{5}) == DrainState::idle);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{9'999'999}) == DrainState::idle);
+  const Nanoseconds due{5'000'005};
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value - 1}) == DrainState::idle);
   CHECK(disk.requests == before);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'005}) == DrainState::writing_segment);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::packing);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::writing_segment);
   CHECK(boot.ring.durable() == 0);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'006}) == DrainState::idle);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::idle);
   CHECK(boot.ring.durable() == 1);
   CHECK(disk.requests == before + 4);
-  for (int i = 0; i < 256; ++i) REQUIRE(boot.emit());
+  for (int i = 0; i < 255; ++i) REQUIRE(boot.emit());
   boot.sealer.seal(boot.ring, 256);
-  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{10'000'007}) == DrainState::writing_segment);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, due) == DrainState::idle);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::idle);
+  REQUIRE(boot.emit());
+  boot.sealer.seal(boot.ring, 256);
+  // Two blocks: packing one is a step, and so is the header.
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::packing);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::packing);
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{due.value + 4'999'999}) == DrainState::writing_segment);
+}
+
+TEST_CASE("drain: a note goes with the records that wait, and alone when none do") {
+  Disk disk{1 << 20};
+  Plugged plugged{disk};
+  Boot boot{64};
+  REQUIRE(boot.resume);
+  REQUIRE(boot.emit());
+  boot.sealer.seal(boot.ring, 1);
+  boot.drain.offer_note("a note");
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{5}) == DrainState::idle);
+  CHECK(boot.drain.note_waits());
+  run_to_idle(boot, 6);
+  CHECK_FALSE(boot.drain.note_waits());
+  CHECK(boot.drain.durable().segments == 2);
+  boot.drain.offer_note("another");
+  CHECK(boot.drain.step(boot.ring, boot.sealer, Nanoseconds{5}) == DrainState::writing_segment);
+  run_to_idle(boot, 6);
+  CHECK(boot.drain.durable().segments == 3);
+  CHECK(boot.drain.durable().records == 1);
+  REQUIRE(boot.shut_down());
 }
 
 TEST_CASE("drain: more records than one segment holds, sealed ahead while a segment is in flight") {

@@ -12,15 +12,15 @@ crypto::Digest node_hash(const crypto::Digest& left, const crypto::Digest& right
 }
 
 // Adding one to a binary number: each carry joins two perfect subtrees of the same size.
-void MerkleFrontier::append(const crypto::Digest& leaf) {
-  crypto::Digest subtree = leaf;
-  std::size_t level = 0;
-  for (std::uint64_t size = size_; (size & 1) != 0; size >>= 1, ++level) {
+void MerkleFrontier::append_subtree(std::size_t level, const crypto::Digest& root) {
+  crypto::Digest subtree = root;
+  const std::uint64_t leaves = std::uint64_t{1} << level;
+  for (std::uint64_t size = size_ >> level; (size & 1) != 0; size >>= 1, ++level) {
     subtree = node_hash(nodes_[level], subtree);
     nodes_[level] = {};
   }
   nodes_[level] = subtree;
-  ++size_;
+  size_ += leaves;
 }
 
 // RFC 6962 splits at the largest power of two below the size, so the root joins the subtrees from the smallest up.

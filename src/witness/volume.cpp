@@ -49,12 +49,10 @@ std::span<const std::byte, sector_bytes> sector_of(std::span<const std::byte, su
   return image.subspan(i * sector_bytes).first<sector_bytes>();
 }
 
-crypto::Digest segment_digest(std::span<const std::byte> header, const crypto::Digest& chain,
-                              std::span<const std::byte> payload) {
+crypto::Digest segment_digest(std::span<const std::byte> header, const crypto::Digest& chain) {
   crypto::Sha256 hash;
   hash.update(header.first(offsetof(SegmentHeader, digest)));
   hash.update(chain);
-  hash.update(payload);
   return hash.finish();
 }
 
@@ -172,38 +170,45 @@ SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes>
   return {valid};
 }
 
-crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std::byte> payload,
-                                     std::span<std::byte, segment_header_bytes> bytes, std::uint32_t flags) {
-  const std::size_t records = flags == segment_is_note ? 0 : payload.size() / record_bytes;
+crypto::Digest encode_segment_header(const VolumeHead& head, std::uint32_t records, const SegmentIndex& index,
+                                     std::span<const std::byte> payload,
+                                     std::span<std::byte, segment_header_bytes> bytes) {
   SegmentHeader header{.magic = segment_magic,
-                       .record_count = static_cast<std::uint32_t>(records),
+                       .record_count = records,
                        .first_sequence = head.records,
                        .payload_bytes = static_cast<std::uint32_t>(payload.size()),
-                       .flags = flags,
+                       .flags = records == 0 ? segment_is_note : 0,
                        .volume = {},
+                       .index = index,
+                       .previous_leaf = head.last_leaf,
+                       .payload_digest = crypto::sha256(payload),
                        .digest = {}};
   std::ranges::copy(std::span{head.volume_id}.first<8>(), header.volume.begin());
-  header.digest = segment_digest(crypto::bytes_of(header), head.chain, payload);
+  header.digest = segment_digest(crypto::bytes_of(header), head.chain);
   std::memcpy(bytes.data(), &header, sizeof(header));
   return header.digest;
 }
 
-SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead& head) {
+SegmentReading decode_segment_header(std::span<const std::byte> bytes, std::uint64_t room, const VolumeHead& head) {
   using enum SegmentProblem;
   SegmentHeader header;
-  if (bytes.size() < sector_bytes) return {bad_length};
+  if (bytes.size() < segment_header_bytes || room < sector_bytes) return {bad_length};
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (header.magic != segment_magic) return {bad_magic};
   const std::uint32_t count = header.record_count;
   const bool note = count == 0 && header.flags == segment_is_note;
-  const std::size_t payload = header.payload_bytes;
-  const bool possible = note ? payload != 0 && payload <= note_bytes_max
-                             : count != 0 && count <= segment_records_max && payload == count * record_bytes;
-  if (!possible || payload_extent(payload) > bytes.size()) return {bad_length};
-  const std::size_t used = segment_header_bytes + payload;
-  SegmentReading reading{none, count, payload_extent(payload)};
-  if (note) reading.note_bytes = payload;
-  reading.digest = segment_digest(bytes, head.chain, bytes.first(used).subspan(segment_header_bytes));
+  const bool possible = note ? header.payload_bytes != 0 && header.payload_bytes <= note_bytes_max
+                             : count != 0 && count <= segment_records_max &&
+                                   header.payload_bytes <= payload_bytes_max(count);
+  if (!possible || segment_extent(header.payload_bytes) > room) return {bad_length};
+  SegmentReading reading{.problem = none,
+                         .records = count,
+                         .extent = segment_extent(header.payload_bytes),
+                         .payload_bytes = header.payload_bytes,
+                         .digest = segment_digest(bytes, head.chain),
+                         .is_note = note,
+                         .previous_leaf = header.previous_leaf,
+                         .index = header.index};
   if (!note && header.flags != 0) {
     reading.problem = bad_flags;
   } else if (!std::ranges::equal(header.volume, std::span{head.volume_id}.first<8>())) {
@@ -212,8 +217,19 @@ SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead
     reading.problem = wrong_sequence;
   } else if (reading.digest != header.digest) {
     reading.problem = digest_mismatch;
-  } else if (!all_zero(bytes.first(reading.extent).subspan(used))) {
-    reading.problem = padding_not_zero;
+  }
+  return reading;
+}
+
+SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead& head) {
+  SegmentReading reading = decode_segment_header(bytes, bytes.size(), head);
+  if (reading.problem != SegmentProblem::none) return reading;
+  const auto payload = bytes.subspan(segment_header_bytes, reading.payload_bytes);
+  if (!std::ranges::equal(crypto::sha256(payload),
+                          bytes.subspan(offsetof(SegmentHeader, payload_digest), crypto::digest_bytes))) {
+    reading.problem = SegmentProblem::payload_mismatch;
+  } else if (!all_zero(bytes.first(reading.extent).subspan(segment_header_bytes + reading.payload_bytes))) {
+    reading.problem = SegmentProblem::padding_not_zero;
   }
   return reading;
 }
@@ -227,13 +243,15 @@ std::string_view describe(SegmentProblem problem) {
     case SegmentProblem::bad_length:
       return "impossible record count or length";
     case SegmentProblem::bad_flags:
-      return "flags that version 1 does not have";
+      return "flags that version 2 does not have";
     case SegmentProblem::other_volume:
       return "segment of another volume";
     case SegmentProblem::wrong_sequence:
       return "first sequence number does not follow";
     case SegmentProblem::digest_mismatch:
-      return "segment digest does not match its contents and predecessor";
+      return "segment digest does not match its header and predecessor";
+    case SegmentProblem::payload_mismatch:
+      return "payload digest does not match the packed records";
     case SegmentProblem::padding_not_zero:
       return "padding is not zero";
   }
@@ -251,7 +269,9 @@ std::string_view describe(VolumeError error) {
     case VolumeError::wrong_key:
       return "the witness log was written under another device key; use that key or a new disk";
     case VolumeError::unsupported_version:
-      return "the witness log has a format version that this kernel does not know";
+      return "the witness log is of another format version (before, it was 1; now it is 2); keep it for the rvm that "
+             "wrote it, "
+             "and use a new disk";
     case VolumeError::damaged:
       return "the witness log is damaged; run `rvm witness verify` on it, or use a new disk";
     case VolumeError::shrunk:

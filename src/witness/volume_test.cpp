@@ -79,10 +79,12 @@ TEST_CASE("superblock: blank, foreign, other key, other slot, other version") {
   CHECK(decode(image, 0, &other, read).condition == SuperblockCondition::wrong_key);
   CHECK(decode(image, 1, &keys, read).condition == SuperblockCondition::damaged);
   Image newer = image;
-  newer[offsetof(SuperblockSector, version)] = std::byte{2};
-  const crypto::Digest digest = crypto::sha256(std::span{newer}.first(offsetof(SuperblockSector, digest)));
-  std::memcpy(newer.data() + offsetof(SuperblockSector, digest), digest.data(), digest.size());
-  CHECK(decode(newer, 0, &keys, read).condition == SuperblockCondition::unsupported);
+  for (const unsigned version : {1u, 3u}) {
+    newer[offsetof(SuperblockSector, version)] = static_cast<std::byte>(version);
+    const crypto::Digest digest = crypto::sha256(std::span{newer}.first(offsetof(SuperblockSector, digest)));
+    std::memcpy(newer.data() + offsetof(SuperblockSector, digest), digest.data(), digest.size());
+    CHECK(decode(newer, 0, &keys, read).condition == SuperblockCondition::unsupported);
+  }
 }
 
 TEST_CASE("superblock: any flipped byte is damage, never valid and never an interrupted write") {
@@ -124,22 +126,35 @@ TEST_CASE("superblock: every mixture of the sectors of two generations is one of
 
 TEST_CASE("segment: what is encoded is decoded; any flipped byte is a problem") {
   std::mt19937_64 random{6};
-  const VolumeHead head = sample(9, 1).head;
-  for (std::size_t records : {1u, 6u, 7u, 8u, 13u}) {
-    std::vector<std::byte> bytes(segment_extent(records));
-    for (std::size_t i = segment_header_bytes; i < segment_header_bytes + records * record_bytes; ++i)
-      bytes[i] = static_cast<std::byte>(random());
+  VolumeHead head = sample(9, 1).head;
+  head.last_leaf = crypto::sha256(crypto::bytes_of(head.records));
+  for (std::size_t payload_bytes : {1u, 175u, 176u, 177u, 900u}) {
+    constexpr std::uint32_t records = 100;
+    std::vector<std::byte> bytes(segment_extent(payload_bytes));
+    const auto payload = std::span{bytes}.subspan(segment_header_bytes).first(payload_bytes);
+    for (std::byte& b : payload) b = static_cast<std::byte>(random());
+    SegmentIndex index;
+    index.add(Record{});
     const crypto::Digest digest =
-        encode_segment_header(head, std::span{bytes}.subspan(segment_header_bytes).first(records * record_bytes),
-                              std::span{bytes}.first<segment_header_bytes>());
+        encode_segment_header(head, records, index, payload, std::span{bytes}.first<segment_header_bytes>());
     const SegmentReading reading = decode_segment(bytes, head);
     CHECK(reading.problem == SegmentProblem::none);
     CHECK(reading.records == records);
     CHECK(reading.extent == bytes.size());
+    CHECK(reading.payload_bytes == payload_bytes);
     CHECK(reading.digest == digest);
+    CHECK(reading.previous_leaf == head.last_leaf);
+    CHECK(reading.index == index);
+    CHECK(decode_segment_header(std::span{bytes}.first<segment_header_bytes>(), bytes.size(), head).problem ==
+          SegmentProblem::none);
     for (std::size_t i = 0; i < bytes.size(); ++i) {
       bytes[i] ^= std::byte{1};
-      REQUIRE(decode_segment(bytes, head).problem != SegmentProblem::none);
+      const SegmentProblem problem = decode_segment(bytes, head).problem;
+      REQUIRE(problem != SegmentProblem::none);
+      if (i >= segment_header_bytes) {
+        REQUIRE(problem == (i < segment_header_bytes + payload_bytes ? SegmentProblem::payload_mismatch
+                                                                     : SegmentProblem::padding_not_zero));
+      }
       bytes[i] ^= std::byte{1};
     }
     VolumeHead later = head;
@@ -154,6 +169,18 @@ TEST_CASE("segment: what is encoded is decoded; any flipped byte is a problem") 
     CHECK(decode_segment(std::span{bytes}.first(bytes.size() - 1), head).problem == SegmentProblem::bad_length);
     CHECK(decode_segment({}, head).problem == SegmentProblem::bad_length);
   }
+}
+
+TEST_CASE("segment: as many records as are said to fit do, at their largest") {
+  for (std::uint64_t room = sector_bytes; room <= segment_bytes_max; room += sector_bytes) {
+    const std::uint64_t records = segment_records_that_fit(room);
+    REQUIRE(records > 0);
+    REQUIRE(segment_extent(payload_bytes_max(static_cast<std::size_t>(records))) <= room);
+    if (records < segment_records_max) {
+      REQUIRE(segment_header_bytes + payload_bytes_max(static_cast<std::size_t>(records + 1)) > room);
+    }
+  }
+  CHECK(segment_records_that_fit(0) == 0);
 }
 
 // A parser of what an attacker may have written: any bytes, no crash (the sanitizers watch), never accepted.

@@ -19,7 +19,9 @@ CEILING = {
     "boot_to_first_witness": 5_000_000,
 }
 FIGURES = (*CEILING, "ipc_signal", "region_map_page", "witness_emit")
-TEXT_CEILING = 96 << 10
+# The ceiling of 96 KiB was met by the first slice (96 956 bytes, with proofs of tier P2); signatures, signed tree heads, packing and
+# measured boot came after it.
+TEXT_CEILING = 112 << 10
 TOLERANCE = 0.05
 # Boot reads the volume and spins until the disk has answered, which takes as long as the host likes: this one figure has a
 # ceiling but neither repeats to the instruction nor belongs in a baseline.

@@ -152,15 +152,27 @@ class RvmTest(unittest.TestCase):
         return self.start(*arguments, env=env, cwd=cwd).finish(timeout)
 
     def run_ok(self, manifest, *arguments, timeout=120, env=None):
-        """`rvm run MANIFEST ... --json` that must succeed with a verified log; returns the JSON object."""
-        result = self.rvm("run", manifest, *arguments, "--json", timeout=timeout, env=env)
+        """`rvm run MANIFEST ... --json` that must succeed with a verified log, from whose records alone the objects follow
+        that the kernel had at the end; returns the JSON object."""
+        dump = self.folder / "state.json"
+        disk = arguments[arguments.index("--disk") + 1] if "--disk" in arguments else self.folder / "replayed.img"
+        kept = () if "--disk" in arguments else ("--disk", disk)
+        result = self.rvm("run", manifest, *arguments, *kept, "--dump", dump, "--json", timeout=timeout, env=env)
         self.assertEqual(result.returncode, 0, str(result))
         outcome = result.json()
         self.assertEqual(outcome["result"], "ok", str(result))
         self.check_shape(outcome)
         self.assertTrue(outcome["witness"]["verified"], str(result))
         self.assertEqual(outcome["witness"]["records"], outcome["witness"]["durable"], "everything is durable at the end")
+        self.replay_equals(disk, dump, env)
+        if kept:
+            disk.unlink()
         return outcome
+
+    def replay_equals(self, disk, dump, env=None):
+        replay = self.rvm("witness", "replay", disk, "--compare", dump, "--json", env=env)
+        self.assertEqual(replay.returncode, 0, str(replay))
+        self.assertGreater(replay.json()["objects"], 0, str(replay))
 
     def check_shape(self, outcome):
         """Every promised key is there with a value of the promised kind."""

@@ -15,10 +15,12 @@ class Spinner(rvm_test.RvmTest):
     def test_deadlines_hold_and_spinners_share(self):
         for cpus in (1, 2):
             with self.subTest(cpus=cpus):
-                result = self.rvm("run", MANIFEST, "--cpus", cpus, "--verbose", "--json")
+                disk, dump = self.folder / f"spinner-{cpus}.img", self.folder / "state.json"
+                result = self.rvm("run", MANIFEST, "--cpus", cpus, "--verbose", "--json", "--disk", disk, "--dump", dump)
                 self.assertEqual(result.returncode, 0, str(result))
                 outcome = result.json()
                 self.assertEqual(outcome["result"], "ok", str(result))
+                self.replay_equals(disk, dump)
                 agents = [l for l in self.machine_lines(result) if l.get("t") == "agent"]
                 self.assertTrue(agents, str(result))
                 bound = [a for a in agents if a["deadlines_met"] or a["deadlines_missed"]]

@@ -38,6 +38,9 @@ peer_name = "ping"
 """
 CHECKER = pathlib.Path(__file__).resolve().parents[1] / "independent" / "check_log.py"
 RECORD = rvm_test.RECORD_BYTES
+MAC = slice(48, 56)  # of a record; MACs lie in a volume as they are, all else is packed
+MAC_BYTES = 8
+SEGMENT_RECORDS = 1024  # at most
 SEED = 20240229
 TREE_HEAD = 0xB3  # kind of the record that closes a log
 
@@ -82,7 +85,11 @@ class Tamper(rvm_test.RvmTest):
     def refused(self, result, record=None):
         self.assertGreater(result.returncode, 0, str(result))
         if record is not None:
-            named = {int(n) for n in re.findall(r"record (\d+)", result.stdout + result.stderr)}
+            text = result.stdout + result.stderr
+            named = {int(n) for n in re.findall(r"record (\d+)", text)}
+            for first, last in re.findall(r"segment of records (\d+) to (\d+)", text):
+                named |= set(range(int(first), int(last) + 1))
+                self.assertLess(int(last) - int(first), SEGMENT_RECORDS, str(result))
             # A changed record breaks its own MAC, or the next record's link to it.
             self.assertTrue(named & {record, record + 1}, f"record {record} is not named\n{result}")
 
@@ -144,39 +151,49 @@ class Tamper(rvm_test.RvmTest):
         self.refused(self.rvm("witness", "verify", self.disk, "--key", key))
 
     def record_places(self):
-        """Offsets of records in the volume file, by sequence number: found by content, whatever the layout."""
+        """Offsets of the records' MACs in the volume file, by sequence number: found by content, whatever the layout."""
         image = self.disk.read_bytes()
         places = {}
         for sequence in range(self.count):
-            at = image.find(self.raw[sequence * RECORD:(sequence + 1) * RECORD])
+            at = image.find(self.raw[sequence * RECORD:(sequence + 1) * RECORD][MAC])
             if at >= 0:
                 places[sequence] = at
         return image, places
 
     def test_volume_bytes(self):
         image, places = self.record_places()
-        self.assertGreater(len(places), self.count * 9 // 10, "records lie in the volume as they are")
+        self.assertGreater(len(places), self.count * 9 // 10, "MACs lie in the volume as they are")
         for sequence in self.random.sample(sorted(places), 40) + [min(places), max(places)]:
             data = bytearray(image)
-            data[places[sequence] + self.random.randrange(RECORD)] ^= 1 << self.random.randrange(8)
+            data[places[sequence] + self.random.randrange(MAC_BYTES)] ^= 1 << self.random.randrange(8)
             with self.subTest(record=sequence):
                 self.refused(self.verify_disk(data), sequence)
+
+    def test_volume_packed_bytes(self):
+        """Any byte from the first segment on: the packed records, headers, padding."""
+        image, places = self.record_places()
+        end = max(places.values()) + MAC_BYTES
+        for place in [self.random.randrange(8192, end) for _ in range(60)] + [8192, end - 1]:
+            data = bytearray(image)
+            data[place] ^= 1 << self.random.randrange(8)
+            with self.subTest(byte=place):
+                self.refused(self.verify_disk(data))
 
     def test_volume_drop_duplicate_swap(self):
         image, places = self.record_places()
         for _ in range(6):
             a, b = self.random.sample(sorted(places), 2)
-            one, other = (image[places[s]:places[s] + RECORD] for s in (a, b))
-            for name, first, second in (("swap", other, one), ("duplicate", other, other), ("drop", bytes(RECORD), other)):
+            one, other = (image[places[s]:places[s] + MAC_BYTES] for s in (a, b))
+            for name, first, second in (("swap", other, one), ("duplicate", other, other), ("drop", bytes(MAC_BYTES), other)):
                 data = bytearray(image)
-                data[places[a]:places[a] + RECORD] = first
-                data[places[b]:places[b] + RECORD] = second
+                data[places[a]:places[a] + MAC_BYTES] = first
+                data[places[b]:places[b] + MAC_BYTES] = second
                 with self.subTest(name, a=a, b=b):
                     self.refused(self.verify_disk(data))
 
     def test_volume_cut(self):
         image, places = self.record_places()
-        end = max(places.values()) + RECORD
+        end = max(places.values()) + MAC_BYTES
         for cut in (RECORD, 512, 4096, end // 2):
             with self.subTest(cut=cut):
                 self.refused(self.verify_disk(image[:end - cut]))

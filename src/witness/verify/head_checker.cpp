@@ -17,16 +17,22 @@ void HeadChecker::announce_known() {
   for (const std::string& note : options_.heads) announce(note);
 }
 
-std::optional<std::string> HeadChecker::fault(const Note& note, const Checkpoint& head) const {
+std::set<std::uint64_t> HeadChecker::sizes() const {
+  std::set<std::uint64_t> sizes;
+  for (const auto& [size, root] : roots_) sizes.insert(size);
+  return sizes;
+}
+
+std::optional<std::string> HeadChecker::fault(const Note& note, const Checkpoint& head, std::uint64_t records) const {
   if (!origin_.empty() && head.origin != origin_)
     return fmt::format("its origin is {}, but this log is {}", head.origin, origin_);
   if (options_.head_key) {
     const VerifierKey key{head.origin, SignatureType::ed25519, *options_.head_key};
     if (const auto signature = check_signature(note, key); !signature) return signature.error();
   }
-  if (head.size > records_.count()) {
+  if (head.size > records) {
     return fmt::format("it is over {} records, but only {} are there: the log was cut back or replaced", head.size,
-                       records_.count());
+                       records);
   }
   const auto root = roots_.find(head.size);
   // After a damaged record every later root is wrong as a consequence.
@@ -35,8 +41,7 @@ std::optional<std::string> HeadChecker::fault(const Note& note, const Checkpoint
   return std::nullopt;
 }
 
-void HeadChecker::check_stored(std::string_view text, std::uint64_t offset) {
-  const std::uint64_t records = records_.count();
+void HeadChecker::check_stored(std::string_view text, std::uint64_t records, std::uint64_t offset) {
   const auto what = fmt::format("tree head after {} records", records);
   const std::optional<std::uint64_t> sequence = records == 0 ? 0 : records - 1;
   const auto note = parse_note(text);
@@ -49,7 +54,7 @@ void HeadChecker::check_stored(std::string_view text, std::uint64_t offset) {
         fmt::format("its size {} is not above that of the head before, {}", head->size, *last_size_));
   }
   last_size_ = head->size;
-  if (auto why = fault(*note, *head)) return records_.problem(sequence, offset, what, std::move(*why));
+  if (auto why = fault(*note, *head, records)) return records_.problem(sequence, offset, what, std::move(*why));
   ++report_.signed_heads;
   report_.heads.emplace_back(text);
 }
@@ -68,7 +73,7 @@ void HeadChecker::check_known() {
       complain("malformed head: " + head.error());
       continue;
     }
-    if (auto why = fault(*note, *head)) {
+    if (auto why = fault(*note, *head, records_.count())) {
       complain(std::move(*why));
       continue;
     }

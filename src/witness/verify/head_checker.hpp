@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "record_checker.hpp"
@@ -26,18 +27,19 @@ class HeadChecker {
   void announce(std::string_view note);
   /// Announces the heads that `options` brings.
   void announce_known();
-  /// After each record.
-  void after_record() {
-    if (const auto wanted = roots_.find(records_.count()); wanted != roots_.end())
-      wanted->second = records_.tree().root();
+  /// The sizes announced.
+  [[nodiscard]] std::set<std::uint64_t> sizes() const;
+  /// Whenever the tree has grown; must not leave out a size that was announced.
+  void pass(const MerkleFrontier& tree) {
+    if (const auto wanted = roots_.find(tree.size()); wanted != roots_.end()) wanted->second = tree.root();
   }
-  /// A head found in the volume after the records checked so far.
-  void check_stored(std::string_view note, std::uint64_t offset);
+  /// A head found in the volume after `records` records, all of which have passed.
+  void check_stored(std::string_view note, std::uint64_t records, std::uint64_t offset);
   /// After the last record: the heads that `options` brings.
   void check_known();
 
  private:
-  [[nodiscard]] std::optional<std::string> fault(const Note& note, const Checkpoint& head) const;
+  [[nodiscard]] std::optional<std::string> fault(const Note& note, const Checkpoint& head, std::uint64_t records) const;
 
   const VerifyOptions& options_;
   VerifyReport& report_;

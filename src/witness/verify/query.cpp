@@ -11,9 +11,24 @@ namespace rvm::witness {
 
 bool RecordFilter::matches(const Record& record) const {
   return (!partition || partition->value == record.actor_partition) && (!object || *object == record.target_object) &&
+         (!region || (is_region_kind(record.action_kind) && *region == record.target_object)) &&
          (!kind || *kind == record.action_kind) && (!capability || *capability == record.capability_hash) &&
          record.sequence >= first_sequence && record.sequence <= last_sequence &&
          record.timestamp_ns >= first_time.value && record.timestamp_ns <= last_time.value;
+}
+
+bool RecordFilter::may_match(const SegmentIndex& index, std::uint64_t first, std::uint64_t count) const {
+  if (first > last_sequence || first + count <= first_sequence) return false;
+  if (index.first_time > last_time.value || index.last_time < first_time.value) return false;
+  if (partition && !index.partitions.may_contain(partition->value)) return false;
+  const auto has = [&index](Kind k, std::optional<std::uint32_t> target) {
+    return index.has(k) && (!target || index.objects.may_contain(SegmentIndex::object_key(k, *target)));
+  };
+  return std::ranges::any_of(kinds, [&](const KindDescription& k) {
+    if (kind && *kind != k.kind) return false;
+    if (region && !(is_region_kind(k.kind) && has(k.kind, region))) return false;
+    return has(k.kind, object);
+  });
 }
 
 namespace {
@@ -51,13 +66,80 @@ std::expected<std::uint64_t, std::string> visit_volume(const LogFile& file, cons
       return std::unexpected{"record " + std::to_string(at.records) + ": " +
                              std::string{describe(segment.reading.problem)} + "; run `rvm witness verify`"};
     }
-    const auto records = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.records * record_bytes);
-    if (!visit_all(records, at.append + segment_header_bytes, visit, visited)) return visited;
+    std::vector<Record> records;
+    crypto::Digest last_leaf;
+    if (!unpack(segment, at.records, segment.reading.previous_leaf, records, last_leaf)) {
+      return std::unexpected{"record " + std::to_string(at.records) +
+                             ": its segment cannot be unpacked; run `rvm witness verify`"};
+    }
+    for (const Record& record : records) {
+      ++visited;
+      if (!visit(record, at.append)) return visited;
+    }
     advance(at, segment.reading);
   }
 }
 
+std::unexpected<std::string> unsearchable(std::uint64_t record, std::string_view why) {
+  return std::unexpected{"record " + std::to_string(record) + ": " + std::string{why} + "; run `rvm witness verify`"};
+}
+
 }  // namespace
+
+std::expected<SearchReport, std::string> search_volume(const LogFile& file, const Keys* keys,
+                                                       const RecordFilter& filter,
+                                                       const std::function<bool(const Record&)>& visit,
+                                                       bool durable_only) {
+  const Superblocks blocks = read_superblocks(file, keys);
+  if (!blocks.newest) {
+    return std::unexpected{
+        std::string{"neither superblock of the volume is readable and authentic; run `rvm witness verify`"}};
+  }
+  const VolumeHead& newest = blocks.heads[*blocks.newest];
+  VolumeHead at = newest;
+  at.records = at.segments = 0;
+  at.append = data_start;
+  at.chain = chain_start(newest.volume_id);
+  SearchReport report{.closed = newest.state == VolumeState::closed};
+  bool wanted = true;
+  for (;;) {
+    const bool counted = at.append < newest.append;
+    if (!counted && (report.closed || durable_only || !wanted)) break;
+    std::array<std::byte, segment_header_bytes> header;
+    const std::size_t got = file.read(at.append, header);
+    const std::uint64_t end = counted ? newest.append : std::min(file.bytes(), newest.capacity);
+    const SegmentReading reading = decode_segment_header(std::span{header}.first(got), end - at.append, at);
+    if (reading.problem != SegmentProblem::none) {
+      if (!counted) break;
+      return unsearchable(at.records, describe(reading.problem));
+    }
+    if (wanted && filter.may_match(reading.index, at.records, reading.records)) {
+      const SegmentBytes segment = read_segment(file, at, end);
+      if (segment.reading.problem != SegmentProblem::none) {
+        if (!counted) break;
+        return unsearchable(at.records, describe(segment.reading.problem));
+      }
+      std::vector<Record> records;
+      crypto::Digest last_leaf;
+      if (!unpack(segment, at.records, reading.previous_leaf, records, last_leaf))
+        return unsearchable(at.records, "its segment cannot be unpacked");
+      ++report.segments_read;
+      for (const Record& record : records) {
+        if (!wanted || !filter.matches(record)) continue;
+        ++report.matches;
+        wanted = visit(record);
+      }
+    }
+    ++report.segments;
+    advance(at, reading);
+    // Everything up to here is what the superblock vouches for.
+    if (at.append == newest.append && at.chain != newest.chain)
+      return unsearchable(at.records, "the segments are not those that the superblock counts");
+  }
+  report.records = at.records;
+  report.bytes = at.append;
+  return report;
+}
 
 std::expected<std::uint64_t, std::string> for_each_record(const LogFile& file, const Visit& visit) {
   if (file.looks_like_volume()) return visit_volume(file, visit);

@@ -44,6 +44,16 @@ void RecordChecker::check(const Record& record, std::uint64_t offset) {
   check_anchor(offset);
 }
 
+void RecordChecker::skip(std::uint64_t count) {
+  expected_ += count;
+  expected_otherwise_.reset();
+  broken_link_.reset();
+  for (; count != 0; --count) tree_.append({});
+  head_ = {};
+  previous_damaged_ = any_damaged_ = true;
+  closed_ = false;
+}
+
 // Leaves expected_ at the number after this record's.
 void RecordChecker::check_sequence(const Record& record, std::uint64_t offset) {
   const std::uint64_t place = expected_;
@@ -104,12 +114,24 @@ void RecordChecker::settle(const BrokenLink& link, bool second_is_damaged) {
   }
 }
 
-void RecordChecker::check_tree_head(const Record& record, std::uint64_t offset) {
+bool RecordChecker::is_right(const Record& record, const MerkleFrontier& tree) {
   // The fields that this kind does not use are fixed, so that little of the last record of a bare file is unprotected.
-  const bool right = record.payload == tree_.size() && record.aux == first_eight(tree_.root()) &&
-                     (record.flags & ~tree_head_closing) == 0 && record.proof_tier == tree_head_tier &&
-                     record.actor_partition == hypervisor_partition.value && record.target_object == 0 &&
-                     record.capability_hash == 0;
+  return record.payload == tree.size() && record.aux == first_eight(tree.root()) &&
+         (record.flags & ~tree_head_closing) == 0 && record.proof_tier == tree_head_tier &&
+         record.actor_partition == hypervisor_partition.value && record.target_object == 0 &&
+         record.capability_hash == 0;
+}
+
+void RecordChecker::resume(const MerkleFrontier& tree, const crypto::Digest& head, bool closed) {
+  tree_ = tree;
+  head_ = head;
+  closed_ = closed;
+  expected_ = tree.size();
+  previous_sequence_ = expected_ == 0 ? 0 : expected_ - 1;
+}
+
+void RecordChecker::check_tree_head(const Record& record, std::uint64_t offset) {
+  const bool right = is_right(record, tree_);
   if (right) {
     ++report_.tree_heads;
   } else if (!damaged_ && !any_damaged_ && !broken_link_) {

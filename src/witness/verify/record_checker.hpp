@@ -18,6 +18,13 @@ class RecordChecker {
   RecordChecker(const VerifyOptions& options, VerifyReport& report) : options_(options), report_(report) {}
 
   void check(const Record& record, std::uint64_t offset);
+  /// Everything up to here was found right by other means: continues after the records of `tree`, the last of which has the
+  /// leaf hash `head`. `closed`: that is a closing TreeHead.
+  void resume(const MerkleFrontier& tree, const crypto::Digest& head, bool closed);
+  /// Whether a TreeHead record says what it must where the tree is `tree`.
+  [[nodiscard]] static bool is_right(const Record& tree_head, const MerkleFrontier& tree);
+  /// `count` records are there that cannot be read, which was reported.
+  void skip(std::uint64_t count);
   /// No more records. `log_end`: byte position. `must_be_closed`: the last one must be a closing TreeHead. `last_leaf`:
   /// the leaf hash that the last record should have, if that is known.
   void finish(std::uint64_t log_end, bool must_be_closed, const std::optional<crypto::Digest>& last_leaf = {});

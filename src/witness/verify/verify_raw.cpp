@@ -32,7 +32,7 @@ VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options) {
       Record record;
       std::memcpy(&record, chunk.data() + i, sizeof(record));
       checker.check(record, at + i);
-      heads.after_record();
+      heads.pass(checker.tree());
     }
     at += got;
   }

@@ -2,12 +2,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <system_error>
+#include <thread>
+#include <tuple>
 #include <utility>
 
 #include "head_checker.hpp"
 #include "record_checker.hpp"
 #include "rvm/witness_verify/verify.hpp"
+#include "segment_check.hpp"
 #include "volume_walk.hpp"
 
 namespace rvm::witness {
@@ -49,13 +54,15 @@ class VolumeVerifier {
   VerifyReport run() {
     if (check_superblocks()) {
       announce_heads();
-      walk_counted();
+      if (!join_counted()) walk_counted();
       walk_beyond();
       heads_.check_known();
     }
     if (options_.keys == nullptr)
       report_.notes.emplace_back("no key: chain, digests and tree were checked, MACs were not");
-    drop_consequences();
+    // What is wrong with a segment comes before what is then wrong with its records.
+    std::ranges::sort(report_.problems, {},
+                      [](const Problem& p) { return std::tuple{p.offset, p.what.starts_with("record "), p.sequence}; });
     report_.ok = report_.problem_count == 0;
     return std::move(report_);
   }
@@ -63,6 +70,10 @@ class VolumeVerifier {
  private:
   bool check_superblocks();
   void announce_heads();
+  bool join_counted();
+  std::vector<SegmentPlace> place_segments() const;
+  std::vector<CheckedSegment> check_all(std::span<const SegmentPlace> places) const;
+  bool join(const CheckedSegment& segment, MerkleFrontier& tree);
   void walk_counted();
   void walk_beyond();
   bool check_segment(const SegmentBytes& segment, bool counted);
@@ -70,7 +81,6 @@ class VolumeVerifier {
   void compare_with_superblock();
   void check_older_superblock();
   void segment_problem(std::uint64_t first, std::uint64_t count, std::string why);
-  void drop_consequences();
 
   const LogFile& file_;
   const VerifyOptions& options_;
@@ -82,10 +92,6 @@ class VolumeVerifier {
   VolumeHead newest_;                           // the superblock in force
   VolumeHead at_;                               // where the walk is
   std::optional<crypto::Digest> stored_chain_;  // after a segment with a wrong digest: the digest that it states
-  struct SuspectSegment {
-    std::uint64_t first, count, offset;
-  };
-  std::vector<SuspectSegment> suspects_;
 };
 
 // False if there is nothing to walk.
@@ -137,6 +143,109 @@ void VolumeVerifier::announce_heads() {
   for_each_note(file_, at_, file_.bytes(), [this](std::string_view note) { heads_.announce(note); });
 }
 
+// The headers of all segments that the superblock counts; empty when one is not right.
+std::vector<SegmentPlace> VolumeVerifier::place_segments() const {
+  std::vector<SegmentPlace> places;
+  VolumeHead at = at_;
+  while (at.append < newest_.append) {
+    std::array<std::byte, segment_header_bytes> header;
+    const std::size_t got = file_.read(at.append, header);
+    const SegmentReading reading = decode_segment_header(std::span{header}.first(got), newest_.append - at.append, at);
+    if (reading.problem != SegmentProblem::none) return {};
+    places.push_back({at.append, at.records, reading});
+    advance(at, reading);
+  }
+  return places;
+}
+
+std::vector<CheckedSegment> VolumeVerifier::check_all(std::span<const SegmentPlace> places) const {
+  constexpr std::size_t batch = 16;  // even, because two are checked side by side
+  std::vector<CheckedSegment> results(places.size());
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> unreadable = false;
+  SegmentDemands demands{options_.keys, heads_.sizes()};
+  if (options_.anchor) demands.tree_sizes.insert(options_.anchor->size);
+  const auto work = [&] {
+    try {
+      for (std::size_t from = next.fetch_add(batch); from < places.size(); from = next.fetch_add(batch)) {
+        const std::size_t count = std::min(batch, places.size() - from);
+        check_segments(file_, demands, places.subspan(from, count), std::span{results}.subspan(from, count));
+      }
+    } catch (const std::system_error&) {
+      unreadable = true;  // told by whoever reads it again, one by one
+    }
+  };
+  const std::size_t wanted = options_.threads != 0 ? options_.threads : std::thread::hardware_concurrency();
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < std::min(wanted, (places.size() + batch - 1) / batch); ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (unreadable) results.clear();
+  return results;
+}
+
+// Adds the segment's leaves to the tree; false when a tree head in it, or the anchor, does not agree.
+bool VolumeVerifier::join(const CheckedSegment& segment, MerkleFrontier& tree) {
+  const auto agrees = [&] {
+    heads_.pass(tree);
+    return !options_.anchor || options_.anchor->size != tree.size() || options_.anchor->root == tree.root();
+  };
+  for (const Subtree& subtree : segment.subtrees) tree.append_subtree(subtree.level, subtree.root);
+  auto head = segment.tree_heads.begin();
+  for (const crypto::Digest& leaf : segment.leaves) {
+    if (head != segment.tree_heads.end() && head->sequence == tree.size()) {
+      if (!RecordChecker::is_right(*head, tree)) return false;
+      ++head;
+    }
+    tree.append(leaf);
+    if (!agrees()) return false;
+  }
+  return agrees();
+}
+
+// All segments that the superblock counts, side by side, then joined. False, with nothing reported, when anything is not right:
+// the walk record by record then says what.
+bool VolumeVerifier::join_counted() {
+  const std::vector<SegmentPlace> places = place_segments();
+  const std::vector<CheckedSegment> results = check_all(places);
+  if (results.empty()) return newest_.append == data_start && newest_.records == 0;
+  MerkleFrontier tree;
+  VolumeHead at = at_;
+  at.last_leaf = {};
+  const unsigned other = 1 - slot_;
+  const bool compare = blocks_.readings[other].condition == SuperblockCondition::valid;
+  std::uint64_t boots = 0, tree_heads = 0;
+  bool closed = false;
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    const CheckedSegment& segment = results[k];
+    if (!places[k].reading.is_note) closed = segment.ends_closed;
+    if (!segment.right || places[k].reading.previous_leaf != at.last_leaf || !join(segment, tree)) return false;
+    boots += segment.boots;
+    tree_heads += segment.tree_heads.size();
+    advance(at, places[k].reading);
+    at.last_leaf = segment.last_leaf;
+    const VolumeHead& older = blocks_.heads[other];
+    if (compare && older.append == at.append &&
+        !(older.records == at.records && older.chain == at.chain && older.last_leaf == at.last_leaf &&
+          older.volume_id == at.volume_id && blocks_.trees[other] == tree)) {
+      return false;
+    }
+  }
+  if (at.records != newest_.records || at.segments != newest_.segments || at.chain != newest_.chain ||
+      at.last_leaf != newest_.last_leaf || tree != blocks_.trees[slot_]) {
+    return false;
+  }
+  checker_.resume(tree, at.last_leaf, closed);
+  at_ = at;
+  report_.boots += boots;
+  report_.tree_heads += tree_heads;
+  report_.segments = at.segments;
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    if (places[k].reading.is_note) heads_.check_stored(results[k].note, places[k].first_sequence, places[k].position);
+  }
+  return true;
+}
+
 // The segments that the superblock counts: all must be there and right.
 void VolumeVerifier::walk_counted() {
   while (at_.append < newest_.append) {
@@ -159,7 +268,6 @@ void VolumeVerifier::walk_counted() {
         break;
       }
       segment_problem(at_.records, segment.reading.records, std::string{describe(problem)});
-      suspects_.push_back({at_.records, segment.reading.records, at_.append});
       crypto::Digest stored;
       std::memcpy(stored.data(), segment.bytes.data() + offsetof(SegmentHeader, digest), stored.size());
       stored_chain_ = stored;
@@ -173,23 +281,21 @@ void VolumeVerifier::walk_counted() {
 
 // A header that cannot be read hides the length; the next header, or the end of the log, gives it.
 bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
-  const std::uint64_t next_first = newest_.records;
   for (std::size_t at = sector_bytes; at <= segment.bytes.size(); at += sector_bytes) {
-    std::uint64_t records = 0;
+    std::uint64_t next_first = newest_.records;
     if (at == segment.bytes.size()) {
       if (at_.append + at != newest_.append) return false;
-      records = next_first - at_.records;
     } else {
       SegmentHeader header;
+      if (at + sizeof(header) > segment.bytes.size()) return false;
       std::memcpy(&header, segment.bytes.data() + at, sizeof(header));
       if (header.magic != segment_magic || !std::ranges::equal(header.volume, std::span{newest_.volume_id}.first<8>()))
         continue;
-      records = header.first_sequence - at_.records;
+      next_first = header.first_sequence;
     }
-    const bool fits = records == 0
-                          ? at <= note_extent_max
-                          : records <= segment_records_max && segment_extent(static_cast<std::size_t>(records)) == at;
-    if (!fits) continue;
+    const std::uint64_t records = next_first - at_.records;
+    if (next_first < at_.records || records > segment_records_max) continue;
+    if (records == 0 && at > note_extent_max) continue;
     segment.reading.records = static_cast<std::uint32_t>(records);
     segment.reading.extent = at;
     segment.reading.digest = {};
@@ -200,20 +306,35 @@ bool VolumeVerifier::find_lost_extent(SegmentBytes& segment) {
 
 // Its records, then onwards. For a segment that is not counted: false at the first problem.
 bool VolumeVerifier::check_segment(const SegmentBytes& segment, bool counted) {
-  for (std::uint32_t i = 0; i < segment.reading.records; ++i) {
-    const std::size_t offset = segment_header_bytes + i * record_bytes;
-    Record record;
-    std::memcpy(&record, segment.bytes.data() + offset, sizeof(record));
-    checker_.check(record, at_.append + offset);
-    heads_.after_record();
-    if (!counted && checker_.any_damaged()) return false;
+  using enum SegmentProblem;
+  const SegmentReading& reading = segment.reading;
+  std::vector<Record> records;
+  crypto::Digest last_leaf;
+  // After damage only the header knows what the first record follows.
+  const crypto::Digest previous = checker_.any_damaged() ? reading.previous_leaf : checker_.head();
+  const bool readable = reading.problem != payload_mismatch && reading.problem != bad_magic &&
+                        reading.problem != bad_length && unpack(segment, at_.records, previous, records, last_leaf);
+  if (readable) {
+    SegmentIndex index;
+    for (const Record& record : records) {
+      checker_.check(record, at_.append);
+      heads_.pass(checker_.tree());
+      if (!counted && checker_.any_damaged()) return false;
+      index.add(record);
+    }
+    if (reading.problem == none && !checker_.any_damaged()) {
+      if (reading.previous_leaf != previous)
+        segment_problem(at_.records, reading.records, "does not follow the record before it");
+      if (index != reading.index) segment_problem(at_.records, reading.records, "its index is not that of its records");
+    }
+    if (reading.is_note && reading.problem != digest_mismatch)
+      heads_.check_stored(note_in(segment.bytes, reading), checker_.count(), at_.append);
+  } else {
+    if (reading.problem == none) segment_problem(at_.records, reading.records, "its records cannot be unpacked");
+    checker_.skip(reading.records);
   }
-  if (segment.reading.note_bytes != 0 && segment.reading.problem != SegmentProblem::digest_mismatch) {
-    const auto note = std::span{segment.bytes}.subspan(segment_header_bytes, segment.reading.note_bytes);
-    heads_.check_stored({reinterpret_cast<const char*>(note.data()), note.size()}, at_.append);  // char may alias
-  }
-  advance(at_, segment.reading);
-  return true;
+  advance(at_, reading);
+  return report_.problem_count == 0 || counted;
 }
 
 void VolumeVerifier::compare_with_superblock() {
@@ -282,22 +403,6 @@ void VolumeVerifier::segment_problem(std::uint64_t first, std::uint64_t count, s
   }
   const std::uint64_t last = first + count - 1;
   checker_.problem(first, at_.append, fmt::format("segment of records {} to {}", first, last), std::move(why));
-}
-
-// A changed record also changes its segment's digest; the record is what the reader wants to know.
-void VolumeVerifier::drop_consequences() {
-  for (const SuspectSegment& suspect : suspects_) {
-    const auto names_record = [&suspect](const Problem& p) {
-      return p.sequence && *p.sequence >= suspect.first && *p.sequence < suspect.first + suspect.count &&
-             p.offset > suspect.offset;
-    };
-    const auto segment =
-        std::ranges::find_if(report_.problems, [&](const Problem& p) { return p.offset == suspect.offset; });
-    if (segment == report_.problems.end() || std::ranges::none_of(report_.problems, names_record)) continue;
-    report_.problems.erase(segment);
-    --report_.problem_count;
-  }
-  std::ranges::sort(report_.problems, {}, [](const Problem& p) { return std::pair{p.offset, p.sequence}; });
 }
 
 }  // namespace

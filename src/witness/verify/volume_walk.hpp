@@ -36,6 +36,14 @@ struct SegmentBytes {
 void for_each_note(const LogFile& file, const VolumeHead& from, std::uint64_t end,
                    const std::function<void(std::string_view)>& visit);
 
+/// The records of a segment, the first of which has the number `first_sequence`, after the record with leaf hash
+/// `previous_leaf`, from which each prev_hash is worked out; none of one that holds a note. Sets `last_leaf`. False when the
+/// payload is malformed.
+[[nodiscard]] bool unpack(const SegmentBytes& segment, std::uint64_t first_sequence,
+                          const crypto::Digest& previous_leaf, std::vector<Record>& records, crypto::Digest& last_leaf);
+/// The note in a segment that holds one.
+[[nodiscard]] std::string_view note_in(std::span<const std::byte> segment, const SegmentReading& reading);
+
 /// `head` after the segment.
 void advance(VolumeHead& head, const SegmentReading& reading);
 

@@ -26,6 +26,8 @@ class HmacKey {
 
  private:
   friend class Hmac;
+  friend std::array<Digest, 2> mac_pair(const HmacKey& key, const std::array<std::uint64_t, 7>& a,
+                                        const std::array<std::uint64_t, 7>& b);
   Sha256::State inner_{};
   Sha256::State outer_{};
 };

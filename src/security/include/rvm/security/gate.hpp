@@ -18,6 +18,7 @@
 #include "rvm/proof/p2.hpp"
 #include "rvm/types/error.hpp"
 #include "rvm/types/ids.hpp"
+#include "rvm/witness/effects.hpp"
 #include "rvm/witness/ring.hpp"
 
 namespace rvm::security {
@@ -79,12 +80,9 @@ struct Effect {
   std::uint16_t flags = 0;
 };
 
-/// flags of any record whose action failed after the reservation; the error code is in payload.
-inline constexpr std::uint16_t record_failed = 0x8000;
-/// flags of CapabilityRevoke, instead of a slot: all capabilities to the object, which ended before.
-inline constexpr std::uint16_t all_capabilities = 0x1000;
-/// flags of the record of one part of a long action, when another part follows.
-inline constexpr std::uint16_t record_unfinished = 0x4000;
+using witness::all_capabilities;
+using witness::record_failed;
+using witness::record_unfinished;
 
 class Gate {
  public:

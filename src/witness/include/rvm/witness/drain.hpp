@@ -5,6 +5,8 @@
 //
 //   segment -> flush -> superblock -> flush -> ring slots become reusable
 //
+// Before that the segment's records are packed, one block of at most 128 per step.
+//
 // A segment goes to sectors that no durable record occupies, and a superblock replaces the older of two, so that a power
 // cut at any instant leaves the newer superblock and every record it counts intact.
 //
@@ -40,9 +42,11 @@ concept BlockDevice = requires(std::uint64_t sector, PhysicalAddress memory, std
   D::relax();
 };
 
-/// Memory for transfers: the segments of one round (records, then perhaps a note) and one superblock. Physically contiguous, page-aligned.
-inline constexpr std::size_t staging_bytes = segment_bytes_max + superblock_bytes;
-static_assert(staging_bytes == 64 * 1024);
+/// Memory for transfers (the segments of one round, records and then perhaps a note, and one superblock) and for packing.
+/// Physically contiguous, page-aligned.
+inline constexpr std::size_t staging_bytes = 84 * 1024;
+static_assert(staging_bytes >= segment_bytes_max + superblock_bytes + sizeof(CodecMemory));
+static_assert((segment_bytes_max + superblock_bytes) % alignof(CodecMemory) == 0);
 
 /// What load found.
 struct Resume {
@@ -57,6 +61,7 @@ struct Resume {
 enum class DrainState : std::uint8_t {
   unloaded,
   idle,  ///< nothing in flight
+  packing,
   writing_segment,
   flushing_segment,
   writing_superblock,
@@ -81,8 +86,8 @@ class Drain {
                                           std::span<const std::byte> identity, Sealer& sealer);
 
   /// Does what can be done now without waiting: takes note of a completed request and starts the next. Call often, and
-  /// on each device interrupt. A segment is started when `batch_records` are sealed, the ring is half full, or the
-  /// oldest sealed record has waited `age_max`.
+  /// on each device interrupt. Group commit: a segment is started when `batch_records` are sealed, the ring is half full,
+  /// or the oldest sealed record has waited `age_max` for it, so that few records do not cost a superblock each.
   DrainState step(Ring& ring, Sealer& sealer, Nanoseconds now);
 
   /// Synchronous: seals and writes everything that is committed. Error as in step's states full and failed.
@@ -106,7 +111,7 @@ class Drain {
   [[nodiscard]] std::uint64_t bytes_left() const { return head_.capacity - head_.append; }
 
   static constexpr std::uint64_t batch_records = 256;
-  static constexpr Nanoseconds age_max{10'000'000};
+  static constexpr Nanoseconds age_max{5'000'000};
   static constexpr unsigned retries_max = 3;
 
  private:
@@ -117,13 +122,20 @@ class Drain {
     return std::span<std::byte, superblock_bytes>{staging_ + segment_bytes_max, superblock_bytes};
   }
 
+  [[nodiscard]] CodecMemory& codec_memory() const {
+    // Sound: CodecMemory is an implicit-lifetime type, and the staging memory is aligned and large enough for it there.
+    return *reinterpret_cast<CodecMemory*>(staging_ + segment_bytes_max + superblock_bytes);
+  }
+
   // Steady state.
   DrainState advance(Ring& ring);
   [[nodiscard]] bool due(const Ring& ring, Nanoseconds now);
-  void begin_segment(const Ring& ring, Sealer& sealer);
-  void add_records(const Ring& ring, const Sealer& sealer);
+  void begin_segment(Sealer& sealer);
+  void pack_block(const Ring& ring, Sealer& sealer);
+  void finish_segment(Sealer& sealer);
   void add_note();
-  void add_payload(std::size_t bytes, std::uint32_t flags, const crypto::Digest& last_leaf);
+  void add_segment(std::uint32_t records, const SegmentIndex& index, std::size_t payload_bytes,
+                   const crypto::Digest& last_leaf);
   void allow_next_segment(const VolumeHead& end, Sealer& sealer) const;
   void enter(DrainState state);
   void retry();
@@ -139,12 +151,20 @@ class Drain {
   std::expected<bool, VolumeError> choose_superblock(MerkleFrontier& tree, Resume& resume);
   std::expected<void, VolumeError> format(std::span<const std::byte> identity, MerkleFrontier& tree);
   std::expected<void, VolumeError> recover_tail(Sealer& sealer, Resume& resume);
+  std::expected<void, VolumeError> accept_segment(std::span<const std::byte> window, const SegmentReading& segment,
+                                                  Sealer& sealer) const;
   void take_segment(const SegmentReading& segment, const crypto::Digest& last_leaf, VolumeHead& head) const;
 
   const Keys* keys_ = nullptr;
   std::byte* staging_ = nullptr;
   VolumeHead head_{};  // what the device's newest superblock says
   VolumeHead next_{};  // what it will say when the segment in flight is durable
+  struct {
+    std::uint32_t records = 0;  // of the segment
+    std::uint32_t packed = 0;
+    std::size_t payload_bytes = 0;
+    SegmentIndex index;
+  } packing_;
   DrainState state_ = DrainState::unloaded;
   unsigned failures_ = 0;              // of the request in flight
   Nanoseconds waiting_since_ = never;  // when a sealed record was first seen that is not on its way

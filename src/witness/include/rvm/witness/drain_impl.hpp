@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "rvm/witness/drain.hpp"
 
@@ -151,6 +152,35 @@ void Drain<Device>::take_segment(const SegmentReading& segment, const crypto::Di
   head.chain = segment.digest;
 }
 
+// The segment is whole, so a record that does not fit was not torn but put there.
+template <BlockDevice Device>
+std::expected<void, VolumeError> Drain<Device>::accept_segment(std::span<const std::byte> window,
+                                                               const SegmentReading& segment, Sealer& sealer) const {
+  constexpr std::unexpected damaged{VolumeError::damaged};
+  if (segment.previous_leaf != head_.last_leaf) return damaged;
+  if (segment.is_note) {
+    if (segment.index != SegmentIndex{}) return damaged;
+    return {};
+  }
+  CodecMemory& memory = codec_memory();
+  SegmentIndex index;
+  auto payload = window.subspan(segment_header_bytes, segment.payload_bytes);
+  for (std::uint32_t done = 0; done < segment.records;) {
+    const auto block = std::span{memory.records}.first(std::min(block_records, segment.records - done));
+    const std::size_t bytes = decode_block(payload, head_.records + done, block, memory.columns);
+    if (bytes == 0) return damaged;
+    payload = payload.subspan(bytes);
+    for (Record& record : block) {
+      record.prev_hash = first_eight(sealer.head());
+      if (!sealer.accept(record)) return damaged;
+      index.add(record);
+    }
+    done += static_cast<std::uint32_t>(block.size());
+  }
+  if (!payload.empty() || index != segment.index) return damaged;
+  return {};
+}
+
 // After a power cut: segments beyond the superblock's append point that continue the chain are kept, and what an
 // interrupted write left after them is zeroed. At most one segment was in flight, so one segment's extent is enough.
 // A cut during this function changes nothing that the next load depends on.
@@ -171,12 +201,7 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
       }
       return std::unexpected{VolumeError::device_failed};
     }
-    for (std::uint32_t i = 0; i < segment.records; ++i) {
-      Record record;
-      std::memcpy(&record, window.data() + segment_header_bytes + i * record_bytes, sizeof(record));
-      // The segment is whole, so a record that does not fit was not torn but put there.
-      if (!sealer.accept(record)) return std::unexpected{VolumeError::damaged};
-    }
+    if (const auto accepted = accept_segment(window, segment, sealer); !accepted) return accepted;
     take_segment(segment, sealer.head(), head_);
     resume.recovered += segment.records;
   }
@@ -185,22 +210,19 @@ std::expected<void, VolumeError> Drain<Device>::recover_tail(Sealer& sealer, Res
 // --- steady state ---
 
 // A segment holds what was sealed since the one before, so that the superblock that counts it can take the tree as it
-// is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end. Room for
-// a note stays in the staging memory.
+// is. Hence sealing may run ahead of the segment that ends at `end` by one segment, and never past the device's end.
 template <BlockDevice Device>
 void Drain<Device>::allow_next_segment(const VolumeHead& end, Sealer& sealer) const {
-  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max - note_extent_max, end.capacity - end.append) /
-                             sector_bytes * sector_bytes;
-  sealer.allow_until(end.records + (room == 0 ? 0 : (room - segment_header_bytes) / record_bytes));
+  const std::uint64_t room = std::min<std::uint64_t>(segment_bytes_max, end.capacity - end.append);
+  sealer.allow_until(end.records + segment_records_that_fit(room / sector_bytes * sector_bytes));
 }
 
 template <BlockDevice Device>
 bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
-  if (note_bytes_ != 0) return true;
   const std::uint64_t sealed = ring.sealed() - head_.records;
   if (sealed == 0) {
     waiting_since_ = never;
-    return false;
+    return note_bytes_ != 0;  // otherwise the note goes with the records, soon enough
   }
   if (waiting_since_ == never) waiting_since_ = now;
   return sealed >= batch_records || (ring.reserved() - head_.records) * 2 >= ring.capacity() ||
@@ -208,54 +230,72 @@ bool Drain<Device>::due(const Ring& ring, Nanoseconds now) {
 }
 
 // The segment at next_.append, whose payload is in place in the staging memory: header, padding, and next_ after it.
+// No records: a note.
 template <BlockDevice Device>
-void Drain<Device>::add_payload(std::size_t bytes, std::uint32_t flags, const crypto::Digest& last_leaf) {
-  const auto at = static_cast<std::size_t>(next_.append - head_.append);
-  const std::size_t extent = payload_extent(bytes);
-  const auto segment = segment_area().subspan(at, extent);
-  std::ranges::fill(segment.subspan(segment_header_bytes + bytes), std::byte{0});
-  SegmentReading reading{SegmentProblem::none, 0, extent};
-  if (flags != segment_is_note) reading.records = static_cast<std::uint32_t>(bytes / record_bytes);
-  reading.digest = encode_segment_header(next_, segment.subspan(segment_header_bytes, bytes),
-                                         segment.template first<segment_header_bytes>(), flags);
+void Drain<Device>::add_segment(std::uint32_t records, const SegmentIndex& index, std::size_t payload_bytes,
+                                const crypto::Digest& last_leaf) {
+  SegmentReading reading{.problem = SegmentProblem::none, .records = records};
+  reading.extent = segment_extent(payload_bytes);
+  const auto segment = segment_area().subspan(static_cast<std::size_t>(next_.append - head_.append), reading.extent);
+  std::ranges::fill(segment.subspan(segment_header_bytes + payload_bytes), std::byte{0});
+  reading.digest =
+      encode_segment_header(next_, records, index, segment.subspan(segment_header_bytes, payload_bytes),
+                            segment.template first<segment_header_bytes>());
   take_segment(reading, last_leaf, next_);
 }
 
-template <BlockDevice Device>
-void Drain<Device>::add_records(const Ring& ring, const Sealer& sealer) {
-  const auto records = static_cast<std::size_t>(sealer.size() - head_.records);
-  if (records == 0) return;
-  std::byte* const payload = staging_ + segment_header_bytes;
-  for (std::size_t i = 0; i < records; ++i) {
-    std::memcpy(payload + i * record_bytes, &ring.slot(head_.records + i), record_bytes);
-  }
-  add_payload(records * record_bytes, 0, sealer.head());
-}
-
+// Behind the records of this round. Given up when the device has no room for it.
 template <BlockDevice Device>
 void Drain<Device>::add_note() {
-  const std::size_t bytes = note_bytes_;
-  note_bytes_ = 0;
+  const std::size_t bytes = std::exchange(note_bytes_, 0);
   const auto at = static_cast<std::size_t>(next_.append - head_.append);
-  const std::size_t extent = payload_extent(bytes);
-  if (bytes == 0 || at + extent > segment_bytes_max || next_.append + extent > next_.capacity) return;
-  std::memcpy(staging_ + at + segment_header_bytes, note_.data(), bytes);
-  add_payload(bytes, segment_is_note, next_.last_leaf);
+  if (bytes == 0 || next_.append + segment_extent(bytes) > next_.capacity) return;
+  std::memcpy(segment_area().subspan(at + segment_header_bytes).data(), note_.data(), bytes);
+  add_segment(0, {}, bytes, next_.last_leaf);
 }
 
-// Builds segments and superblock in the staging memory, so that sealing may go on while they are written.
+// Everything sealed so far goes into the segment. Nothing more is sealed until it is packed, so that the superblock that
+// counts it can take the tree as it is.
 template <BlockDevice Device>
-void Drain<Device>::begin_segment(const Ring& ring, Sealer& sealer) {
+void Drain<Device>::begin_segment(Sealer& sealer) {
+  packing_ = {.records = static_cast<std::uint32_t>(sealer.size() - head_.records), .index = {}};
+  sealer.allow_until(sealer.size());
+  waiting_since_ = never;
+  state_ = DrainState::packing;
+}
+
+// A block, or the headers when all are packed: each a bounded step.
+template <BlockDevice Device>
+void Drain<Device>::pack_block(const Ring& ring, Sealer& sealer) {
+  if (packing_.packed == packing_.records) return finish_segment(sealer);
+  const std::uint32_t count = std::min(block_records, packing_.records - packing_.packed);
+  const std::uint64_t first = head_.records + packing_.packed;
+  BlockEncoder encoder{codec_memory(), count};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Record& record = ring.slot(first + i);
+    packing_.index.add(record);
+    encoder.add(record);
+  }
+  packing_.payload_bytes += encoder.finish(segment_area().subspan(segment_header_bytes + packing_.payload_bytes));
+  packing_.packed += count;
+}
+
+// Segments and superblock lie in the staging memory, so that sealing may go on while they are written.
+template <BlockDevice Device>
+void Drain<Device>::finish_segment(Sealer& sealer) {
   next_ = head_;
-  add_records(ring, sealer);
+  if (packing_.records != 0) add_segment(packing_.records, packing_.index, packing_.payload_bytes, sealer.head());
   add_note();
-  if (next_.segments == head_.segments) return;  // only a note, and no room for it
+  if (next_.segments == head_.segments) {  // only a note, and no room for it
+    allow_next_segment(head_, sealer);
+    state_ = DrainState::idle;
+    return;
+  }
   next_.generation += 1;
   next_.state = VolumeState::open;
   next_.root = sealer.root();
   encode_superblock(next_, sealer.tree(), *keys_, superblock_area());
   allow_next_segment(next_, sealer);
-  waiting_since_ = never;
   failures_ = 0;
   enter(DrainState::writing_segment);
 }
@@ -328,7 +368,8 @@ void Drain<Device>::offer_note(std::string_view text) {
 
 template <BlockDevice Device>
 DrainState Drain<Device>::step(Ring& ring, Sealer& sealer, Nanoseconds now) {
-  if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(ring, sealer);
+  if (advance(ring) == DrainState::idle && due(ring, now)) begin_segment(sealer);
+  if (state_ == DrainState::packing) pack_block(ring, sealer);
   return state_;
 }
 
@@ -351,7 +392,10 @@ std::expected<void, VolumeError> Drain<Device>::flush(Ring& ring, Sealer& sealer
           if (sealed == 0) return {};
           continue;
         }
-        begin_segment(ring, sealer);
+        begin_segment(sealer);
+        break;
+      case DrainState::packing:
+        pack_block(ring, sealer);
         break;
       default:
         Device::relax();

@@ -4,8 +4,10 @@
 // decoder and the documentation come.
 //
 // Terms used below. "a:b" is two 32-bit halves, a in bits 32-63. An "authority" is the payload of capability records:
-// object type in bits 0-7, rights in bits 8-15, delegation depth in bits 16-31, holder's partition id in bits 32-63.
-// A "name" is the first 8 bytes of the object's name, zero-padded. "-" means the field is 0.
+// object type in bits 0-7, rights in bits 8-15, generation of the slot in bits 16-31, holder's partition id in bits 32-63.
+// "Places" say in bits 48-63 the generation and in 40-47 the number of the slot that a capability went to, in 32-39 the slot
+// that it came from, and in 0-31 the edge. Actions on objects have bit 14 of the flags set when another part of the same
+// action follows, bit 15 when the action failed, with the error as payload (effects.hpp). A "name" is the first 8 bytes of the object's name, zero-padded. "-" means the field is 0.
 #pragma once
 
 #include <array>
@@ -17,7 +19,8 @@ namespace rvm::witness {
 // X(enumerator, value, Name, target, flags, payload, aux)
 #define RVM_WITNESS_KIND_TABLE(X) \
   X(partition_create, 0x01, PartitionCreate, "partition", "type", "witness quota:page quota", "name") \
-  X(partition_destroy, 0x02, PartitionDestroy, "partition", "-", "pages held", "-") \
+  X(partition_destroy, 0x02, PartitionDestroy, "partition", "-", "pages held", \
+    "capabilities removed:regions destroyed") \
   X(partition_suspend, 0x03, PartitionSuspend, "partition", "-", "-", "-") \
   X(partition_resume, 0x04, PartitionResume, "partition", "-", "-", "-") \
   X(partition_split, 0x05, PartitionSplit, "partition", "-", "new id:new id", "cut value") \
@@ -31,16 +34,17 @@ namespace rvm::witness {
   X(capability_delegate, 0x12, CapabilityDelegate, "object", "slot in the holder's table", "authority", \
     "giver's partition:giver's slot") \
   X(capability_escalate, 0x13, CapabilityEscalate, "object", "slot", "authority", "rights before") \
-  X(capability_attenuated, 0x14, CapabilityAttenuated, "object", "slot", "authority", "badge") \
+  X(capability_attenuated, 0x14, CapabilityAttenuated, "object", "slot", \
+    "authority, with the slot it was derived from as holder", "badge") \
   X(region_create, 0x20, RegionCreate, "region", "tier", "owner partition:pages", "-") \
   X(region_destroy, 0x21, RegionDestroy, "region", "-", "owner partition:pages", "-") \
-  X(region_transfer, 0x22, RegionTransfer, "region", "-", "from partition:to partition", "edge") \
-  X(region_share, 0x23, RegionShare, "region", "rights", "from partition:to partition", "edge") \
-  X(region_unshare, 0x24, RegionUnshare, "region", "-", "capabilities removed", "mappings removed") \
+  X(region_transfer, 0x22, RegionTransfer, "region", "-", "from partition:to partition", "places") \
+  X(region_share, 0x23, RegionShare, "region", "rights", "from partition:to partition", "places") \
+  X(region_unshare, 0x24, RegionUnshare, "region", "slot", "capabilities removed", "mappings removed") \
   X(region_promote, 0x25, RegionPromote, "region", "from tier | to tier << 8", "bytes", "-") \
   X(region_demote, 0x26, RegionDemote, "region", "from tier | to tier << 8", "bytes", "-") \
-  X(region_map, 0x27, RegionMap, "region", "permissions", "guest address", "pages") \
-  X(region_unmap, 0x28, RegionUnmap, "region", "-", "guest address", "pages") \
+  X(region_map, 0x27, RegionMap, "region", "permissions", "guest address", "slot:pages") \
+  X(region_unmap, 0x28, RegionUnmap, "region", "-", "guest address", "slot:pages") \
   X(comm_edge_create, 0x30, CommEdgeCreate, "edge", "queue length", "sending agent:receiving agent", "badge") \
   X(comm_edge_destroy, 0x31, CommEdgeDestroy, "edge", "-", "sending agent:receiving agent", "messages dropped") \
   X(ipc_send, 0x32, IpcSend, "edge", "0 one message, 1 sum of an epoch", "messages", "bytes") \
@@ -76,7 +80,8 @@ namespace rvm::witness {
   X(degraded_mode_exited, 0x76, DegradedModeExited, "core", "reason", "epoch", "-") \
   X(boot_attestation, 0x80, BootAttestation, "cores", "phase | boot package flags << 8", "measurement so far", \
     "Unix time of boot, ns") \
-  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits", "final measurement", "attestation key") \
+  X(boot_complete, 0x81, BootComplete, "cores", "VMID bits | guest address bits << 8", "final measurement", \
+    "attestation key") \
   X(tee_attestation, 0x82, TeeAttestation, "partition", "technology", "measurement", "nonce") \
   X(vector_put, 0x90, VectorPut, "collection", "-", "key", "value digest") \
   X(vector_delete, 0x91, VectorDelete, "collection", "-", "key", "-") \

@@ -19,7 +19,9 @@ class MerkleFrontier {
   static constexpr std::size_t levels = 64;
 
   /// One node hash per append on average, at most one per level.
-  void append(const crypto::Digest& leaf);
+  void append(const crypto::Digest& leaf) { append_subtree(0, leaf); }
+  /// Appends 2^level leaves by the root of their perfect subtree. Precondition: size() is a multiple of 2^level.
+  void append_subtree(std::size_t level, const crypto::Digest& root);
   /// SHA-256 of nothing for an empty tree. At most 63 node hashes.
   [[nodiscard]] crypto::Digest root() const;
   [[nodiscard]] std::uint64_t size() const { return size_; }

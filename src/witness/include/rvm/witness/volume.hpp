@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The witness log on a block device, format version 1: what the kernel's drain writes and the host's verifier reads.
+// The witness log on a block device, format version 2: what the kernel's drain writes and the host's verifier reads.
 // Described for readers in docs/log-volume.md.
 //
 //   0      superblock slot 0   4 KiB      a superblock of generation g lies in slot g % 2
@@ -21,10 +21,12 @@
 #include <type_traits>
 
 #include "rvm/crypto/sha256.hpp"
+#include "rvm/witness/codec.hpp"
 #include "rvm/witness/keys.hpp"
 #include "rvm/witness/merkle.hpp"
 #include "rvm/witness/note.hpp"
 #include "rvm/witness/record.hpp"
+#include "rvm/witness/segment_index.hpp"
 
 namespace rvm::witness {
 
@@ -32,11 +34,11 @@ inline constexpr std::size_t sector_bytes = 512;
 inline constexpr std::size_t superblock_bytes = 4096;
 inline constexpr std::size_t superblock_sectors = superblock_bytes / sector_bytes;
 inline constexpr std::uint64_t data_start = 2 * superblock_bytes;
-inline constexpr std::size_t segment_header_bytes = 64;
-inline constexpr std::size_t segment_bytes_max = 60 * 1024;  ///< header, records and padding
-inline constexpr std::uint32_t segment_records_max = (segment_bytes_max - segment_header_bytes) / record_bytes;
+inline constexpr std::size_t segment_header_bytes = 336;
+inline constexpr std::size_t segment_bytes_max = 60 * 1024;  ///< header, payload and padding
+inline constexpr std::uint32_t segment_records_max = 8 * block_records;
 inline constexpr std::uint64_t volume_bytes_min = data_start + segment_bytes_max;
-inline constexpr std::uint32_t volume_version = 1;
+inline constexpr std::uint32_t volume_version = 2;
 inline constexpr std::array<char, 8> superblock_magic{'R', 'V', 'M', 'L', 'O', 'G', '1', '\n'};
 inline constexpr std::array<char, 8> frontier_magic{'R', 'V', 'M', 'T', 'R', 'E', 'E', '\n'};
 inline constexpr std::array<char, 4> segment_magic{'R', 'V', 'M', 'S'};
@@ -93,19 +95,24 @@ struct FrontierSector {
 /// `flags` of a segment that holds one signed tree head as text (rvm/witness/note.hpp) instead of records.
 inline constexpr std::uint32_t segment_is_note = 1;
 
-/// Followed by `record_count` records or a note, then zeros up to the next multiple of 512.
+/// Followed by `payload_bytes` of blocks (rvm/witness/codec.hpp) or of a note, then zeros up to the next multiple of 512.
 struct SegmentHeader {
   std::array<char, 4> magic;
   std::uint32_t record_count;  ///< 1 .. segment_records_max; of a note 0
   std::uint64_t first_sequence;
-  std::uint32_t payload_bytes;      ///< 64 * record_count; of a note 1 .. note_bytes_max
-  std::uint32_t flags;              ///< 0 or segment_is_note
+  std::uint32_t payload_bytes;      ///< of a note 1 .. note_bytes_max
+  std::uint32_t flags;              ///< 0: records; segment_is_note
   std::array<std::byte, 8> volume;  ///< first half of the volume id
-  crypto::Digest digest;            ///< SHA-256(bytes 0..31 || previous segment's digest || records)
+  SegmentIndex index;               ///< of the records; of a note that of no records
+  crypto::Digest previous_leaf;     ///< leaf hash of the record before the first; zero if there is none
+  crypto::Digest payload_digest;    ///< SHA-256 of the payload
+  crypto::Digest digest;            ///< SHA-256(bytes 0..303 || previous segment's digest)
 };
 
 static_assert(sizeof(SuperblockSector) == sector_bytes && sizeof(FrontierSector) == sector_bytes);
 static_assert(sizeof(SegmentHeader) == segment_header_bytes);
+static_assert(offsetof(SegmentHeader, digest) == 304);
+static_assert(segment_header_bytes + payload_bytes_max(segment_records_max) <= segment_bytes_max);
 static_assert(std::has_unique_object_representations_v<SuperblockSector> &&
               std::has_unique_object_representations_v<FrontierSector> &&
               std::has_unique_object_representations_v<SegmentHeader>);
@@ -115,15 +122,22 @@ static_assert(nodes_per_sector * (superblock_sectors - 1) >= MerkleFrontier::lev
 [[nodiscard]] constexpr std::size_t frontier_sectors(std::uint64_t size) {
   return (static_cast<std::size_t>(std::bit_width(size)) + nodes_per_sector - 1) / nodes_per_sector;
 }
-/// Bytes that a segment with so much payload occupies, padding included.
-[[nodiscard]] constexpr std::size_t payload_extent(std::size_t bytes) {
-  return (segment_header_bytes + bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
+/// Bytes that a segment with so large a payload occupies, padding included.
+[[nodiscard]] constexpr std::size_t segment_extent(std::size_t payload_bytes) {
+  return (segment_header_bytes + payload_bytes + sector_bytes - 1) / sector_bytes * sector_bytes;
 }
-/// Bytes that a segment of `records` occupies, padding included.
-[[nodiscard]] constexpr std::size_t segment_extent(std::size_t records) {
-  return payload_extent(records * record_bytes);
+/// Records that certainly fit a segment of at most `room` bytes, whole sectors.
+[[nodiscard]] constexpr std::uint64_t segment_records_that_fit(std::uint64_t room) {
+  if (room < sector_bytes) return 0;
+  const std::uint64_t payload = room - segment_header_bytes;
+  const std::uint64_t rest = payload % block_bytes_max;
+  const std::uint64_t records =
+      payload / block_bytes_max * block_records + (rest < block_overhead ? 0 : (rest - block_overhead) / packed_bytes);
+  return records < segment_records_max ? records : segment_records_max;
 }
-inline constexpr std::size_t note_extent_max = payload_extent(note_bytes_max);
+inline constexpr std::size_t note_extent_max = segment_extent(note_bytes_max);
+// The largest segment of records and a note after it are written together.
+static_assert(segment_extent(payload_bytes_max(segment_records_max)) + note_extent_max <= segment_bytes_max);
 
 /// The `chain` value before the first segment: SHA-256("rvm log volume" || volume id).
 [[nodiscard]] crypto::Digest chain_start(const std::array<std::byte, 16>& volume_id);
@@ -155,10 +169,11 @@ struct SuperblockReading {
 SuperblockReading decode_superblock(std::span<const std::byte, superblock_bytes> image, unsigned slot, const Keys* keys,
                                     VolumeHead& head, MerkleFrontier& tree);
 
-/// Fills the header of a segment whose payload (1 to segment_records_max records, or a note if `flags` says so) follows
-/// `head`, and returns its digest = the next `chain` value.
-crypto::Digest encode_segment_header(const VolumeHead& head, std::span<const std::byte> payload,
-                                     std::span<std::byte, segment_header_bytes> header, std::uint32_t flags = 0);
+/// Fills the header of a segment of `records` records whose payload is complete, or of a note, which has none and an empty
+/// index; returns its digest = the next `chain` value.
+crypto::Digest encode_segment_header(const VolumeHead& head, std::uint32_t records, const SegmentIndex& index,
+                                     std::span<const std::byte> payload,
+                                     std::span<std::byte, segment_header_bytes> header);
 
 enum class SegmentProblem : std::uint8_t {
   none,
@@ -167,20 +182,27 @@ enum class SegmentProblem : std::uint8_t {
   bad_flags,
   other_volume,
   wrong_sequence,
-  digest_mismatch,
+  digest_mismatch,   ///< of the header
+  payload_mismatch,  ///< the header is right, what follows is not
   padding_not_zero
 };
 [[nodiscard]] std::string_view describe(SegmentProblem problem);
 
 struct SegmentReading {
   SegmentProblem problem;
-  std::uint32_t records = 0;  ///< set unless the problem is bad_magic or bad_length
+  std::uint32_t records = 0;  ///< this and what follows: set unless the problem is bad_magic or bad_length
   std::size_t extent = 0;
+  std::size_t payload_bytes = 0;
   crypto::Digest digest{};
-  std::size_t note_bytes = 0;  ///< of the note that it holds; 0 if it holds records
+  bool is_note = false;  ///< a signed tree head as text, no records
+  crypto::Digest previous_leaf{};
+  SegmentIndex index{};
 };
 
-/// Checks the segment at the start of `bytes` (its records' own hashes excepted) as the one that follows `head`.
+/// Checks the header at the start of `bytes` (at least a sector, or all there is) as that of the segment that follows `head`,
+/// and which ends at most `room` bytes from here. The payload is not looked at.
+SegmentReading decode_segment_header(std::span<const std::byte> bytes, std::uint64_t room, const VolumeHead& head);
+/// Checks the whole segment at the start of `bytes`, but for what its records say.
 SegmentReading decode_segment(std::span<const std::byte> bytes, const VolumeHead& head);
 
 /// Why a volume cannot be used. Nothing is ever reformatted because of one of these.

@@ -34,6 +34,7 @@ struct TreeAnchor {
 struct VerifyOptions {
   const Keys* keys = nullptr;      ///< without: MACs are not checked and the report says so
   bool allow_open = false;         ///< a raw file need not end in a closing TreeHead
+  unsigned threads = 0;            ///< that check segments of a volume side by side; 0: as many as there are cores
   std::size_t problems_max = 100;  ///< how many are described; all are counted
   std::optional<TreeAnchor> anchor =
       std::nullopt;  ///< detects a log that was cut back to an earlier orderly end, or forked

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// How the fields of records pack what an action did (the kinds table names them): the kernel packs, the replay unpacks.
+#pragma once
+
+#include <cstdint>
+
+#include "rvm/witness/kinds.hpp"
+
+namespace rvm::witness {
+
+// flags of records of actions on objects: a slot, rights or the like in the low bits, and these.
+
+/// The action failed after its record was reserved; the error code is in payload, all else is 0.
+inline constexpr std::uint16_t record_failed = 0x8000;
+/// One part of a long action; another part follows.
+inline constexpr std::uint16_t record_unfinished = 0x4000;
+/// CapabilityRevoke, instead of a slot: all capabilities to the object, which ended before.
+inline constexpr std::uint16_t all_capabilities = 0x1000;
+
+[[nodiscard]] constexpr std::uint16_t slot_of(std::uint16_t flags) { return flags & 0xffu; }
+
+/// Agents share the guest-physical space: its size in bits less these is the size of an agent's slot, where the agent with
+/// index i has slot i. BootComplete tells the size of the space.
+inline constexpr unsigned agent_slots_bits = 12;
+
+/// aux of RegionShare and RegionTransfer: which capability was derived from or moved, and where the other one lies.
+struct RegionPlaces {
+  std::uint16_t generation;  ///< of the slot in the receiver's table
+  std::uint8_t to_slot;
+  std::uint8_t from_slot;
+  std::uint32_t edge;  ///< on which it was sent
+};
+[[nodiscard]] constexpr std::uint64_t pack(const RegionPlaces& p) {
+  return std::uint64_t{p.generation} << 48 | std::uint64_t{p.to_slot} << 40 | std::uint64_t{p.from_slot} << 32 | p.edge;
+}
+[[nodiscard]] constexpr RegionPlaces region_places(std::uint64_t aux) {
+  return {static_cast<std::uint16_t>(aux >> 48), static_cast<std::uint8_t>(aux >> 40),
+          static_cast<std::uint8_t>(aux >> 32), static_cast<std::uint32_t>(aux)};
+}
+
+/// The payload of records that place a capability: type in bits 0-7, rights in 8-15, generation of its slot in 16-31, and in
+/// 32-63 the holder's partition id (of a capability derived into the own table: the slot it was derived from).
+[[nodiscard]] constexpr std::uint64_t authority(std::uint8_t type, std::uint8_t rights, std::uint16_t generation,
+                                                std::uint32_t holder) {
+  return std::uint64_t{type} | std::uint64_t{rights} << 8 | std::uint64_t{generation} << 16 |
+         std::uint64_t{holder} << 32;
+}
+
+/// Kinds whose records have the flags above.
+[[nodiscard]] constexpr bool changes_objects(Kind kind) {
+  const auto value = static_cast<std::uint8_t>(kind);
+  return (value >= 0x01 && value <= 0x28) || kind == Kind::comm_edge_create || kind == Kind::comm_edge_destroy ||
+         kind == Kind::task_spawn || kind == Kind::task_terminate || kind == Kind::task_suspend ||
+         kind == Kind::task_resume;
+}
+
+}  // namespace rvm::witness
