@@ -51,8 +51,8 @@ struct Core {
   std::uint64_t switches = 0;
 
   // The worker's turn on this core.
-  Nanoseconds turn_start = never;  ///< when the worker gets a part of this epoch: not where agents change turns
-  bool grant_turn = false;         ///< the next decision gives it that
+  Nanoseconds turn_start = never;      ///< when the worker gets a part of this epoch: not where agents change turns
+  bool grant_turn = false;             ///< the next decision gives it that
   const Agent* interrupted = nullptr;  ///< by the worker; its turn ends when it would have without
   Nanoseconds interrupted_end{0};
   sched::Priority turn_floor{0};  ///< of whom it took the core from: only somebody better takes it back
