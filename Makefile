@@ -10,6 +10,8 @@ STEP := tools/step
 BUILD := tools/build
 # Tests that share the machine's cores; those that measure time run alone whatever this says.
 JOBS ?= $(shell nproc)
+# DEEP=1 adds what takes minutes by itself: every mutant, the exhaustive models.
+DEEP ?=
 
 help:  ## show this list
 	@printf 'RVM: a bare-metal microhypervisor for AI agents\n\n'
@@ -28,12 +30,13 @@ run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
 
 # Unit tests run under ASan and UBSan; the end-to-end tests use the program and the appliance as users get them.
 # CTest reads both trees through one file, so one summary covers everything.
-test: build  ## build everything and run all tests
+test: build  ## build everything and run all tests (DEEP=1: mutants and models as well)
 	@$(STEP) build-tests $(BUILD) host-sanitize
+	@$(STEP) build-bench $(BUILD) host core_bench
 	@$(STEP) build-seed $(BUILD) seed
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests >build/test/CTestTestfile.cmake
-	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(CTEST_ARGS)
+	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)
 
 check: build  ## formatting, lint and layer rules
 	@tools/format.sh --check

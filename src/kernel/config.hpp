@@ -22,7 +22,7 @@ inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long
 /// costs 1 and about 100 instructions, a page unmapped with it an eighth.
 inline constexpr std::uint32_t revocation_step = 96;
 inline constexpr std::uint32_t pages_per_budget_unit = 8;
-inline constexpr std::uint64_t release_step_pages = 48;  ///< of an ended agent's arena, scrubbed and freed in one go
+inline constexpr std::uint64_t release_step_pages = 24;  ///< of an ended agent's arena, scrubbed and freed in one go
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 
 inline constexpr std::uint32_t default_record_quota = 4;  ///< witness records per epoch and partition

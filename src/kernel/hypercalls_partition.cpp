@@ -142,7 +142,7 @@ Outcome agent_spawn(const Request& r) {
   const std::uint64_t image = r.argument(2);
   const std::uint64_t priority = r.argument(3);
   if (image >= r.s.package.images().size()) return Error::bad_argument;
-  // Nobody makes an agent that outranks itself.
+  // Nobody makes an agent that outranks itself, except where the EXECUTE right is for a reflex partition: it says just that.
   if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
     return Error::bad_argument;
   if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);

@@ -43,10 +43,10 @@ std::uint64_t last_kind(State& s) {
 void end_endless_waits(State& s) {
   s.agents.for_each([&](Agent& a) {
     if (a.wait == Wait::receive || a.wait == Wait::space) a.context->skip_instruction();
-    if (a.wait == Wait::call || a.wait == Wait::signal || a.wait == Wait::receive || a.wait == Wait::space ||
-        a.wait == Wait::sleep) {
+    if (a.wait == Wait::call || a.wait == Wait::signal || a.wait == Wait::receive || a.wait == Wait::space)
       wake(s, a, Error::timed_out);
-    }
+    if (a.wait == Wait::sleep && a.node.timed() && hal::Port::now() + Nanoseconds{10'000'000} < a.node.wake_at)
+      wake(s, a, Error::ok);
     // Whoever owes a reply and waits for ever itself: the random agents never answer on purpose.
     if (a.wait == Wait::none && a.caller != nullptr && a.node.queued()) {
       Agent& caller = *a.caller;

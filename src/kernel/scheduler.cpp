@@ -279,7 +279,8 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.reschedule = true;
   }
   age(s, core);
-  if (Agent* const ended = s.ended.front()) bury(s, *ended);
+  Agent* const ended = s.ended.front();
+  if (ended != nullptr && core.current != nullptr) bury(s, *ended);  // an idle core does it anyway
   if (core.index.value == 0) end_epoch(s, now);
   return true;
 }
@@ -305,8 +306,9 @@ hal::Context& resume(Guard& guard, Core& core) {
     if (core.grant_turn) [[unlikely]] {
       const bool wanted = core.current != nullptr && s.worker.ready && s.worker.core == nullptr;
       core.grant_turn = wanted;
-      // Not before somebody better than the current agent who became ready just now.
-      if (wanted && (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
+      // Not from a reflex agent or one that leaves anyway, nor before somebody better who became ready just now.
+      if (wanted && core.current->runnable() && core.current->effective < sched::reflex_base &&
+          (core.ready->empty() || !(core.current->effective < core.ready->highest()))) {
         core.grant_turn = false;
         const sched::Priority floor = core.current->effective;
         // Turns change at ticks, not here.

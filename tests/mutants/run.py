@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Puts known bugs into the core, one at a time, and checks that each is found.
 
-run.py BUILD_FOLDER [--jobs N] [NAME...]
+run.py BUILD_FOLDER --library FILE [--jobs N] [NAME...]
+
+FILE: the static library of the third-party cryptography, which is no part of the core.
 
 A mutant is a patch NN-name.patch beside this file: a sentence that says what is wrong, and a change of the core. It is applied to
 a copy of the sources, what it touches is compiled anew, and the simulation must break an invariant within SEEDS seeds. With a line
@@ -58,8 +60,9 @@ def run(command, cwd, timeout=600):
 class Scratch:
     """A copy of the sources with its objects, which one worker changes and restores."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, library):
         self.folder = folder
+        self.library = str(library)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         for name in ("src", "include"):
@@ -77,7 +80,7 @@ class Scratch:
         return result.stderr if result.returncode else ""
 
     def link(self):
-        result = run(["clang++-19", "core.o", "sim.o", "verify.o", "-lfmt", "-o", "hunt"], self.folder)
+        result = run(["clang++-19", "core.o", "sim.o", "verify.o", self.library, "-lfmt", "-o", "hunt"], self.folder)
         return result.stderr if result.returncode else ""
 
     def build(self, units):
@@ -100,7 +103,7 @@ class Scratch:
         """How the unit test of a module fails, or an empty string."""
         tests = sorted((self.folder / "src" / module).glob("*_test.cpp"))
         files = [str(p.relative_to(self.folder)) for p in tests]
-        built = run([*COMPILER, *self.includes, *files, "tests/doctest_main.cpp", "core.o", "-o", "unit"], self.folder)
+        built = run([*COMPILER, *self.includes, *files, "tests/doctest_main.cpp", "core.o", self.library, "-o", "unit"], self.folder)
         if built.returncode:
             return f"!the unit test of {module} does not build: {built.stderr[-2000:]}"
         try:
@@ -147,6 +150,7 @@ def try_mutant(scratch, path):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--library", type=lambda name: pathlib.Path(name).resolve(), required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
@@ -154,8 +158,8 @@ def main():
     begin = time.monotonic()
     folder = arguments.folder.resolve()
 
-    first = Scratch(folder / "0")
-    scratches = [first] + [Scratch(folder / str(i)) for i in range(1, arguments.jobs)]
+    first = Scratch(folder / "0", arguments.library)
+    scratches = [first] + [Scratch(folder / str(i), arguments.library) for i in range(1, arguments.jobs)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         problems = [p for p in pool.map(first.compile, ("core", "sim", "verify")) if p]
     if problem := "".join(problems) or first.link():
