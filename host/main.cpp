@@ -232,7 +232,8 @@ void add_search(CLI::App& witness, WitnessOptions& o, Command& command) {
 }
 
 void add_export(CLI::App& witness, WitnessOptions& o, Command& command) {
-  CLI::App* const exporting = witness.add_subcommand("export", "write the records in one of several forms, the signed tree heads, their key");
+  CLI::App* const exporting =
+      witness.add_subcommand("export", "write the records in one of several forms, the signed tree heads, their key");
   exporting->add_option("VOLUME", o.source.file, "log volume")->required();
   const std::array<std::pair<const char*, const char*>, 4> forms{
       {{"--raw", "the 64-byte records one after another"},

@@ -215,7 +215,8 @@ ExitCode witness_export_command(const LogSource& source, const std::optional<Rec
   if (const auto written = write_file(wanted->output, content); !written) {
     return fail_with(written.error());
   }
-  fmt::print("{}: {} records{}\n", wanted->output.string(), format_count(records), log->verified ? "" : ", NOT verified");
+  fmt::print("{}: {} records{}\n", wanted->output.string(), format_count(records),
+             log->verified ? "" : ", NOT verified");
   return ExitCode::ok;
 }
 

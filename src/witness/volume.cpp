@@ -197,9 +197,9 @@ SegmentReading decode_segment_header(std::span<const std::byte> bytes, std::uint
   if (header.magic != segment_magic) return {bad_magic};
   const std::uint32_t count = header.record_count;
   const bool note = count == 0 && header.flags == segment_is_note;
-  const bool possible = note ? header.payload_bytes != 0 && header.payload_bytes <= note_bytes_max
-                             : count != 0 && count <= segment_records_max &&
-                                   header.payload_bytes <= payload_bytes_max(count);
+  const bool possible =
+      note ? header.payload_bytes != 0 && header.payload_bytes <= note_bytes_max
+           : count != 0 && count <= segment_records_max && header.payload_bytes <= payload_bytes_max(count);
   if (!possible || segment_extent(header.payload_bytes) > room) return {bad_length};
   SegmentReading reading{.problem = none,
                          .records = count,

@@ -41,17 +41,15 @@
   .balign 2048
   .global rvm_vectors
 rvm_vectors:
-  /* From the kernel's worker, at EL2 on SP_EL0: interrupts are as an agent's, the rest is fatal. */
+  /* From the kernel's worker, at EL2 on SP_EL0: an interrupt is as an agent's. The rest, and all from the kernel, is fatal. */
   b kernel_fault
   .balign 128
   stp x0, x1, [sp]
   b interrupt
   .balign 128
-  stp x0, x1, [sp]
-  b interrupt
+  b kernel_fault
   .balign 128
   b kernel_fault
-  /* From the kernel itself: always fatal. */
   .balign 128
   b kernel_fault
   .balign 128

@@ -141,6 +141,12 @@ TEST_CASE("replay: a region moves with its capability, and is shared under one")
   REQUIRE(log.at(2, 4) != nullptr);
   CHECK(log.at(2, 4)->rights == RVM_RIGHT_READ);
   log.add({.kind = Kind::region_unshare, .flags = 1, .actor = PartitionId{1}, .target = 1, .payload = 1});
+  log.add({.kind = Kind::region_map,
+           .flags = RVM_MAP_READ,
+           .actor = PartitionId{1},
+           .target = 1,
+           .payload = (std::uint64_t{1} << 28) + 0x200000,
+           .aux = pair(1, 4)});
   log.add({.kind = Kind::region_transfer,
            .actor = PartitionId{1},
            .target = 1,
@@ -148,6 +154,7 @@ TEST_CASE("replay: a region moves with its capability, and is shared under one")
            .aux = pack({.generation = 2, .to_slot = 4, .from_slot = 1, .edge = 1})});
   CHECK(log.at(1, 1) == nullptr);
   REQUIRE(log.at(2, 4) != nullptr);
+  CHECK(log.at(2, 4)->mapped_at == 0);  // the mover's mapping stays behind
   CHECK(log.replay.state().regions.at(1).owner == 2);
   log.add({.kind = Kind::task_terminate, .target = 2});
   log.add({.kind = Kind::partition_destroy, .target = 2});

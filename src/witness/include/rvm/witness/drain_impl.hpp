@@ -238,9 +238,8 @@ void Drain<Device>::add_segment(std::uint32_t records, const SegmentIndex& index
   reading.extent = segment_extent(payload_bytes);
   const auto segment = segment_area().subspan(static_cast<std::size_t>(next_.append - head_.append), reading.extent);
   std::ranges::fill(segment.subspan(segment_header_bytes + payload_bytes), std::byte{0});
-  reading.digest =
-      encode_segment_header(next_, records, index, segment.subspan(segment_header_bytes, payload_bytes),
-                            segment.template first<segment_header_bytes>());
+  reading.digest = encode_segment_header(next_, records, index, segment.subspan(segment_header_bytes, payload_bytes),
+                                         segment.template first<segment_header_bytes>());
   take_segment(reading, last_leaf, next_);
 }
 
