@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Exceptions (Arm ARM D1.3.1). While an agent runs, SP_EL2 is the address of its Context, so that the first registers can be
- * saved without a scratch register; the kernel's stack is in the core block behind TPIDR_EL2. From entry to exit interrupts
- * are masked. The kernel's worker runs the same way, at EL2 with SP_EL0 as its stack. */
+ * Exceptions (Arm ARM D1.3.1). While an agent, or the kernel's worker, runs, SP_EL2 is the address of its Context, so that the
+ * first registers can be saved without a scratch register; the kernel's stack is in the core block behind TPIDR_EL2. The worker's
+ * stack is SP_EL0. From entry to exit interrupts are masked. */
 #include "rvm/hal/layout.h"
 
 #define ESR_HVC_0 0x5a000000 /* EC 0x16 (HVC from AArch64), IL, immediate 0 */
