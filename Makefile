@@ -32,7 +32,7 @@ run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
 # CTest reads both trees through one file, so one summary covers everything.
 test: build  ## build everything and run all tests (DEEP=1: mutants and models as well)
 	@$(STEP) build-tests $(BUILD) host-sanitize
-	@$(STEP) build-bench $(BUILD) host core_bench
+	@$(STEP) build-bench $(BUILD) host core_bench log_bench
 	@$(STEP) build-seed $(BUILD) seed
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests >build/test/CTestTestfile.cmake

@@ -122,11 +122,13 @@ SweepResult sweep(const Sweep& what, const std::function<void(const SweepResult&
   const auto jobs = static_cast<std::uint32_t>(std::min<std::uint64_t>(what.jobs, what.seeds));
   Sweep shared = what;
   shared.jobs = jobs;
+  workers.reserve(jobs);
   for (std::uint32_t i = 0; i < jobs; ++i) workers.push_back(start(shared, i));
   auto told = std::chrono::steady_clock::now();
   std::size_t open = workers.size();
   while (open != 0) {
     std::vector<pollfd> waiting;
+    waiting.reserve(workers.size());
     for (const Worker& w : workers) waiting.push_back({w.from, POLLIN, 0});
     poll(waiting.data(), waiting.size(), 1000);
     for (std::size_t i = 0; i < workers.size(); ++i) {

@@ -93,8 +93,8 @@ void Simulation::note_birth(const witness::Record& r) {
       partitions_.insert(std::ranges::lower_bound(partitions_, r.target_object & 0xffff, {},
                                                   [](std::uint32_t id) { return id & 0xffff; }),
                          r.target_object);
-      std::fill_n(generations_.begin() + static_cast<std::ptrdiff_t>((r.target_object & 0xffff) * cap::table_slots),
-                  cap::table_slots, std::uint16_t{0});
+      std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
+                  std::uint16_t{0});
       break;
     case witness::Kind::task_spawn:
       agents_.push_back(r.target_object);

@@ -108,9 +108,9 @@ void Simulation::check_agents() {
               "scheduler", "an agent has a deadline in a wait without one");
     }
     const bool for_ever = a.wait == Wait::sleep && view(a).attempt.x[1] == UINT64_MAX;
-    require(!(a.wait == Wait::sleep || a.wait == Wait::throttled || a.wait == Wait::budget) || a.node.timed() ||
-                a.state == kernel::AgentState::terminated || for_ever,
-            "scheduler", "an agent sleeps and nothing will wake it");
+    const bool by_time = a.wait == Wait::sleep || a.wait == Wait::throttled || a.wait == Wait::budget;
+    require(!by_time || a.node.timed() || a.state == kernel::AgentState::terminated || for_ever, "scheduler",
+            "an agent sleeps and nothing will wake it");
     if (a.caller != nullptr) {
       require(a.caller->callee == &a && a.caller->wait == Wait::reply && a.caller->id.value != 0, "ipc",
               "an agent owes a reply to somebody who does not wait for it");

@@ -29,6 +29,7 @@ static inline void rvm_sha256_block(uint32_t h[8], const uint8_t* block) {
   };
   uint32_t w[64];
   for (unsigned i = 0; i < 16; ++i) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it does not follow a struct into its bytes */
     w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
            (uint32_t)block[4 * i + 3];
   }

@@ -4,7 +4,6 @@
  * first registers can be saved without a scratch register; the kernel's stack is in the core block behind TPIDR_EL2. The worker's
  * stack is SP_EL0. From entry to exit interrupts are masked. */
 #include "rvm/hal/layout.h"
-
 #define ESR_HVC_0 0x5a000000 /* EC 0x16 (HVC from AArch64), IL, immediate 0 */
 
 /* x2-x30, PC and PSTATE to and from the Context at SP. x0 and x1 travel apart. */

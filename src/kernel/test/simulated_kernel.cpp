@@ -17,15 +17,14 @@ constexpr std::uint64_t package_address = 0x4200'0000;
 
 bool needs_proof(std::uint64_t operation) {
   enum : std::uint8_t { P1, P2 };  // as the table spells them
-  switch (operation) {
-#define RVM_X(name, number, object, rights, tier, doc) \
-  case number: \
-    return (tier) == P2;
+  constexpr std::array proven = [] {
+    std::array<bool, RVM_HVC_LIMIT> table{};
+#define RVM_X(name, number, object, rights, tier, doc) table[number] = (tier) == P2;
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
-    default:
-      return false;
-  }
+    return table;
+  }();
+  return operation < proven.size() && proven[static_cast<std::size_t>(operation)];
 }
 
 }  // namespace

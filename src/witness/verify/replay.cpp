@@ -196,8 +196,9 @@ Replay::Applied Replay::move(CapabilityPlace from, CapabilityPlace to, std::uint
   auto moved = state_.capabilities.extract(from);
   if (moved.empty()) return no_capability(from);
   if (state_.capabilities.contains(to) || !state_.partitions.contains(to.partition)) {
+    const auto error = wrong(fmt::format("slot {} of partition {} cannot take it", to.slot, to.partition));
     state_.capabilities.insert(std::move(moved));
-    return wrong(fmt::format("slot {} of partition {} cannot take it", to.slot, to.partition));
+    return error;
   }
   moved.key() = to;
   CapabilityState& c = moved.mapped();
