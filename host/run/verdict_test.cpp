@@ -41,7 +41,9 @@ struct Run {
                    .records = 9,
                    .durable = 9,
                    .tree_size = 9,
-                   .root = "ab"};
+                   .root = "ab",
+                   .heads = {},
+                   .origin = {}};
   }
   AgentReport& agent() { return session.report.agents.front(); }
   void says(std::string line) { session.report.marked["a"].push_back(std::move(line)); }
