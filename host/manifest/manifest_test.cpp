@@ -60,6 +60,14 @@ const std::filesystem::path source{RVM_SOURCE};
 
 }  // namespace
 
+TEST_CASE("manifest: a character beyond ASCII outside of texts is refused with its place") {
+  // Found by fuzzing: the TOML library ran into undefined behaviour here.
+  const auto parsed = parse_manifest("development = true\ni\xef\xbb\xbe = 1\n");
+  REQUIRE(!parsed);
+  CHECK(parsed.error().front().at.line == 2);
+  CHECK(parsed.error().front().at.column == 2);
+}
+
 TEST_CASE("a small manifest") {
   const auto manifest = parse_manifest(two_agents);
   REQUIRE(manifest);

@@ -244,7 +244,27 @@ std::optional<std::string> check_name(std::string_view name, std::size_t limit) 
   return std::nullopt;
 }
 
+/// The first byte beyond ASCII outside of comments: toml++ 3.3 runs into undefined behaviour at some of them.
+std::optional<Position> foreign_character(std::string_view text) {
+  Position at{1, 1};
+  bool comment = false;
+  for (const char c : text) {
+    if (c == '\n') {
+      at = {at.line + 1, 0};
+      comment = false;
+    }
+    comment = comment || c == '#';
+    if (!comment && static_cast<unsigned char>(c) >= 0x80) return at;
+    ++at.column;
+  }
+  return std::nullopt;
+}
+
 std::expected<Manifest, Diagnostics> parse_manifest(std::string_view text) {
+  if (const auto foreign = foreign_character(text)) {
+    return std::unexpected(
+        Diagnostics{{*foreign, "characters beyond ASCII stand only in comments; in a text write \\uXXXX"}});
+  }
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto begin = parsed.error().source().begin;

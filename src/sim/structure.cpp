@@ -271,24 +271,32 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
     if (before.empty()) continue;  // the first look after a boot
     const Partition& holder = state_->partitions.at(c.ref.partition.value);
     const std::uint64_t authority =
-        static_cast<std::uint64_t>(c.object.type) | std::uint64_t{c.depth} << 16 | std::uint64_t{holder.id.value} << 32;
+        witness::authority(static_cast<std::uint8_t>(c.object.type), 0, c.generation, holder.id.value);
+    const auto arrived = [&](const witness::Record& r) {
+      const witness::RegionPlaces places = witness::region_places(r.aux);
+      return c.object.type == ObjectType::region && places.to_slot == c.ref.slot && places.generation == c.generation &&
+             static_cast<std::uint32_t>(r.payload) == holder.id.value;
+    };
     bool given = false;
     for (std::uint64_t i = std::min<std::uint64_t>(scanned_at_, records_.size()); i < records_.size() && !given; ++i) {
       const witness::Record& r = records_[i];
       if ((r.flags & 0x8000) != 0 || r.target_object != c.object.id) continue;
       switch (r.action_kind) {
-        case Kind::capability_grant:
         case Kind::capability_attenuated:
+          given = witness::slot_of(r.flags) == c.ref.slot && (r.payload & 0xffff'00ff) == (authority & 0xffff'00ff) &&
+                  r.actor_partition == holder.id.value && (c.rights & ~(r.payload >> 8 & 0xff)) == 0;
+          break;
+        case Kind::capability_grant:
         case Kind::capability_delegate:
           // A GRANT_ONCE may have been consumed since; no other bit can differ.
-          given = r.flags == c.ref.slot && (r.payload & ~std::uint64_t{0xff00}) == authority &&
+          given = witness::slot_of(r.flags) == c.ref.slot && (r.payload & ~std::uint64_t{0xff00}) == authority &&
                   (c.rights & ~(r.payload >> 8 & 0xff)) == 0;
           break;
         case Kind::region_share:
-          given = c.object.type == ObjectType::region && (c.rights & ~r.flags) == 0 && c.depth > 0;
+          given = arrived(r) && (c.rights & ~r.flags) == 0 && c.depth > 0;
           break;
         case Kind::region_transfer:
-          given = c.object.type == ObjectType::region && c.depth == 0;
+          given = arrived(r) && c.depth == 0;
           break;
         default:
           break;

@@ -24,8 +24,9 @@ def public_header(module):
 
 def main(build):
     commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-    modules = [m for m in check_layers.check()[0] if public_header(m)]
-    direct = {m: check_layers.declared_dependencies(m) for m in modules}
+    every = check_layers.check()[0]
+    modules = [m for m in every if public_header(m)]
+    direct = {m: check_layers.declared_dependencies(m, libraries_only=True) for m in every}
     tried = refused = 0
     failures = []
     for module in modules:

@@ -40,12 +40,14 @@ def repository_files():
     return sorted({n for n in names if not n.startswith("build/") and (ROOT / n).is_file()})
 
 
-def declared_dependencies(module):
-    """The modules that src/MODULE's CMake files link to."""
+def declared_dependencies(module, libraries_only=False):
+    """The modules that src/MODULE's CMake files link to, its tests and self-test images included unless told otherwise."""
     text = ""
     for cmake in sorted((ROOT / "src" / module).rglob("CMakeLists.txt")):
         text += re.sub(r"#.*", "", cmake.read_text())
-    found = set(re.findall(r"\brvm_([a-z0-9]+)\b", text))
+    found = set() if libraries_only else set(re.findall(r"\brvm_([a-z0-9]+)\b", text))
+    for call in re.findall(rf"target_link_libraries\(\s*rvm_{module}\w*\s([^)]*)\)", text):
+        found |= set(re.findall(r"\brvm_([a-z0-9]+)\b", call))
     for call in re.findall(r"rvm_module\(([^)]*)\)", text):
         words = call.split()
         keyword = None
