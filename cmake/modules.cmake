@@ -44,24 +44,22 @@ function(rvm_module name)
   endif()
 endfunction()
 
-# The kernel is compiled for size (ceiling: 96 KiB of text). rvm_hot(SOURCE ...) is for what the latency figures pass through,
-# rvm_cold(SOURCE ...) for what runs at boot or rarely.
+# The kernel is compiled for size (ceiling: 96 KiB of text). rvm_hot(SOURCE ...) is for what the latency figures pass through.
 function(rvm_hot)
   if(RVM_TARGET STREQUAL "appliance")
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O2)
-  endif()
-endfunction()
-function(rvm_cold)
-  if(RVM_TARGET STREQUAL "appliance")
-    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Oz)
   endif()
 endfunction()
 
 # rvm_unit_test(NAME SOURCES ... LINK ...): one doctest executable, registered as unit.NAME.
 function(rvm_unit_test name)
   cmake_parse_arguments(T "" "" "SOURCES;LINK" ${ARGN})
-  add_executable(${name}_test ${T_SOURCES} ${CMAKE_SOURCE_DIR}/tests/doctest_main.cpp)
-  target_link_libraries(${name}_test PRIVATE ${T_LINK})
+  if(NOT TARGET rvm_doctest)
+    add_library(rvm_doctest STATIC ${CMAKE_SOURCE_DIR}/tests/doctest_main.cpp)
+    target_compile_options(rvm_doctest PRIVATE -fno-sanitize=all -O0)
+  endif()
+  add_executable(${name}_test ${T_SOURCES})
+  target_link_libraries(${name}_test PRIVATE ${T_LINK} rvm_doctest)
   add_test(NAME unit.${name} COMMAND ${name}_test)
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()

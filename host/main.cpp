@@ -513,8 +513,7 @@ ExitCode run_program(int argc, char** argv) {
       app.exit(e);  // --help and --version print to stdout
       return ExitCode::ok;
     }
-    print(Failure{ExitCode::usage, e.what(), "rvm --help, or rvm COMMAND --help"});
-    return ExitCode::usage;
+    return report({ExitCode::usage, e.what(), "rvm --help, or rvm COMMAND --help"});
   }
   return command();
 }
@@ -529,14 +528,12 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   try {
     if (sodium_init() < 0) {
-      print(Failure{ExitCode::environment, "no source of random numbers", "check /dev/urandom"});
-      return static_cast<int>(ExitCode::environment);
+      return static_cast<int>(report({ExitCode::environment, "no source of random numbers", "check /dev/urandom"}));
     }
     return static_cast<int>(run_program(argc, argv));
   } catch (const std::exception& error) {
     // Such as standard output that was closed, or no memory. What was started has been ended on the way here.
-    print(Failure{ExitCode::environment, fmt::format("cannot go on: {}", error.what()),
-                  "keep the output open, or free some memory"});
-    return static_cast<int>(ExitCode::environment);
+    return static_cast<int>(report({ExitCode::environment, fmt::format("cannot go on: {}", error.what()),
+                                    "keep the output open, or free some memory"}));
   }
 }

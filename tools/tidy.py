@@ -25,9 +25,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 CACHE = ROOT / "build" / "tidy"
 CLANG_TIDY = "clang-tidy-19"
 # The path-sensitive checks run on the kernel, the agents and the SDK. On the host program they spend minutes inside the
-# command-line and TOML libraries' templates; its tests run under the sanitisers instead.
-NOT_ON_THE_HOST = ",-clang-analyzer-*,-bugprone-unchecked-optional-access,-bugprone-exception-escape"
-NOT_IN_GROUPS = "-bugprone-suspicious-include"  # a group is made of includes of .cpp files
+# command-line and TOML libraries' templates; its tests run under the sanitisers instead. So does the search for parameters
+# that are copied.
+NOT_ON_THE_HOST = ",-clang-analyzer-*,-bugprone-unchecked-optional-access,-bugprone-exception-escape,-performance-unnecessary-value-param"
+LARGEST_GROUP = 20
+# How far a path through one function is followed; the default is 4.5 times this and takes three times as long.
+BOUND = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=50000"]
+NOT_IN_GROUPS = "-readability-duplicate-include"  # files of a group include the same headers
 
 
 def database(preset):
@@ -53,8 +57,8 @@ def sources(wanted):
 
 
 class Unit:
-    """What one run of clang-tidy checks: a file, or the files of a folder that share a command, as one translation unit.
-    Most of the time goes into the headers they have in common. Agents all define agent_main, so each is by itself."""
+    """What one run of clang-tidy checks: a file, or files that share a command, as one translation unit. Most of the time
+    goes into the headers they have in common."""
 
     def __init__(self, preset, flags, names):
         self.preset, self.flags, self.names = preset, flags, names
@@ -62,9 +66,19 @@ class Unit:
         label = names[0] if len(names) == 1 else f"{os.path.dirname(names[0])}-{len(names)}-{names[0]}"
         self.stamp = CACHE / (label.replace("/", "__") + ".clean")
         self.source = ROOT / names[0]
+        self.begins = []  # of each file's text in the common one: (lines before, file)
         if len(names) > 1:
             self.source = CACHE / (label.replace("/", "__"))
-            self.source.write_text("".join(f'#include "{ROOT / n}"\n' for n in names))
+            # One text, not includes: the path-sensitive checks look at the functions of the main file only. Every agent
+            # defines agent_main.
+            text = ""
+            for i, n in enumerate(names):
+                text += f"#define agent_main agent_main_{i}\n"
+                self.begins.append((text.count("\n"), n))
+                text += (ROOT / n).read_text() + "#undef agent_main\n"
+            self.source.write_text(text)
+            flags = [*flags, *dict.fromkeys(f"-iquote{ROOT / n}" for n in map(os.path.dirname, names))]
+            self.flags = flags
         self.command = ["clang++-19", *flags, str(self.source)]
         self.folder = ROOT / "build" / preset
 
@@ -78,19 +92,26 @@ class Unit:
                 digest.update(path.read_bytes())
         return digest.hexdigest()
 
+    def place(self, match):
+        line = int(match[1])
+        if not self.begins:
+            return match[0]
+        before, name = max(b for b in self.begins if b[0] < line)
+        return f"{name}:{line - before}"
+
     def check(self):
         """(unchanged, findings)"""
         mark = self.fingerprint()
         if self.stamp.exists() and self.stamp.read_text() == mark:
             return True, ""
         fewer = f"--checks={NOT_IN_GROUPS}{NOT_ON_THE_HOST if self.on_host else ''}"
-        run = subprocess.run([CLANG_TIDY, "--quiet", fewer, str(self.source), "--", *self.flags],
+        run = subprocess.run([CLANG_TIDY, "--quiet", fewer, str(self.source), "--", *self.flags, *BOUND],
                              cwd=self.folder, capture_output=True, text=True, check=False)
         if run.returncode == 0:
             self.stamp.write_text(mark)
             return False, ""
         # Errors of the compiler itself arrive on stderr, findings on stdout.
-        found = run.stdout or run.stderr
+        found = re.sub(re.escape(str(self.source)) + r":(\d+)", self.place, run.stdout or run.stderr)
         if len(self.names) > 1 and "redefinition of" in found:
             # Two files use a name for themselves: each goes by itself.
             alone = [Unit(self.preset, self.flags, [name]).check() for name in self.names]
@@ -101,12 +122,15 @@ class Unit:
 
 
 def flags_of(entry):
+    """The compile options of an entry, without its files and without precompiled headers: a file has to include what it uses."""
     arguments = shlex.split(entry["command"])[1:]
     kept = []
     while arguments:
         a = arguments.pop(0)
-        if a in ("-o", "-MF", "-MT"):
+        if a in ("-o", "-MF", "-MT", "-Xclang", "-include"):
             arguments.pop(0)
+        elif a == "-Winvalid-pch":
+            pass
         elif a not in ("-c", "-MD", entry["file"]):
             kept.append(a)
     return kept
@@ -116,11 +140,13 @@ def units(chosen):
     groups = {}
     for name, (preset, entry) in sorted(chosen.items()):
         flags = flags_of(entry)
-        together = name.startswith(("host/", "src/"))
-        key = (preset, os.path.dirname(name) if together else name, tuple(flags))
-        groups.setdefault(key, (preset, flags, []))[2].append(name)
+        folder = "host" if name.startswith("host/") else os.path.dirname(name)
+        same = groups.setdefault((preset, folder, tuple(flags)), [(preset, flags, [])])
+        if len(same[-1][2]) == LARGEST_GROUP:
+            same.append((preset, flags, []))
+        same[-1][2].append(name)
     # The longest first, so that no core is left with one at the end.
-    return sorted((Unit(*g) for g in groups.values()), key=lambda u: -len(u.names))
+    return sorted((Unit(*g) for same in groups.values() for g in same), key=lambda u: (not u.on_host, -len(u.names)))
 
 
 def main():

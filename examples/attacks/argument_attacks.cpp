@@ -167,7 +167,7 @@ Verdict timer_abuse() {
   return contained("only its own time");
 }
 
-constexpr Attack table[] = {
+constexpr Attack argument_table[] = {
     {"bad-operations", bad_operations},
     {"bad-slots", bad_slots},
     {"forged-handles", forged_handles},
@@ -184,6 +184,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> argument_attacks{table};
+constexpr std::span<const Attack> argument_attacks{argument_table};
 
 }  // namespace attacks

@@ -136,7 +136,7 @@ Verdict use_after_transfer() {
   return tries.verdict();
 }
 
-constexpr Attack table[] = {
+constexpr Attack authority_table[] = {
     {"amplify-rights", amplify_rights},
     {"derive-without-grant", derive_without_grant},
     {"grant-once-twice", grant_once_twice},
@@ -153,6 +153,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> authority_attacks{table};
+constexpr std::span<const Attack> authority_attacks{authority_table};
 
 }  // namespace attacks

@@ -109,7 +109,7 @@ Verdict shootdown_storm() {
   return tries.verdict();
 }
 
-constexpr Attack table[] = {
+constexpr Attack exhaustion_table[] = {
     {"fill-capability-table", fill_capability_table},
     {"take-all-memory", take_all_memory},
     {"take-all-tables", take_all_tables},
@@ -122,6 +122,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> exhaustion_attacks{table};
+constexpr std::span<const Attack> exhaustion_attacks{exhaustion_table};
 
 }  // namespace attacks

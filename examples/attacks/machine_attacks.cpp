@@ -151,7 +151,7 @@ Verdict virtual_timer_storm() {
   return contained("no interrupt of it reached anyone");
 }
 
-constexpr Attack table[] = {
+constexpr Attack machine_table[] = {
     {"secure-monitor-call", secure_monitor_call},
     {"hvc-immediate", hypervisor_call_immediate},
     {"undefined-instruction", undefined_instruction},
@@ -173,6 +173,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> machine_attacks{table};
+constexpr std::span<const Attack> machine_attacks{machine_table};
 
 }  // namespace attacks

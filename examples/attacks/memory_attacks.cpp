@@ -96,7 +96,7 @@ Verdict straddle_end_of_heap() {
   return escaped("the store crossed into unmapped memory");
 }
 
-constexpr Attack table[] = {
+constexpr Attack memory_table[] = {
     {"read-unmapped", read_unmapped},
     {"write-unmapped", write_unmapped},
     {"read-address-zero", read_address_zero},
@@ -125,6 +125,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> memory_attacks{table};
+constexpr std::span<const Attack> memory_attacks{memory_table};
 
 }  // namespace attacks

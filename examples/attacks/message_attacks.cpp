@@ -121,7 +121,7 @@ Verdict desert_caller() {
   return contained("the director checks that it was told");
 }
 
-constexpr Attack table[] = {
+constexpr Attack message_table[] = {
     {"reply-without-call", reply_without_call},
     {"receive-on-sending-end", receive_on_sending_end},
     {"send-on-receiving-end", send_on_receiving_end},
@@ -138,6 +138,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> message_attacks{table};
+constexpr std::span<const Attack> message_attacks{message_table};
 
 }  // namespace attacks

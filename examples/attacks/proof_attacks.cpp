@@ -119,7 +119,7 @@ Verdict proof_without_right() {
   return tries.verdict();
 }
 
-constexpr Attack table[] = {
+constexpr Attack proof_table[] = {
     {"without-proof", without_proof},
     {"borrowed-proof", borrowed_proof},
     {"replayed-proof", replayed_proof},
@@ -129,6 +129,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> proof_attacks{table};
+constexpr std::span<const Attack> proof_attacks{proof_table};
 
 }  // namespace attacks

@@ -158,7 +158,7 @@ Verdict read_after_unshare() {
   return escaped("a region that was taken back can be read");
 }
 
-constexpr Attack table[] = {
+constexpr Attack region_table[] = {
     {"region-unaligned", unaligned},
     {"region-outside-slot", outside_slot},
     {"region-double-map", double_map},
@@ -177,6 +177,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> region_attacks{table};
+constexpr std::span<const Attack> region_attacks{region_table};
 
 }  // namespace attacks

@@ -139,7 +139,7 @@ Verdict el1_register_leak() {
   return contained("kept its own");
 }
 
-constexpr Attack table[] = {
+constexpr Attack register_table[] = {
     {"el2-registers", el2_registers},
     {"el2-timer", el2_timer},
     {"physical-timer", physical_timer},
@@ -156,6 +156,6 @@ constexpr Attack table[] = {
 
 }  // namespace
 
-constexpr std::span<const Attack> register_attacks{table};
+constexpr std::span<const Attack> register_attacks{register_table};
 
 }  // namespace attacks

@@ -59,13 +59,13 @@ Verdict vector_secret() {
   return contained("kept its own");
 }
 
-constexpr Attack table[] = {
+constexpr Attack vector_table[] = {
     {"vector-leak", vector_register_leak},
     {"vector-secret", vector_secret},
 };
 
 }  // namespace
 
-constexpr std::span<const Attack> vector_attacks{table};
+constexpr std::span<const Attack> vector_attacks{vector_table};
 
 }  // namespace attacks

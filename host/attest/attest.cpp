@@ -27,11 +27,6 @@ constexpr std::array phase_loads{
 #undef RVM_X
 };
 
-ExitCode report(const Failure& failure) {
-  print(failure);
-  return failure.code;
-}
-
 std::optional<Bytes> from_hex(std::string_view text) {
   Bytes out;
   if (text.size() % 2 != 0) {

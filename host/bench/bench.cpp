@@ -136,9 +136,8 @@ ExitCode report_regressions(const std::vector<Regression>& found, const fs::path
     cause += r.now ? fmt::format("\n  {}: {} was {}", r.name, *r.now, r.baseline)
                    : fmt::format("\n  {}: no longer measured", r.name);
   }
-  print(Failure{ExitCode::failed, std::move(cause),
-                "find what made it slower; if it is worth it, rvm bench --update-baseline and say why"});
-  return ExitCode::failed;
+  return report({ExitCode::failed, std::move(cause),
+                 "find what made it slower; if it is worth it, rvm bench --update-baseline and say why"});
 }
 
 }  // namespace
@@ -147,14 +146,12 @@ ExitCode bench_command(const BenchOptions& options) {
   const fs::path path = options.baseline.value_or(root_folder() / "tests/baseline/bench.json");
   const auto loaded = load_baseline(path);
   if (!loaded) {
-    print(loaded.error());
-    return loaded.error().code;
+    return report(loaded.error());
   }
   const std::optional<BenchFigures>& baseline = *loaded;
   const auto figures = measure(options);
   if (!figures) {
-    print(figures.error());
-    return figures.error().code;
+    return report(figures.error());
   }
   if (options.json) {
     fmt::print("{}\n", bench_json(*figures));
@@ -163,11 +160,9 @@ ExitCode bench_command(const BenchOptions& options) {
   }
   std::fflush(stdout);
   if (options.update_baseline) {
-    BenchFigures kept = *figures;
-    kept.host_ns.clear();
-    if (const auto written = write_file(path, as_bytes(bench_json(kept, true) + "\n")); !written) {
-      print(written.error());
-      return written.error().code;
+    const std::string kept = bench_json(baseline_of(*figures), true) + "\n";
+    if (const auto written = write_file(path, as_bytes(kept)); !written) {
+      return report(written.error());
     }
     fmt::print(stderr, "wrote {}\n", path.string());
     return ExitCode::ok;

@@ -30,6 +30,10 @@ inline constexpr std::array<std::string_view, 9> required_figures{
     "hypercall_null",  "hypercall_denied", "partition_switch", "ipc_call_reply",       "ipc_signal",
     "region_map_page", "witness_emit",     "timer_preempt",    "boot_to_first_witness"};
 
+/// Boot reads the volume and spins until the disk has answered, which takes as long as this computer likes: the figure has
+/// a ceiling (tests/e2e/bench.py) and is shown, but neither repeats to the instruction nor belongs in a baseline.
+inline constexpr std::string_view waits_for_disk = "boot_to_first_witness";
+
 /// A figure may grow this much over the baseline, in per cent.
 inline constexpr std::uint64_t regression_percent = 5;
 
@@ -44,6 +48,9 @@ struct Regression {
 };
 /// Figures of `baseline` that are missing now or more than 5 % above. Times on the host are not compared.
 [[nodiscard]] std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now);
+
+/// What a baseline keeps of `measured`: the figures that are the same on every computer.
+[[nodiscard]] BenchFigures baseline_of(BenchFigures measured);
 
 /// In one line, or for a file to keep.
 [[nodiscard]] std::string bench_json(const BenchFigures& figures, bool pretty = false);

@@ -7,11 +7,12 @@
 
 namespace rvm::host {
 
-void print(const Failure& failure) {
+ExitCode report(const Failure& failure) {
   fmt::print(stderr, "error: {}\n", failure.cause);
   if (!failure.cure.empty()) {
     fmt::print(stderr, "  cure: {}\n", failure.cure);
   }
+  return failure.code;
 }
 
 }  // namespace rvm::host

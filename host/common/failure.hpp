@@ -31,7 +31,7 @@ using Outcome = std::expected<T, Failure>;
   return std::unexpected<Failure>{Failure{code, std::move(cause), std::move(cure)}};
 }
 
-/// `error: CAUSE` and, on a line of its own, `  cure: CURE`, to standard error.
-void print(const Failure& failure);
+/// `error: CAUSE` and, on a line of its own, `  cure: CURE`, to standard error. Returns the exit code, for `return report(...)`.
+ExitCode report(const Failure& failure);
 
 }  // namespace rvm::host

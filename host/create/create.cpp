@@ -66,8 +66,7 @@ Outcome<void> create_project(const fs::path& place, Language language) {
 
 ExitCode new_command(const fs::path& place, Language language) {
   if (const auto created = create_project(place, language); !created) {
-    print(created.error());
-    return created.error().code;
+    return report(created.error());
   }
   fmt::print("made {0}/: an agent in {1}, its Makefile, manifest and README\nrun it:  rvm run {0}\n", place.string(),
              language == Language::cpp ? "C++" : "C");

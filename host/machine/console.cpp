@@ -8,7 +8,7 @@ namespace rvm::host {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kept_texts = 8;
 constexpr std::size_t kept_marks = 4096;  // per agent

@@ -60,12 +60,33 @@ const std::filesystem::path source{RVM_SOURCE};
 
 }  // namespace
 
+TEST_CASE("manifest: control characters are refused with their place") {
+  for (const std::string_view bad : {"[\x03\n[", "a = 1\n#\x7f", "[\x01"}) {
+    const auto parsed = parse_manifest(bad);
+    REQUIRE(!parsed);
+    CHECK(parsed.error().front().message.starts_with("a control character"));
+  }
+}
+
+TEST_CASE("manifest: what breaks an assertion of the TOML library is refused") { CHECK(!parse_manifest("\t[\t.")); }
+
 TEST_CASE("manifest: a character beyond ASCII outside of texts is refused with its place") {
   // Found by fuzzing: the TOML library ran into undefined behaviour here.
   const auto parsed = parse_manifest("development = true\ni\xef\xbb\xbe = 1\n");
   REQUIRE(!parsed);
   CHECK(parsed.error().front().at.line == 2);
   CHECK(parsed.error().front().at.column == 2);
+  // A hash inside of a text begins no comment.
+  for (const std::string_view bad :
+       {"\"#\"=\xef\xba\xbf", "a = '#' \xc3\xa9", "a = \"\"\"\n#\"\"\" \xc3\xa9", "a = \"\\\"#\" \xc3\xa9"}) {
+    CAPTURE(bad);
+    const auto other = parse_manifest(bad);
+    REQUIRE(!other);
+    CHECK(other.error().front().message.starts_with("characters beyond ASCII"));
+  }
+  const auto in_comments = parse_manifest("a = \"#\" # \xc3\xa9\n# \xc3\xa9\n");
+  REQUIRE(!in_comments);
+  CHECK(!in_comments.error().front().message.starts_with("characters beyond ASCII"));
 }
 
 TEST_CASE("a small manifest") {

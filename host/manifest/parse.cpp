@@ -244,28 +244,73 @@ std::optional<std::string> check_name(std::string_view name, std::size_t limit) 
   return std::nullopt;
 }
 
-/// The first byte beyond ASCII outside of comments: toml++ 3.3 runs into undefined behaviour at some of them.
-std::optional<Position> foreign_character(std::string_view text) {
-  Position at{1, 1};
-  bool comment = false;
-  for (const char c : text) {
-    if (c == '\n') {
-      at = {at.line + 1, 0};
-      comment = false;
+/// Walks through a TOML text as far as telling comments from the rest needs it.
+class CommentTracker {
+ public:
+  /// Takes the next bytes of `rest`, at least one, and returns how many.
+  std::size_t take(std::string_view rest) {
+    const char c = rest.front();
+    const bool triple = rest.starts_with(R"(""")") || rest.starts_with("'''");
+    switch (inside_) {
+      case Inside::text:
+        if (c == '#') inside_ = Inside::comment;
+        if (c == '"' || c == '\'') {
+          quote_ = c;
+          inside_ = triple ? Inside::long_string : Inside::string;
+          return triple ? 3 : 1;
+        }
+        return 1;
+      case Inside::comment:
+        if (c == '\n') inside_ = Inside::text;
+        return 1;
+      case Inside::string:
+        if (c == quote_ || c == '\n') inside_ = Inside::text;
+        break;
+      case Inside::long_string:
+        if (c == quote_ && triple) {
+          inside_ = Inside::text;
+          return 3;
+        }
+        break;
     }
-    comment = comment || c == '#';
-    if (!comment && static_cast<unsigned char>(c) >= 0x80) return at;
-    ++at.column;
+    return c == '\\' && quote_ == '"' && rest.size() > 1 && rest[1] != '\n' ? 2 : 1;
+  }
+  [[nodiscard]] bool in_comment() const { return inside_ == Inside::comment; }
+
+ private:
+  enum class Inside : std::uint8_t { text, comment, string, long_string };
+  Inside inside_ = Inside::text;
+  char quote_ = 0;
+};
+
+/// The first byte that is a control character (TOML has none but tab and line ends), or beyond ASCII outside of comments:
+/// toml++ 3.3 takes for granted that some of them do not come.
+std::optional<Diagnostic> foreign_character(std::string_view text) {
+  Position at{1, 1};
+  CommentTracker tracker;
+  while (!text.empty()) {
+    const std::size_t taken = tracker.take(text);
+    for (const char c : text.substr(0, taken)) {
+      const auto byte = static_cast<unsigned char>(c);
+      if ((byte < 0x20 && c != '\t' && c != '\r' && c != '\n') || byte == 0x7f)
+        return Diagnostic{at, fmt::format("a control character ({:#04x}); is this a text file?", byte)};
+      if (byte >= 0x80 && !tracker.in_comment())
+        return Diagnostic{at, "characters beyond ASCII stand only in comments; in a text write \\uXXXX"};
+      at = c == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
+    }
+    text.remove_prefix(taken);
   }
   return std::nullopt;
 }
 
 std::expected<Manifest, Diagnostics> parse_manifest(std::string_view text) {
-  if (const auto foreign = foreign_character(text)) {
-    return std::unexpected(
-        Diagnostics{{*foreign, "characters beyond ASCII stand only in comments; in a text write \\uXXXX"}});
+  if (const auto foreign = foreign_character(text)) return std::unexpected(Diagnostics{*foreign});
+  toml::parse_result parsed;
+  try {
+    parsed = toml::parse(text);
+  } catch (const BrokenTomlAssertion&) {
+    return std::unexpected(Diagnostics{{{1, 1}, "this is not TOML, and the reader cannot say where it goes wrong"}});
   }
-  const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto begin = parsed.error().source().begin;
     return std::unexpected(

@@ -4,9 +4,8 @@
 // for. A wrong type or value is reported where it stands and the default is returned, so one pass finds every mistake.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +13,16 @@
 #include <vector>
 
 #include "host/manifest/manifest.hpp"
+
+namespace rvm::host {
+
+/// toml++ 3.3 takes for granted what some texts break, "[\t." for one. Such a text is refused.
+struct BrokenTomlAssertion : std::exception {};
+
+}  // namespace rvm::host
+
+#define TOML_ASSERT(...) ((__VA_ARGS__) ? static_cast<void>(0) : throw rvm::host::BrokenTomlAssertion{})
+#include <toml++/toml.h>
 
 namespace rvm::host {
 

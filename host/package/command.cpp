@@ -14,11 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-ExitCode report(const Failure& failure) {
-  print(failure);
-  return failure.code;
-}
-
 Json inspected(const PackageView& v) {
   Json out;
   out["bytes"] = v.bytes.size();

@@ -136,7 +136,7 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
 ExitCode run_command(const RunOptions& options) {
   const auto run = perform_run(options);
   if (!run) {
-    print(run.error());
+    report(run.error());
     if (options.style.json) {
       fmt::print("{}\n", json_line(run.error()));
     }
@@ -144,8 +144,7 @@ ExitCode run_command(const RunOptions& options) {
   }
   if (options.dump) {
     if (const auto written = write_file(*options.dump, as_bytes(run->dump)); !written) {
-      print(written.error());
-      return written.error().code;
+      return report(written.error());
     }
   }
   const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict};
@@ -154,7 +153,7 @@ ExitCode run_command(const RunOptions& options) {
     std::fflush(stdout);
   }
   for (const Failure& problem : run->verdict.problems) {
-    print(problem);
+    report(problem);
   }
   if (options.style.json) {
     fmt::print("{}\n", json_line(outcome, options.style));

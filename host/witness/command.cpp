@@ -19,18 +19,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* bad_log_cure =
     "someone or something changed the log, or --key names another key than the machine had; keep the file as evidence";
 
-ExitCode report(const Failure& failure) {
-  print(failure);
-  return failure.code;
-}
-
 std::string name_of(const LogSource& source) { return source.file.string(); }
-
-std::string kind_name(witness::Kind kind) {
-  const witness::KindDescription* const description = witness::describe(kind);
-  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
-                                : std::string(description->name);
-}
 
 Outcome<LogDemands> demands_of(const LogSource& source) {
   LogDemands demands;

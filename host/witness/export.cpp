@@ -22,11 +22,6 @@ using Json = nlohmann::ordered_json;
 using witness::Kind;
 using witness::Record;
 
-std::string kind_name(Kind kind) {
-  const witness::KindDescription* const d = witness::describe(kind);
-  return d != nullptr ? std::string(d->name) : fmt::format("kind {:#04x}", static_cast<unsigned>(kind));
-}
-
 std::string csv_line(const Record& r) {
   return fmt::format("{},{},{},{},{},{},{},{:08x},{},{:016x},{:016x},{}\r\n", r.sequence, r.timestamp_ns,
                      kind_name(r.action_kind), r.proof_tier, r.flags, r.actor_partition, r.target_object,
@@ -162,26 +157,22 @@ Outcome<void> export_text(ExportForm form, const VisitRecords& visit, const Writ
 
 ExitCode witness_export_command(const LogSource& source, const std::optional<RecordExport>& wanted,
                                 const HeadExport& heads, bool force) {
-  const auto fail_with = [](const Failure& f) {
-    print(f);
-    return f.code;
-  };
   const auto log = check_log(source);
   if (!log) {
-    return fail_with(log.error());
+    return report(log.error());
   }
   if (!log->verified && !force) {
     Failure refused = not_verified(source, *log);
     refused.cure = "--force exports what can be read all the same; it will not verify either";
-    return fail_with(refused);
+    return report(refused);
   }
   if (heads.heads || heads.pubkey) {
     const auto key = load_device_key(source.key);
     if (!key) {
-      return fail_with(key.error());
+      return report(key.error());
     }
     if (const auto written = export_heads(*log, witness::derive_identity(key->bytes).public_key(), heads); !written) {
-      return fail_with(written.error());
+      return report(written.error());
     }
   }
   if (!wanted) {
@@ -210,10 +201,10 @@ ExitCode witness_export_command(const LogSource& source, const std::optional<Rec
     visited = export_text(wanted->form, visit, [&](std::string_view text) { append(as_bytes(text)); });
   }
   if (!visited && !force) {
-    return fail_with(visited.error());
+    return report(visited.error());
   }
   if (const auto written = write_file(wanted->output, content); !written) {
-    return fail_with(written.error());
+    return report(written.error());
   }
   fmt::print("{}: {} records{}\n", wanted->output.string(), format_count(records),
              log->verified ? "" : ", NOT verified");

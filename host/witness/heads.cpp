@@ -17,11 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-ExitCode report(const Failure& failure) {
-  print(failure);
-  return failure.code;
-}
-
 Outcome<std::string> read_text(const std::filesystem::path& file, std::string_view purpose) {
   const auto bytes = read_file(file, purpose, std::uint64_t{1} << 26);
   if (!bytes) {

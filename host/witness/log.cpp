@@ -14,7 +14,7 @@ namespace rvm::host {
 namespace {
 
 constexpr std::uint16_t cause_faulted = 1;  // flags of TaskTerminate (rvm/witness/kinds.hpp)
-constexpr std::size_t shown_problems = 5;
+constexpr std::size_t problems_in_text = 5;
 
 /// What the verifier throws when the system cannot read becomes a Failure.
 template <typename T, typename Work>
@@ -33,12 +33,12 @@ Outcome<T> reading(const std::filesystem::path& path, Work&& work) {
 
 std::string described(const witness::VerifyReport& report) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(shown_problems, report.problems.size()); ++i) {
+  for (std::size_t i = 0; i < std::min(problems_in_text, report.problems.size()); ++i) {
     const witness::Problem& p = report.problems[i];
     text += fmt::format("{}{}: {} (byte {})", i == 0 ? "" : "\n  then ", p.what, p.why, p.offset);
   }
-  if (report.problem_count > shown_problems) {
-    text += fmt::format("\n  and {} more", report.problem_count - shown_problems);
+  if (report.problem_count > problems_in_text) {
+    text += fmt::format("\n  and {} more", report.problem_count - problems_in_text);
   }
   return text;
 }
@@ -74,6 +74,12 @@ witness::VerifyOptions options_of(const witness::Keys& keys, const Key& device_k
 }
 
 }  // namespace
+
+std::string kind_name(witness::Kind kind) {
+  const witness::KindDescription* const description = witness::describe(kind);
+  return description == nullptr ? fmt::format("kind {:#04x}", static_cast<unsigned>(kind))
+                                : std::string(description->name);
+}
 
 Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key, const LogDemands& demands) {
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {

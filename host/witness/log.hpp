@@ -50,6 +50,9 @@ struct LogDemands {
   std::optional<witness::VerifierKey> head_key;  ///< signs the heads; without, the device key's attestation identity
 };
 
+/// The table's name of a kind, or its number.
+[[nodiscard]] std::string kind_name(witness::Kind kind);
+
 /// A volume may be open (the machine was stopped by force): its superblock says under the key how far the log reaches.
 [[nodiscard]] Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key,
                                              const LogDemands& demands = {});

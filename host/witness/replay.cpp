@@ -199,30 +199,25 @@ std::vector<std::string> differences(const ObjectTable& replayed, const ObjectTa
 
 ExitCode witness_replay_command(const LogSource& source, const std::optional<std::filesystem::path>& compare,
                                 bool json) {
-  const auto fail_with = [](const Failure& f) {
-    print(f);
-    return f.code;
-  };
   const auto log = check_log(source);
   if (!log) {
-    return fail_with(log.error());
+    return report(log.error());
   }
   if (!log->verified) {
-    return fail_with(not_verified(source, *log));
+    return report(not_verified(source, *log));
   }
   auto replayed = replay_log(source);
   if (!replayed) {
-    return fail_with(replayed.error());
+    return report(replayed.error());
   }
   const ObjectTable objects = objects_of(replayed->replay.state());
   for (const std::string& problem : replayed->problems) {
     fmt::print(stderr, "{}\n", problem);
   }
   if (replayed->problem_count != 0) {
-    return fail_with(
-        {ExitCode::failed,
-         fmt::format("{} records do not fit the state that those before them give", replayed->problem_count),
-         "the log verifies, so the kernel wrote it so: keep it and report it"});
+    return report({ExitCode::failed,
+                   fmt::format("{} records do not fit the state that those before them give", replayed->problem_count),
+                   "the log verifies, so the kernel wrote it so: keep it and report it"});
   }
   if (!compare) {
     print_objects(objects, json);
@@ -230,12 +225,12 @@ ExitCode witness_replay_command(const LogSource& source, const std::optional<std
   }
   const auto text = read_file(*compare, "dump");
   if (!text) {
-    return fail_with(text.error());
+    return report(text.error());
   }
   // Sound: any bytes may be viewed as characters.
   const auto dumped = parse_dump({reinterpret_cast<const char*>(text->data()), text->size()});
   if (!dumped) {
-    return fail_with(dumped.error());
+    return report(dumped.error());
   }
   const std::vector<std::string> found = differences(objects, *dumped);
   for (const std::string& difference : found) {
@@ -246,8 +241,8 @@ ExitCode witness_replay_command(const LogSource& source, const std::optional<std
     }
   }
   if (!found.empty()) {
-    return fail_with({ExitCode::failed, fmt::format("{} of {} objects differ", found.size(), dumped->size()),
-                      "what the log says is not what the machine did: keep both files"});
+    return report({ExitCode::failed, fmt::format("{} of {} objects differ", found.size(), dumped->size()),
+                   "what the log says is not what the machine did: keep both files"});
   }
   if (json) {
     fmt::print("{}\n", Json{{"objects", objects.size()}, {"differences", 0}}.dump());

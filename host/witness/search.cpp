@@ -23,11 +23,6 @@ using Json = nlohmann::ordered_json;
 
 volatile std::sig_atomic_t interrupted = 0;
 
-ExitCode report(const Failure& failure) {
-  print(failure);
-  return failure.code;
-}
-
 /// Puts the kind that is asked for by name into the filter.
 Outcome<void> resolve_kind(LogQuery& query) {
   if (!query.kind) {

@@ -2,7 +2,6 @@
 #include "rvm/crypto/sha256.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "sha256_blocks.hpp"
@@ -26,16 +25,6 @@ constexpr Implementation vector_implementation = Implementation::x86_sha;
 
 void absorb(Sha256::State& state, const std::byte* blocks, std::size_t count) {
   sha256_blocks(state.data(), blocks, count);
-}
-
-static_assert(std::endian::native == std::endian::little);
-
-Digest digest_of(const Sha256::State& state) {
-  std::array<std::uint32_t, 8> words;
-  for (unsigned i = 0; i < words.size(); ++i) words[i] = __builtin_bswap32(state[i]);
-  Digest digest;
-  std::memcpy(digest.data(), words.data(), digest.size());
-  return digest;
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "rvm/crypto/sha256.hpp"
 
 namespace rvm::crypto {
 
@@ -19,6 +23,16 @@ void sha256_pair_vector(std::uint32_t* first, const std::byte* first_blocks, std
                         const std::byte* second_blocks, std::size_t count);
 /// The one of the first two that the module hashes with at present.
 void sha256_blocks(std::uint32_t* state, const std::byte* blocks, std::size_t count);
+
+/// The digest that a final state is: its words, big-endian.
+[[nodiscard]] inline Digest digest_of(const Sha256::State& state) {
+  static_assert(std::endian::native == std::endian::little);
+  std::array<std::uint32_t, 8> words;
+  for (unsigned i = 0; i < words.size(); ++i) words[i] = __builtin_bswap32(state[i]);
+  Digest digest;
+  std::memcpy(digest.data(), words.data(), digest.size());
+  return digest;
+}
 
 /// First 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4 section 4.2.2).
 alignas(64) inline constexpr std::array<std::uint32_t, 64> sha256_constants{

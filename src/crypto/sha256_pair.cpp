@@ -23,14 +23,6 @@ void absorb(Sha256::State& a, const Blocks& blocks_a, Sha256::State& b, const Bl
   sha256_blocks(b.data(), from_b, count);
 }
 
-Digest digest_of(const Sha256::State& state) {
-  std::array<std::uint32_t, 8> words;
-  for (unsigned i = 0; i < words.size(); ++i) words[i] = __builtin_bswap32(state[i]);
-  Digest digest;
-  std::memcpy(digest.data(), words.data(), digest.size());
-  return digest;
-}
-
 // Padding as in Sha256::finish: a one bit, zeros, the length in bits.
 Blocks padded(std::byte prefix, const Body& body) {
   Blocks blocks{};

@@ -131,21 +131,7 @@ Status give_standard_capabilities(State& s, const security::Authority& by, Agent
 void revoke_self(State& s, Agent& agent) {
   const cap::Capability* const self = s.capabilities.find(agent.self.ref, agent.self.generation);
   if (self == nullptr || !self->live()) return;
-  (void)perform(
-      s, security::Authority::hypervisor(), witness::Kind::capability_revoke,
-      [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{agent.id.value, authority_word(*self, agent.partition->id), 0, agent.self.ref.slot};
-        cap::Budget budget = revocation_step;
-        const auto revoked =
-            s.capabilities.revoke(agent.self.ref, budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
-              ++effect.aux;
-              return before_removal(s, ref, c);
-            });
-        if (!revoked) return fail(revoked.error());
-        if (*revoked == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      },
-      witness::Lane::reserved);
+  (void)revoke_step(s, security::Authority::hypervisor(), agent.self.ref, witness::Lane::reserved);
 }
 
 /// Unmaps a region that is mapped in the agent's slot. False when there is none.

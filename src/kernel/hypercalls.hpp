@@ -24,15 +24,19 @@ struct Request {
   [[nodiscard]] Result<cap::Capability*> second(unsigned i, ObjectType type, Rights needed) const {
     return partition.capabilities->check(Handle::from_abi(argument(i)), type, needed);
   }
-  [[nodiscard]] std::uint32_t object_id() const {
-    ensure(object != nullptr);  // the policy table names a type for every operation that comes here
-    return object->object_id();
+  /// Of operations for which the policy table names a type.
+  [[nodiscard]] cap::Capability& capability() const {
+    ensure(object != nullptr);
+    return *object;
   }
+  [[nodiscard]] std::uint32_t object_id() const { return capability().object_id(); }
   [[nodiscard]] Partition* object_partition() const { return s.partitions.find(PartitionId{object_id()}); }
   [[nodiscard]] Agent* object_agent() const { return s.agents.find(AgentId{object_id()}); }
   [[nodiscard]] Edge* object_edge() const { return s.edges.find(EdgeId{object_id()}); }
   [[nodiscard]] RegionObject* object_region() const { return s.regions.find(RegionId{object_id()}); }
-  [[nodiscard]] cap::CapabilityRef object_ref() const { return s.capabilities.ref_of(index_of(partition), *object); }
+  [[nodiscard]] cap::CapabilityRef object_ref() const {
+    return s.capabilities.ref_of(index_of(partition), capability());
+  }
 };
 
 /// The edge in x2, which must be the caller's own to send on and have room for one message; nullptr: refused.

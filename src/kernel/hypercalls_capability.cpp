@@ -15,13 +15,13 @@ constexpr bool valid_rights(std::uint64_t bits) { return bits != 0 && (bits & ~s
 Outcome cap_derive(const Request& r) {
   if (!valid_rights(r.argument(2))) return Error::bad_argument;
   const Rights wanted{r.argument(2)};
-  const std::uint64_t badge = r.argument(3) != 0 ? r.argument(3) : r.object->badge();
+  const std::uint64_t badge = r.argument(3) != 0 ? r.argument(3) : r.capability().badge();
   const cap::CapabilityRef source = r.object_ref();
   // Refused before anything is reserved: a refusal is ProofRejected, not a failed derivation.
-  const Rights have = r.object->rights();
+  const Rights have = r.capability().rights();
   if (!have.contains(rights::grant) && !have.contains(rights::grant_once)) return Error::rights;
   if (!have.contains(wanted)) return Error::rights;
-  if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
+  if (r.capability().depth() >= cap::max_depth) return Error::delegation_depth;
   return perform(r.s, r.authority, witness::Kind::capability_attenuated,
                  [&](const security::Permit&) -> Result<security::Effect> {
                    const hal::VectorScope vectors;  // a capability carries a hash
@@ -36,33 +36,17 @@ Outcome cap_derive(const Request& r) {
 }
 
 Outcome cap_revoke(const Request& r) {
-  const cap::CapabilityRef root = r.object_ref();
-  cap::Progress progress = cap::Progress::done;
   // An agent's own standard capabilities are shared by its partition; they end with it.
-  const Status done = perform(
-      r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
-        const cap::Capability& c = *r.s.capabilities.find(root);
-        security::Effect effect{c.object_id(), authority_word(c, r.partition.id), 0, root.slot};
-        cap::Budget budget = revocation_step;
-        const auto revoked =
-            r.s.capabilities.revoke(root, budget, [&](cap::CapabilityRef ref, cap::Capability& removed) {
-              ++effect.aux;
-              return before_removal(r.s, ref, removed);
-            });
-        if (!revoked) return fail(revoked.error());
-        progress = *revoked;
-        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      });
-  return done && progress == cap::Progress::more ? Outcome::repeat(r.registers) : Outcome{done};
+  const auto [status, progress] = revoke_step(r.s, r.authority, r.object_ref(), witness::Lane::ordinary);
+  return status && progress == cap::Progress::more ? Outcome::repeat(r.registers) : Outcome{status};
 }
 
 Outcome cap_drop(const Request& r) {
-  if (r.object->has_children()) return Error::bad_state;
+  if (r.capability().has_children()) return Error::bad_state;
   const cap::CapabilityRef leaf = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
-        const security::Effect effect{r.object->object_id(), authority_word(*r.object, r.partition.id), 1, leaf.slot};
+        const security::Effect effect{r.object_id(), authority_word(r.capability(), r.partition.id), 1, leaf.slot};
         const Status dropped = r.s.capabilities.drop(
             leaf, [&](cap::CapabilityRef ref, cap::Capability& removed) { return before_removal(r.s, ref, removed); });
         if (!dropped) return fail(dropped.error());
@@ -74,7 +58,7 @@ Outcome cap_transfer(const Request& r) {
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
   Edge* const edge = channel.edge;
-  if (r.object->mapped_at() != 0) return Error::bad_state;
+  if (r.capability().mapped_at() != 0) return Error::bad_state;
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
   return perform(
@@ -96,11 +80,11 @@ Outcome cap_transfer(const Request& r) {
 }
 
 Outcome cap_inspect(const Request& r) {
-  r.result(1, static_cast<std::uint64_t>(r.object->type()));
-  r.result(2, r.object->rights().bits());
-  r.result(3, r.object->object_id());
-  r.result(4, r.object->badge());
-  r.result(5, r.object->depth());
+  r.result(1, static_cast<std::uint64_t>(r.capability().type()));
+  r.result(2, r.capability().rights().bits());
+  r.result(3, r.object_id());
+  r.result(4, r.capability().badge());
+  r.result(5, r.capability().depth());
   return Error::ok;
 }
 

@@ -31,7 +31,7 @@ Outcome again(const Request& r) {
 }  // namespace
 
 Outcome partition_create(const Request& r) {
-  if (r.object->object_id() != hypervisor_partition.value) return Error::wrong_type;
+  if (r.object_id() != hypervisor_partition.value) return Error::wrong_type;
   if (r.argument(2) > UINT32_MAX) return Error::bad_argument;
   if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
   Partition* made = nullptr;
@@ -179,7 +179,7 @@ Outcome agent_terminate(const Request& r) {
 }
 
 Outcome agent_info(const Request& r) {
-  const AgentId id{r.object->object_id()};
+  const AgentId id{r.object_id()};
   if (Agent* agent = r.s.agents.find(id)) {
     if (agent->executing && agent->core == r.core.index.value) charge(r.core, hal::Port::now());
     r.result(1, agent->id.value);

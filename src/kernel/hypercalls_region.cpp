@@ -16,15 +16,11 @@ constexpr Rights rights_for(std::uint64_t permissions) {
 }
 
 /// One step of revoking what was derived from the capability in x1, witnessed as RegionUnshare.
-struct Unshared {
-  Status status;
-  cap::Progress progress;
-};
-Unshared unshare_step(const Request& r) {
-  cap::Progress progress = cap::Progress::done;
-  const Status status = perform(
+Step unshare_step(const Request& r) {
+  Step step;
+  step.status = perform(
       r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{.target = r.object->object_id(), .flags = r.object_ref().slot};
+        security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
         cap::Budget budget = revocation_step;
         const auto revoked =
             r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
@@ -33,11 +29,11 @@ Unshared unshare_step(const Request& r) {
               return before_removal(r.s, ref, c);
             });
         if (!revoked) return fail(revoked.error());
-        progress = *revoked;
-        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+        step.progress = *revoked;
+        if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
         return effect;
       });
-  return {status, progress};
+  return step;
 }
 
 std::uint64_t places_word(const cap::Placed& to, cap::CapabilityRef from, const Edge& edge) {
@@ -93,8 +89,8 @@ Outcome region_destroy(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
   // Only from the root of its derivations, so that no capability to it is left over.
-  if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
-  if (r.object->has_children()) {
+  if (r.capability().depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
+  if (r.capability().has_children()) {
     const auto [status, progress] = unshare_step(r);
     if (!status) return status;
     if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
@@ -119,13 +115,13 @@ Outcome region_map(const Request& r) {
   if (permissions == 0 || permissions > 7 || (permissions & RVM_MAP_READ) == 0) return Error::bad_argument;
   const auto access = static_cast<Access>(permissions);
   if (!write_xor_execute(access)) return Error::write_execute;
-  if (!r.object->rights().contains(rights_for(permissions))) return Error::rights;
+  if (!r.capability().rights().contains(rights_for(permissions))) return Error::rights;
   if (!page_aligned(at)) return Error::unaligned;
   const std::uint64_t bytes = std::uint64_t{region->region.pages()} * page_bytes;
   const std::uint64_t slot_end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
   if (at.value < r.caller.map_base.value || at.value >= slot_end || bytes > slot_end - at.value)
     return Error::bad_address;
-  if (r.object->mapped_at() != 0) return Error::bad_state;
+  if (r.capability().mapped_at() != 0) return Error::bad_state;
   return perform(r.s, r.authority, witness::Kind::region_map, [&](const security::Permit&) -> Result<security::Effect> {
     std::uint64_t mapped = 0;
     for (const memory::Extent& extent : region->region.extents()) {
@@ -141,7 +137,7 @@ Outcome region_map(const Request& r) {
       mapped += extent.pages();
     }
     hal::Port::publish_tables();
-    r.object->set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
+    r.capability().set_mapping(static_cast<std::uint32_t>(at.value >> page_shift), access);
     return security::Effect{region->id.value, at.value,
                             pair_word(r.object_ref().slot, static_cast<std::uint32_t>(mapped)),
                             static_cast<std::uint16_t>(permissions)};
@@ -151,11 +147,11 @@ Outcome region_map(const Request& r) {
 Outcome region_unmap(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
-  if (r.object->mapped_at() == 0) return Error::bad_state;
+  if (r.capability().mapped_at() == 0) return Error::bad_state;
   return perform(
       r.s, r.authority, witness::Kind::region_unmap, [&](const security::Permit&) -> Result<security::Effect> {
-        const std::uint64_t at = std::uint64_t{r.object->mapped_at()} << page_shift;
-        unmap_region(r.s, r.partition, *r.object);
+        const std::uint64_t at = std::uint64_t{r.capability().mapped_at()} << page_shift;
+        unmap_region(r.s, r.partition, r.capability());
         return security::Effect{region->id.value, at, pair_word(r.object_ref().slot, region->region.pages())};
       });
 }
@@ -166,8 +162,8 @@ Outcome region_share(const Request& r) {
   const std::uint64_t bits = r.argument(3);
   if (bits == 0 || (bits & ~std::uint64_t{RVM_RIGHT_ALL}) != 0) return Error::bad_argument;
   const Rights wanted{bits};
-  if (!r.object->rights().contains(wanted)) return Error::rights;
-  if (r.object->depth() >= cap::max_depth) return Error::delegation_depth;
+  if (!r.capability().rights().contains(wanted)) return Error::rights;
+  if (r.capability().depth() >= cap::max_depth) return Error::delegation_depth;
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
@@ -176,7 +172,7 @@ Outcome region_share(const Request& r) {
       r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
         const hal::VectorScope vectors;  // a capability carries a hash
         if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
-        const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.object->badge());
+        const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.capability().badge());
         if (!placed) return fail(placed.error());
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
                                              region->region.pages()};
@@ -197,12 +193,12 @@ Outcome region_unshare(const Request& r) {
 Outcome region_transfer(const Request& r) {
   RegionObject* const region = r.object_region();
   if (region == nullptr) return Error::peer_gone;
-  if (r.object->depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
+  if (r.capability().depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
   Partition& destination = r.s.partition_of(*channel.edge->receiver);
   // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
-  if (r.object->has_children()) {
+  if (r.capability().has_children()) {
     const auto [status, progress] = unshare_step(r);
     if (!status) return status;
     if (progress == cap::Progress::more) return Outcome::repeat(r.registers);
@@ -220,7 +216,7 @@ Outcome region_transfer(const Request& r) {
             return fail(moved.error());
           }
         }
-        if (r.object->mapped_at() != 0) unmap_region(r.s, r.partition, *r.object);
+        if (r.capability().mapped_at() != 0) unmap_region(r.s, r.partition, r.capability());
         const hal::VectorScope vectors;  // a capability carries a hash
         const auto placed = r.s.capabilities.transfer(root, index_of(destination));
         ensure(placed.has_value());

@@ -135,6 +135,27 @@ cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& ca
   return 1 + unmap_region(s, holder_of(s, ref), capability) / pages_per_budget_unit;
 }
 
+Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef root, witness::Lane lane) {
+  Step step;
+  step.status = perform(
+      s, by, witness::Kind::capability_revoke,
+      [&](const security::Permit&) -> Result<security::Effect> {
+        const cap::Capability& c = *s.capabilities.find(root);
+        security::Effect effect{c.object_id(), authority_word(c, holder_of(s, root).id), 0, root.slot};
+        cap::Budget budget = revocation_step;
+        const auto revoked = s.capabilities.revoke(root, budget, [&](cap::CapabilityRef ref, cap::Capability& removed) {
+          ++effect.aux;
+          return before_removal(s, ref, removed);
+        });
+        if (!revoked) return fail(revoked.error());
+        step.progress = *revoked;
+        if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+        return effect;
+      },
+      lane);
+  return step;
+}
+
 bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object) {
   if (holders.empty()) return true;
   cap::Progress progress = cap::Progress::more;

@@ -65,6 +65,14 @@ struct Destruction {
 /// Returns what that cost beside the removal.
 cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
 
+/// How far one step of a long operation got.
+struct Step {
+  Status status;
+  cap::Progress progress = cap::Progress::done;
+};
+/// One step of revoking a capability with all that was derived from it, witnessed as CapabilityRevoke.
+[[nodiscard]] Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef root, witness::Lane lane);
+
 /// One step of revoking what still leads to the last occupant of the slot that `pool` hands out next. An object that ended by
 /// itself leaves its holders' handles, which answer PEER_GONE, until then. True when the slot can be taken.
 template <typename T>

@@ -37,7 +37,7 @@ Result<proof::Verified> prove(std::uint64_t operation, const Request& r, const p
   proof::Request request{
       .operation = static_cast<std::uint32_t>(operation), .partition = r.partition.id, .agent = r.caller.id};
   for (unsigned i = 0; i < request.arguments.size(); ++i) request.arguments[i] = r.argument(1 + i);
-  const proof::Facts facts{.rights = r.object->rights(),
+  const proof::Facts facts{.rights = r.capability().rights(),
                            .chain_sound = r.s.capabilities.chain_sound(r.object_ref()),
                            .within_bounds = within_bounds(operation, r),
                            .needed = tier,

@@ -2,8 +2,6 @@
 # The AArch64 port and the kernel image.
 set(port_dir ${CMAKE_CURRENT_SOURCE_DIR}/aarch64)
 rvm_hot(aarch64/context.cpp)
-rvm_cold(aarch64/boot.cpp aarch64/devices.cpp aarch64/power.cpp aarch64/translation.cpp aarch64/control.cpp aarch64/console.cpp device/device_tree.cpp
-         device/machine_description.cpp device/memory_map.cpp device/translation_tables.cpp)
 # Assembly is apart, because the options of the core are for C++.
 add_library(rvm_hal_entry OBJECT aarch64/boot.S aarch64/vectors.S)
 target_include_directories(rvm_hal_entry PRIVATE aarch64/include)

@@ -7,14 +7,14 @@
 #include <charconv>
 #include <cstring>
 
+#include "wrong.hpp"
+
 namespace rvm::witness {
 
 namespace {
 
 constexpr std::string_view dash = "\xe2\x80\x94 ";  // em dash, space
 constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::unexpected<std::string> wrong(std::string why) { return std::unexpected{std::move(why)}; }
 
 /// A decimal number without sign and leading zeros.
 std::optional<std::uint64_t> plain_number(std::string_view text) {

@@ -8,6 +8,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/witness/effects.hpp"
+#include "wrong.hpp"
 
 namespace rvm::witness {
 
@@ -18,7 +19,6 @@ constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
 std::uint32_t high(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
 std::uint32_t low(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
 
-std::unexpected<std::string> wrong(std::string why) { return std::unexpected{std::move(why)}; }
 std::unexpected<std::string> no_capability(CapabilityPlace at) {
   return wrong(fmt::format("partition {} has no capability in slot {}", at.partition, at.slot));
 }
