@@ -31,7 +31,7 @@
   X(AGENT, 2, "an agent") \
   X(REGION, 3, "a memory region") \
   X(EDGE, 4, "a one-way channel between two agents") \
-  X(DEVICE, 5, "a device lease") \
+  X(DEVICE, 5, "a device, which may be leased") \
   X(WITNESS, 6, "the witness log") \
   X(CONSOLE, 7, "the text console") \
   X(ANY, 255, "only in the policy table: any type")
@@ -74,13 +74,16 @@ enum rvm_right {
   X(WITNESS_LOG_FULL, 17, 1, "the witness log cannot take a record; retry later") \
   X(DELEGATION_DEPTH, 18, 1, "the capability is at the greatest delegation depth") \
   X(INTERNAL, 19, 4, "an invariant of the kernel failed") \
-  X(PROOF, 20, 1, "the proof does not hold: which of its checks failed is not told")
+  X(PROOF, 20, 1, "the proof does not hold: which of its checks failed is not told") \
+  X(NO_LEASE, 21, 1, "the device is not leased to the caller, or no longer") \
+  X(DMA_REFUSED, 22, 1, "the device reaches memory by itself, and the caller's partition is not trusted with that") \
+  X(DEVICE_FAILED, 23, 1, "the device does not do what its specification says")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
   RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-      RVM_ERROR_COUNT = 21
+      RVM_ERROR_COUNT = 24
 };
 
 /* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, proof tier, description.
@@ -135,13 +138,25 @@ enum rvm_error {
     "handle, x3 receiver's handle") \
   X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, P1, "queued messages are dropped and the receiver is told") \
   X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, P1, "-> x1 records, x2 sealed, x3 durable") \
-  X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes")
+  X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes") \
+  X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2, \
+    "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify -> x1 " \
+    "expiry") \
+  X(LEASE_RENEW, 0x49, DEVICE, RVM_RIGHT_WRITE, P1, "x2 epochs from now -> x1 expiry") \
+  X(LEASE_RELEASE, 0x4a, DEVICE, RVM_RIGHT_WRITE, P1, "stops the device and gives it back") \
+  X(LEASE_INFO, 0x4b, DEVICE, RVM_RIGHT_READ, P1, \
+    "-> x1 rvm_device_kind, x2 offset of its registers in the page, x3 expiry or 0, x4 DMA bytes left in this epoch") \
+  X(DEVICE_ACKNOWLEDGE, 0x4c, DEVICE, RVM_RIGHT_WRITE, P1, "permits the next interrupt") \
+  X(DEVICE_CONFIGURATION, 0x4d, DEVICE, RVM_RIGHT_READ, P1, "x2 offset, multiple of 4 -> x1 32 bits of the configuration") \
+  X(DEVICE_SUBMIT, 0x4e, DEVICE, RVM_RIGHT_WRITE, P1, \
+    "x2 queue, x3 address of rvm_device_buffer, x4 how many -> x1 which request this is") \
+  X(DEVICE_COMPLETE, 0x4f, DEVICE, RVM_RIGHT_WRITE, P1, "x2 queue -> x1 which request is done, x2 bytes the device wrote")
 
 enum rvm_hypercall {
 #define RVM_X(name, number, object, rights, tier, doc) RVM_HVC_##name = number,
   RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
-      RVM_HVC_LIMIT = 0x42 /* numbers at or above this do not exist */
+      RVM_HVC_LIMIT = 0x50 /* numbers at or above this do not exist */
 };
 
 /* Proofs. Operations that change what others can reach want more than a handle: evidence that the caller means exactly
@@ -171,6 +186,36 @@ struct rvm_proof_subject {
 
 /* REGION_MAP permissions. */
 enum { RVM_MAP_READ = 1, RVM_MAP_WRITE = 2, RVM_MAP_EXECUTE = 4 };
+
+/* Devices. One agent at a time has a lease on a device, for so many epochs. A device without DMA has its page of registers
+ * mapped into the holder's slot. A device that reaches memory by itself (virtio, OASIS virtio 1.2) is never mapped: its queues
+ * are the hypervisor's, and the holder submits buffers of its own memory, each within a page; so the device reaches nothing
+ * else. When a lease ends, by RELEASE, at its expiry, by revocation or with its holder, the device is stopped first. */
+#define RVM_DEVICE_KIND_TABLE(X) \
+  X(CLOCK, 1, "clock", "PL031 real-time clock") \
+  X(GPIO, 2, "gpio", "PL061 general-purpose input and output") \
+  X(BLOCK, 18, "block", "virtio block device") \
+  X(CONSOLE, 19, "console", "virtio console") \
+  X(ENTROPY, 20, "entropy", "virtio entropy source")
+
+#define RVM_DEVICE_VIRTIO 16u /* kinds from here on: 16 + the device id of virtio 1.2 section 5 */
+
+enum rvm_device_kind {
+#define RVM_X(name, value, text, doc) RVM_DEVICE_##name = value,
+  RVM_DEVICE_KIND_TABLE(RVM_X)
+#undef RVM_X
+};
+
+#define RVM_LEASE_EPOCHS_MAX 60000u
+#define RVM_DEVICE_QUEUES 2u
+#define RVM_DEVICE_BUFFERS_MAX 8u /* of one request */
+
+struct rvm_device_buffer {
+  uint64_t address; /* in the caller's memory: image, stack or heap, not a mapped region */
+  uint32_t bytes;   /* 1..4096, not across a page boundary */
+  uint32_t flags;   /* RVM_BUFFER_* */
+};
+enum { RVM_BUFFER_DEVICE_WRITES = 1 };
 
 /* What RECEIVE delivered. CAPABILITY and REGION messages are an rvm_capability_message. */
 enum { RVM_MESSAGE_BYTES = 0, RVM_MESSAGE_CAPABILITY = 1, RVM_MESSAGE_REGION = 2 };
@@ -217,6 +262,7 @@ struct rvm_agent_info {
 static_assert(sizeof(rvm_agent_info) <= RVM_PAGE_SIZE);
 static_assert(sizeof(rvm_directory_entry) == 32);
 static_assert(sizeof(rvm_proof_subject) == 112);
+static_assert(sizeof(rvm_device_buffer) == 16);
 #endif
 
 /* Names under which every agent finds its standard capabilities in the directory. */

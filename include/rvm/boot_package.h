@@ -48,6 +48,7 @@ struct rvm_package_header {
   struct rvm_table agents;     /* rvm_package_agent */
   struct rvm_table edges;      /* rvm_package_edge */
   struct rvm_table grants;     /* rvm_package_grant */
+  struct rvm_table devices;    /* rvm_package_device */
 };
 
 enum rvm_partition_type { RVM_PARTITION_AGENT = 0, RVM_PARTITION_INFRASTRUCTURE = 1, RVM_PARTITION_ROOT = 2 };
@@ -111,25 +112,37 @@ struct rvm_package_edge {
   uint64_t badge;        /* what the receiver sees; 0 = sender's agent id */
 };
 
+#define RVM_PACKAGE_DEVICES_MAX 16u
+
+/* A device that agents may lease. The machine must have one of this kind for each entry: the n-th entry of a kind is the
+ * n-th device of that kind, by ascending address, not counting what the hypervisor itself uses. */
+struct rvm_package_device {
+  char name[RVM_NAME_BYTES];
+  uint32_t kind; /* rvm_device_kind */
+  uint32_t reserved;
+  uint64_t dma_bytes_per_epoch; /* what the device may move for a lease in one epoch; 0 for devices without DMA */
+};
+
 /* A capability given to an agent at boot, beside the standard ones. */
 struct rvm_package_grant {
   char name[24];
   uint32_t agent;  /* index of the agent who gets it */
-  uint32_t type;   /* rvm_object_type: PARTITION, AGENT, WITNESS */
-  uint32_t object; /* partition index or agent index; for PARTITION, UINT32_MAX = the hypervisor */
+  uint32_t type;   /* rvm_object_type: PARTITION, AGENT, WITNESS, DEVICE */
+  uint32_t object; /* index of the partition, agent or device; for PARTITION, UINT32_MAX = the hypervisor */
   uint32_t rights;
   uint64_t badge;
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(rvm_table) == 16);
-static_assert(sizeof(rvm_package_header) == 208);
+static_assert(sizeof(rvm_package_header) == 224);
 static_assert(sizeof(rvm_package_partition) == 48);
 static_assert(sizeof(rvm_package_image) == 64);
 static_assert(sizeof(rvm_package_segment) == 40);
 static_assert(sizeof(rvm_package_agent) == 88);
 static_assert(sizeof(rvm_package_edge) == 72);
 static_assert(sizeof(rvm_package_grant) == 48);
+static_assert(sizeof(rvm_package_device) == 48);
 #endif
 
 #endif
