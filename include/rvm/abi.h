@@ -140,17 +140,20 @@ enum rvm_error {
   X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, P1, "-> x1 records, x2 sealed, x3 durable") \
   X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes") \
   X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2, \
-    "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify -> x1 " \
+    "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify -> " \
+    "x1 " \
     "expiry") \
   X(LEASE_RENEW, 0x49, DEVICE, RVM_RIGHT_WRITE, P1, "x2 epochs from now -> x1 expiry") \
   X(LEASE_RELEASE, 0x4a, DEVICE, RVM_RIGHT_WRITE, P1, "stops the device and gives it back") \
   X(LEASE_INFO, 0x4b, DEVICE, RVM_RIGHT_READ, P1, \
     "-> x1 rvm_device_kind, x2 offset of its registers in the page, x3 expiry or 0, x4 DMA bytes left in this epoch") \
   X(DEVICE_ACKNOWLEDGE, 0x4c, DEVICE, RVM_RIGHT_WRITE, P1, "permits the next interrupt") \
-  X(DEVICE_CONFIGURATION, 0x4d, DEVICE, RVM_RIGHT_READ, P1, "x2 offset, multiple of 4 -> x1 32 bits of the configuration") \
+  X(DEVICE_CONFIGURATION, 0x4d, DEVICE, RVM_RIGHT_READ, P1, \
+    "x2 offset, multiple of 4 -> x1 32 bits of the configuration") \
   X(DEVICE_SUBMIT, 0x4e, DEVICE, RVM_RIGHT_WRITE, P1, \
     "x2 queue, x3 address of rvm_device_buffer, x4 how many -> x1 which request this is") \
-  X(DEVICE_COMPLETE, 0x4f, DEVICE, RVM_RIGHT_WRITE, P1, "x2 queue -> x1 which request is done, x2 bytes the device wrote")
+  X(DEVICE_COMPLETE, 0x4f, DEVICE, RVM_RIGHT_WRITE, P1, \
+    "x2 queue -> x1 which request is done, x2 bytes the device wrote")
 
 enum rvm_hypercall {
 #define RVM_X(name, number, object, rights, tier, doc) RVM_HVC_##name = number,

@@ -53,6 +53,7 @@ std::expected<Package, PackageError> Package::parse(std::span<const std::byte> b
   if (header.edges.count > limits.edges) return std::unexpected(PackageError{"more edges than this machine supports"});
   if (auto e = package.check_images(limits); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_agents(); !e.empty()) return std::unexpected(e);
+  if (auto e = package.check_devices(); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_links(); !e.empty()) return std::unexpected(e);
   return package;
 }
@@ -72,7 +73,8 @@ PackageError Package::check_header() const {
       !table_fits(h.segments, sizeof(rvm_package_segment), total) ||
       !table_fits(h.agents, sizeof(rvm_package_agent), total) ||
       !table_fits(h.edges, sizeof(rvm_package_edge), total) ||
-      !table_fits(h.grants, sizeof(rvm_package_grant), total)) {
+      !table_fits(h.grants, sizeof(rvm_package_grant), total) ||
+      !table_fits(h.devices, sizeof(rvm_package_device), total)) {
     return "a table lies outside the package or has the wrong entry size";
   }
   if (partitions().empty() || partitions()[0].type != RVM_PARTITION_ROOT)
@@ -151,6 +153,18 @@ PackageError Package::check_agents() const {
   return sound;
 }
 
+PackageError Package::check_devices() const {
+  if (devices().size() > RVM_PACKAGE_DEVICES_MAX) return "more devices than a package may have";
+  for (const rvm_package_device& d : devices()) {
+    if (!good_name(d.name, false)) return "a device's name is not valid";
+    if (!is_device_kind(d.kind)) return "a device's kind is unknown";
+    if (d.reserved != 0) return "a device's reserved field is not zero";
+    if (has_dma(d.kind) && d.dma_bytes_per_epoch == 0) return "a device with DMA has no quota for it";
+    if (!has_dma(d.kind) && d.dma_bytes_per_epoch != 0) return "a device without DMA has a quota for it";
+  }
+  return sound;
+}
+
 PackageError Package::check_links() const {
   for (const rvm_package_edge& e : edges()) {
     if (!good_name(e.name, true) || !good_name(e.peer_name, true)) return "an edge's name is not valid";
@@ -175,8 +189,11 @@ PackageError Package::check_links() const {
         break;
       case RVM_OBJECT_WITNESS:
         break;
+      case RVM_OBJECT_DEVICE:
+        if (g.object >= devices().size()) return "a grant's device does not exist";
+        break;
       default:
-        return "a grant's type is not partition, agent or witness";
+        return "a grant's type is not partition, agent, witness or device";
     }
   }
   return sound;

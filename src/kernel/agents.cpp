@@ -6,6 +6,7 @@
 #include <new>
 
 #include "evidence.hpp"
+#include "leases.hpp"
 #include "objects.hpp"
 #include "rvm/proof/nonce_window.hpp"
 #include "scheduler.hpp"
@@ -211,6 +212,7 @@ void tell_peers(State& s, Agent& agent) {
 void take_apart(State& s, Agent& agent, std::string_view state) {
   if (!agent.service) --s.working_agents;
   tell_peers(s, agent);
+  end_leases_of(s, agent);
   revoke_self(s, agent);
   report_agent(agent, state);
   s.ended.push_back(agent);

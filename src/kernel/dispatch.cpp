@@ -155,6 +155,22 @@ Outcome run_signal(const Request& r) {
       return witness_head(r);
     case RVM_HVC_WITNESS_READ:
       return witness_read(r);
+    case RVM_HVC_LEASE_GRANT:
+      return lease_grant(r);
+    case RVM_HVC_LEASE_RENEW:
+      return lease_renew(r);
+    case RVM_HVC_LEASE_RELEASE:
+      return lease_release(r);
+    case RVM_HVC_LEASE_INFO:
+      return lease_info(r);
+    case RVM_HVC_DEVICE_ACKNOWLEDGE:
+      return device_acknowledge(r);
+    case RVM_HVC_DEVICE_CONFIGURATION:
+      return device_configuration(r);
+    case RVM_HVC_DEVICE_SUBMIT:
+      return device_submit(r);
+    case RVM_HVC_DEVICE_COMPLETE:
+      return device_complete(r);
     default:
       return Error::bad_operation;
   }

@@ -112,6 +112,17 @@ void dump_state(State& s) {
         .text("}")
         .print();
   });
+  for (const Device& device : std::span{s.devices}.first(s.device_count)) {
+    if (device.holder == nullptr) continue;
+    ++objects;
+    begin(line, "lease")
+        .field("id", id_of(s, device))
+        .field("agent", device.holder->id.value)
+        .field("expiry", device.expiry.value)
+        .field("mapped_at", device.mapped_at.value)
+        .text("}")
+        .print();
+  }
   // So that a dump that was cut short is told from a whole one.
   begin(line, "end").field("objects", objects).text("}").print();
 }

@@ -2,6 +2,7 @@
 #include "epoch.hpp"
 
 #include "evidence.hpp"
+#include "leases.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -71,6 +72,7 @@ void summarise_edge(State& s, Edge& edge) {
 
 void end_epoch(State& s, Nanoseconds now) {
   ++s.epoch;
+  expire_leases(s, now);
   for (std::uint32_t i = 0; i < edge_summaries_per_epoch && !s.epoch_edges.empty(); ++i) {
     Edge& edge = *s.epoch_edges.front();
     summarise_edge(s, edge);

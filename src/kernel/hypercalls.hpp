@@ -76,6 +76,16 @@ Outcome region_share(const Request& r);
 Outcome region_unshare(const Request& r);
 Outcome region_transfer(const Request& r);
 
+// hypercalls_device.cpp
+Outcome lease_grant(const Request& r);
+Outcome lease_renew(const Request& r);
+Outcome lease_release(const Request& r);
+Outcome lease_info(const Request& r);
+Outcome device_acknowledge(const Request& r);
+Outcome device_configuration(const Request& r);
+Outcome device_submit(const Request& r);
+Outcome device_complete(const Request& r);
+
 // hypercalls_self.cpp
 Outcome self_info(const Request& r);
 Outcome yield(const Request& r);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "evidence.hpp"
 #include "hypercalls.hpp"
+#include "leases.hpp"
 #include "objects.hpp"
 #include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
@@ -58,7 +59,7 @@ Outcome cap_transfer(const Request& r) {
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
   Edge* const edge = channel.edge;
-  if (r.capability().mapped_at() != 0) return Error::bad_state;
+  if (r.capability().mapped_at() != 0 || leased_by(r.s, r.object_ref())) return Error::bad_state;
   Partition& destination = r.s.partition_of(*edge->receiver);
   const cap::CapabilityRef source = r.object_ref();
   return perform(

@@ -5,6 +5,7 @@
 
 #include "agents.hpp"
 #include "evidence.hpp"
+#include "leases.hpp"
 #include "rvm/hal/vector_scope.hpp"
 #include "scheduler.hpp"
 
@@ -108,6 +109,9 @@ cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t obj
     case ObjectType::region:
       if (RegionObject* const region = s.regions.find(RegionId{object})) return region->holders;
       break;
+    case ObjectType::device:
+      if (Device* const device = device_of(s, object)) return device->holders;
+      break;
     default:
       break;
   }
@@ -131,6 +135,7 @@ Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& hol
 }
 
 cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
+  if (capability.type() == ObjectType::device) end_leases_by(s, ref);
   if (capability.mapped_at() == 0) return 0;
   return 1 + unmap_region(s, holder_of(s, ref), capability) / pages_per_budget_unit;
 }

@@ -8,8 +8,12 @@
 namespace rvm::kernel {
 namespace {
 
-/// REGION_MAP must stay inside the part of the caller's slot that is for regions; nothing else names a range.
+/// What is mapped must stay inside the part of the caller's slot that is for it; nothing else names a range.
 bool within_bounds(std::uint64_t operation, const Request& r) {
+  if (operation == RVM_HVC_LEASE_GRANT) {
+    const std::uint64_t end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
+    return r.argument(3) == 0 || (r.argument(3) >= r.caller.map_base.value && r.argument(3) < end);
+  }
   if (operation != RVM_HVC_REGION_MAP) return true;
   const RegionObject* const region = r.object_region();
   if (region == nullptr) return true;  // the handler says that it is gone

@@ -7,6 +7,7 @@
 
 #include "agents.hpp"
 #include "evidence.hpp"
+#include "leases.hpp"
 #include "objects.hpp"
 #include "rvm/crypto/hmac.hpp"
 #include "rvm/crypto/sha256.hpp"
@@ -245,6 +246,8 @@ void load_links(State& s) {
       object = entry.object == UINT32_MAX ? hypervisor_partition.value : loaded_partition(s, entry.object).id.value;
     } else if (entry.type == RVM_OBJECT_AGENT) {
       object = loaded_agent(s, entry.object).id.value;
+    } else if (entry.type == RVM_OBJECT_DEVICE) {
+      object = entry.object + 1;
     }
     give_named(s, loaded_agent(s, entry.agent), entry.name, static_cast<ObjectType>(entry.type), object,
                Rights{entry.rights}, entry.badge);
@@ -344,6 +347,8 @@ hal::Context& start(const hal::BootInformation& boot) {
 
   // RootPartition: the control partition first, then everything else in the package.
   attest(s, measurement, Phase::root_partition, header.flags, header.wall_clock_ns);
+  if (!find_devices(s))
+    refuse("the manifest names a device that this machine lacks", "Take it out, or run on a machine that has it");
   load_partitions(s);
   load_agents(s);
   load_links(s);

@@ -67,6 +67,23 @@ struct Worker {
   const Core* last = nullptr;  ///< which busy core gave it a turn; the next is another one's to give
 };
 
+/// A device that agents may lease; its id is its place in State::devices, from 1.
+struct Device {
+  std::uint32_t port = 0;  ///< place in hal::Port::devices()
+  std::uint32_t kind = 0;  ///< rvm_device_kind
+  std::uint64_t dma_per_epoch = 0;
+  cap::ObjectCapabilities holders;
+
+  // The lease.
+  Agent* holder = nullptr;  ///< nullptr: nobody has it
+  cap::CapabilityRef by;    ///< through which it was leased
+  Nanoseconds expiry{0};
+  std::uint64_t dma_left = 0;  ///< in this epoch
+  GuestAddress mapped_at;      ///< of its registers in the holder's slot; 0: not mapped
+  PhysicalAddress queues;      ///< page of its queues, the holder's partition pays for it; 0: none
+  std::uint8_t notify = 64;    ///< bit of the holder's notification word; 64: none
+};
+
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 
 struct State {
@@ -76,6 +93,8 @@ struct State {
   partition::Pool<Agent> agents;
   partition::Pool<Edge> edges;
   partition::Pool<RegionObject> regions;
+  std::array<Device, RVM_PACKAGE_DEVICES_MAX> devices{};
+  std::uint32_t device_count = 0;
   cap::ObjectCapabilities permanent;  ///< to objects that never end: the hypervisor, the console, the log
   std::array<Core, maximum_cores> cores{};
   std::uint32_t core_count = 1;
@@ -114,6 +133,10 @@ struct State {
   [[nodiscard]] static Partition& partition_of(const Agent& agent) { return *agent.partition; }
   [[nodiscard]] Core& core(CoreIndex i) { return cores[i.value]; }
 };
+
+[[nodiscard]] inline std::uint32_t id_of(const State& s, const Device& device) {
+  return static_cast<std::uint32_t>(&device - s.devices.data()) + 1;
+}
 
 /// The one state and the one lock ("For a Microkernel, a Big Lock Is Fine", Peters et al., APSys 2015; docs/adr).
 extern constinit Locked<State> the_state;

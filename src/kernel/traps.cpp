@@ -3,6 +3,7 @@
 
 #include "agents.hpp"
 #include "evidence.hpp"
+#include "leases.hpp"
 #include "rvm/hal/entry.hpp"
 #include "scheduler.hpp"
 #include "text.hpp"
@@ -111,7 +112,8 @@ hal::Context& on_fault(hal::Context& context, const hal::Fault& fault) {
 bool take_interrupts(State& s, Core& core) {
   bool pump = false;
   for (;;) {
-    switch (hal::Port::acknowledge_interrupt().kind) {
+    const hal::InterruptEvent event = hal::Port::acknowledge_interrupt();
+    switch (event.kind) {
       case hal::Interrupt::none:
         return pump;
       case hal::Interrupt::timer:
@@ -121,6 +123,10 @@ bool take_interrupts(State& s, Core& core) {
         core.reschedule = true;
         break;
       case hal::Interrupt::device:
+        if (event.device != hal::log_device) {
+          on_device_interrupt(s, event.device);
+          break;
+        }
         // A busy core goes on with the log at its next epoch; an idle one at once.
         pump |= s.worker.context == nullptr || core.current == nullptr;
         break;

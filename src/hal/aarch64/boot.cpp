@@ -74,6 +74,8 @@ void map_devices(TranslationTables& tables) {
   map_device(tables, machine.uart);
   map_device(tables, machine.firmware_config);
   for (const VirtioTransport& t : machine.transports) map_device(tables, t.registers);
+  // Not mapped for the kernel, which does not use them; but no agent reaches them without a lease.
+  for (const Peripheral& p : machine.peripherals) static_cast<void>(device_ranges.add(p.registers));
 }
 
 void map_memory(TranslationTables& tables) {
@@ -202,5 +204,6 @@ extern "C" rvm::hal::Context* rvm_boot(const std::byte* tree_address, std::uint6
   begin_interrupts(port_state.machine.gic);
   if (const auto begun = begin_core_interrupts(core, port_state.machine.timer); !begun) stop(begun.error());
   begin_block_device();
+  find_devices();
   return &rvm::kernel::start(describe_boot());
 }

@@ -23,6 +23,7 @@ void begin_interrupts(const GicDescription& gic);
 [[nodiscard]] std::expected<void, std::string_view> begin_core_interrupts(Core& core, InterruptLine timer);
 /// Routes a shared interrupt to `core` and permits it.
 void enable_device_interrupt(InterruptLine line, const Core& core);
+void disable_device_interrupt(InterruptLine line);
 void send_core_interrupt(const Core& target);
 
 /// Number of the pending interrupt that was taken and completed, or `no_interrupt`.

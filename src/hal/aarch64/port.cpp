@@ -91,8 +91,18 @@ InterruptEvent Port::acknowledge_interrupt() {
     disarm_timer();  // the line stays high while the time has passed
     return {.kind = Interrupt::timer};
   }
-  if (number == port_state.block_line.number) port_state.block.acknowledge_interrupt();
-  return {.kind = Interrupt::device, .device = number};
+  if (number == port_state.block_line.number) {
+    port_state.block.acknowledge_interrupt();
+    return {.kind = Interrupt::device};
+  }
+  for (std::uint32_t i = 0; i < port_state.device_descriptions.size(); ++i) {
+    LeasedDevice& device = port_state.devices[i];
+    if (device.line.number != number) continue;
+    disable_device_interrupt(device.line);
+    if (port_state.device_descriptions[i].dma) device.queues.acknowledge_interrupt();
+    return {.kind = Interrupt::device, .device = i};
+  }
+  return {.kind = Interrupt::device};
 }
 
 void Port::start_secondary_cores() {

@@ -42,7 +42,7 @@ struct FakeDisk {
   }
 
   void complete() {
-    auto* descriptors = reinterpret_cast<VirtioQueueMemory::Descriptor*>(address(0x080));
+    auto* descriptors = reinterpret_cast<VirtioDescriptor*>(address(0x080));
     auto* available = reinterpret_cast<std::uint16_t*>(address(0x090));
     auto* used = reinterpret_cast<std::uint16_t*>(address(0x0a0));
     REQUIRE(available[1] == static_cast<std::uint16_t>(next + 1));

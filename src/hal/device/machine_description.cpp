@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "machine_description.hpp"
 
+#include <utility>
+
+#include "rvm/abi.h"
+
 namespace rvm::hal {
 namespace {
 
@@ -98,6 +102,13 @@ Problem take(MachineDescription& machine, const Node& node, bool in_reserved) {
   }
   if (compatible->has_text("qemu,fw-cfg-mmio")) {
     machine.firmware_config = node.reg(0).value_or(MemoryRange{});
+    return {};
+  }
+  for (const auto& [text, kind] : {std::pair{"arm,pl031", RVM_DEVICE_CLOCK}, std::pair{"arm,pl061", RVM_DEVICE_GPIO}}) {
+    if (!compatible->has_text(text)) continue;
+    const auto range = node.reg(0);
+    const auto line = interrupt(node, 0);
+    if (range && line) static_cast<void>(machine.peripherals.add({static_cast<std::uint32_t>(kind), *range, *line}));
     return {};
   }
   if (compatible->has_text("virtio,mmio")) {

@@ -31,6 +31,13 @@ struct VirtioTransport {
   InterruptLine line;
 };
 
+/// A device without DMA that agents may lease.
+struct Peripheral {
+  std::uint32_t kind = 0;  ///< rvm_device_kind
+  MemoryRange registers{};
+  InterruptLine line;
+};
+
 struct MachineDescription {
   static constexpr std::size_t core_limit = 8;
 
@@ -44,6 +51,7 @@ struct MachineDescription {
   MemoryRange uart{};             ///< PL011; bytes = 0: none
   MemoryRange firmware_config{};  ///< QEMU fw_cfg; bytes = 0: none
   FixedList<VirtioTransport, 32> transports;
+  FixedList<Peripheral, 4> peripherals;
   MemoryRange initial_ramdisk{};  ///< bytes = 0: none
 };
 

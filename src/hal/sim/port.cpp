@@ -2,6 +2,7 @@
 #include "rvm/hal/port.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace rvm::hal {
 
@@ -31,15 +32,20 @@ InterruptEvent Port::acknowledge_interrupt() {
   SimulatedMachine::Core& c = core();
   if (c.reschedule) {
     c.reschedule = false;
-    return {Interrupt::reschedule, 0};
+    return {.kind = Interrupt::reschedule};
   }
   if (c.timer <= machine_->now) {
     c.timer = never;
-    return {Interrupt::timer, 0};
+    return {.kind = Interrupt::timer};
   }
   if (c.device) {
     c.device = false;
-    return {Interrupt::device, 0};
+    return {.kind = Interrupt::device};
+  }
+  if (c.leased != log_device) {
+    const std::uint32_t device = std::exchange(c.leased, log_device);
+    machine_->devices[device].permitted = false;
+    return {Interrupt::device, device};
   }
   return {};
 }
@@ -97,6 +103,61 @@ BlockStatus Port::block_poll() {
   const BlockStatus status = machine_->block;
   if (status == BlockStatus::done || status == BlockStatus::failed) machine_->block = BlockStatus::idle;
   return status;
+}
+
+std::span<const DeviceDescription> Port::devices() {
+  descriptions_.clear();
+  for (const SimulatedMachine::Device& d : machine_->devices) descriptions_.push_back(d.description);
+  return descriptions_;
+}
+
+bool Port::begin_device(std::uint32_t device, PhysicalAddress) {
+  SimulatedMachine::Device& d = machine_->devices[device];
+  d.running = true;
+  d.requests.assign(8, {});
+  d.done.clear();
+  return true;
+}
+
+void Port::end_device(std::uint32_t device) {
+  SimulatedMachine::Device& d = machine_->devices[device];
+  d.running = false;
+  d.requests.clear();
+  d.done.clear();
+}
+
+std::optional<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t queue,
+                                                 std::span<const DeviceBuffer> buffers) {
+  SimulatedMachine::Device& d = machine_->devices[device];
+  if (!d.running || queue != 0) return std::nullopt;
+  for (std::uint16_t i = 0; i < d.requests.size(); ++i) {
+    if (!d.requests[i].empty()) continue;
+    d.requests[i].assign(buffers.begin(), buffers.end());
+    return i;
+  }
+  return std::nullopt;
+}
+
+DeviceCompletion Port::device_complete(std::uint32_t device, std::uint32_t) {
+  SimulatedMachine::Device& d = machine_->devices[device];
+  if (d.done.empty()) return {DeviceCompletion::Status::none, 0, 0};
+  const std::uint16_t request = d.done.front();
+  d.done.erase(d.done.begin());
+  std::uint32_t written = 0;
+  for (const DeviceBuffer& b : d.requests[request]) written += b.device_writes ? b.bytes : 0;
+  d.requests[request].clear();
+  return {DeviceCompletion::Status::done, request, written};
+}
+
+void SimulatedMachine::finish_device_request(std::uint32_t device, std::uint16_t number, std::byte fill,
+                                             std::uint32_t core) {
+  Device& d = devices[device];
+  if (!d.running || d.requests.size() <= number || d.requests[number].empty()) return;
+  for (const DeviceBuffer& b : d.requests[number]) {
+    if (b.device_writes) std::memset(ram.data() + (b.address.value - ram_base), std::to_integer<int>(fill), b.bytes);
+  }
+  d.done.push_back(number);
+  if (d.permitted) cores[core].leased = device;
 }
 
 int Port::console_read() {

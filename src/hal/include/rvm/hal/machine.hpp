@@ -13,8 +13,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "rvm/abi.h"
 #include "rvm/types/address.hpp"
 #include "rvm/types/ids.hpp"
 #include "rvm/types/time.hpp"
@@ -57,9 +59,12 @@ struct Fault {
 
 enum class Interrupt : std::uint8_t { none, timer, reschedule, device };
 
+/// In InterruptEvent: the log's disk, which is none of Port::devices().
+inline constexpr std::uint32_t log_device = UINT32_MAX;
+
 struct InterruptEvent {
   Interrupt kind = Interrupt::none;
-  std::uint32_t device = 0;  ///< interrupt number when kind == device
+  std::uint32_t device = log_device;  ///< kind == device: its place in Port::devices()
 };
 
 enum class BlockStatus : std::uint8_t { idle, busy, done, failed };
@@ -67,6 +72,27 @@ enum class BlockStatus : std::uint8_t { idle, busy, done, failed };
 struct MemoryRange {
   PhysicalAddress base;
   std::uint64_t bytes;
+};
+
+/// A device that agents may lease.
+struct DeviceDescription {
+  std::uint32_t kind;     ///< rvm_device_kind
+  MemoryRange registers;  ///< with DMA: never mapped for an agent
+  bool dma;               ///< reaches memory by itself; used through queues of the kernel's
+};
+
+/// Within a page.
+struct DeviceBuffer {
+  PhysicalAddress address;
+  std::uint32_t bytes;
+  bool device_writes;
+};
+
+struct DeviceCompletion {
+  enum class Status : std::uint8_t { none, done, failed };
+  Status status;
+  std::uint16_t request;
+  std::uint32_t bytes;  ///< that the device says it wrote
 };
 
 /// Saved registers of an agent. `reg(i)` is argument/result register i (0..9 at least).
@@ -119,6 +145,19 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
   P::block_submit_write(std::uint64_t{}, pa, std::size_t{});
   P::block_submit_flush();
   { P::block_poll() } -> std::same_as<BlockStatus>;
+
+  // Devices for lease, by kind and then by ascending address. An interrupt of one masks it until it is permitted again.
+  { P::devices() } -> std::same_as<std::span<const DeviceDescription>>;
+  P::permit_device_interrupt(std::uint32_t{} /*device*/, bool{});
+  // Of devices with DMA. `begin_device` takes a page for the queues; false: the device is broken. After `end_device` it reaches
+  // no memory.
+  { P::begin_device(std::uint32_t{}, pa) } -> std::same_as<bool>;
+  P::end_device(std::uint32_t{});
+  {
+    P::device_submit(std::uint32_t{}, std::uint32_t{} /*queue*/, std::span<const DeviceBuffer>{})
+  } -> std::same_as<std::optional<std::uint16_t>>;
+  { P::device_complete(std::uint32_t{}, std::uint32_t{}) } -> std::same_as<DeviceCompletion>;
+  { P::device_configuration(std::uint32_t{}, std::uint32_t{} /*offset*/) } -> std::same_as<std::uint32_t>;
 
   P::start_secondary_cores();  // brings up the others; they call kernel::start_secondary
   P::power_off();              // does not return

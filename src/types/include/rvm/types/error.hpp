@@ -33,6 +33,9 @@ enum class Error : std::uint16_t {
   delegation_depth = RVM_ERROR_DELEGATION_DEPTH,
   internal = RVM_ERROR_INTERNAL,
   proof = RVM_ERROR_PROOF,
+  no_lease = RVM_ERROR_NO_LEASE,
+  dma_refused = RVM_ERROR_DMA_REFUSED,
+  device_failed = RVM_ERROR_DEVICE_FAILED,
 };
 
 template <typename T>

@@ -51,10 +51,11 @@ namespace rvm::witness {
   X(ipc_receive, 0x33, IpcReceive, "edge", "0 one message, 1 sum of an epoch", "messages", "bytes") \
   X(zero_copy_share, 0x34, ZeroCopyShare, "region", "rights", "from partition:to partition", "bytes") \
   X(notification_signal, 0x35, NotificationSignal, "agent", "0 one signal, 1 sum of an epoch", "bits", "signals") \
-  X(device_lease_grant, 0x40, DeviceLeaseGrant, "device", "-", "holder partition", "expiry ns") \
-  X(device_lease_revoke, 0x41, DeviceLeaseRevoke, "device", "-", "holder partition", "-") \
-  X(device_lease_expire, 0x42, DeviceLeaseExpire, "device", "-", "holder partition", "expiry ns") \
-  X(device_lease_renew, 0x43, DeviceLeaseRenew, "device", "-", "holder partition", "expiry ns") \
+  X(device_lease_grant, 0x40, DeviceLeaseGrant, "device", "slot of the capability, bit to notify << 8", \
+    "holder agent, page of its slot where the registers are mapped", "expiry ns") \
+  X(device_lease_revoke, 0x41, DeviceLeaseRevoke, "device", "-", "holder agent", "expiry ns") \
+  X(device_lease_expire, 0x42, DeviceLeaseExpire, "device", "-", "holder agent", "expiry ns") \
+  X(device_lease_renew, 0x43, DeviceLeaseRenew, "device", "-", "holder agent", "expiry ns") \
   X(proof_verified_p1, 0x50, ProofVerifiedP1, "object", "operation", "checks", "-") \
   X(proof_verified_p2, 0x51, ProofVerifiedP2, "object", "operation", "proof digest", "nonce") \
   X(proof_verified_p3, 0x52, ProofVerifiedP3, "object", "operation", "proof digest", "nonce") \

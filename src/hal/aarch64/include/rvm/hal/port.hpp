@@ -147,6 +147,15 @@ class Port {
   static void block_submit_flush();
   [[nodiscard]] static BlockStatus block_poll();
 
+  [[nodiscard]] static std::span<const DeviceDescription> devices();
+  static void permit_device_interrupt(std::uint32_t device, bool permitted);
+  [[nodiscard]] static bool begin_device(std::uint32_t device, PhysicalAddress queues);
+  static void end_device(std::uint32_t device);
+  [[nodiscard]] static std::optional<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
+                                                                  std::span<const DeviceBuffer> buffers);
+  [[nodiscard]] static DeviceCompletion device_complete(std::uint32_t device, std::uint32_t queue);
+  [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset);
+
   static constexpr bool has_worker = true;
   [[nodiscard]] static Context& begin_worker(void (*entry)());
   static void switch_to_worker(Context* from, Context& worker);

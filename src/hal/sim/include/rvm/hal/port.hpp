@@ -56,8 +56,9 @@ struct SimulatedMachine {
   struct Core {
     Nanoseconds timer = never;
     bool reschedule = false;
-    bool device = false;              ///< a device interrupt is pending
-    const Context* loaded = nullptr;  ///< whose system registers the core holds
+    bool device = false;                ///< an interrupt of the log's disk is pending
+    std::uint32_t leased = log_device;  ///< an interrupt of this device is pending
+    const Context* loaded = nullptr;    ///< whose system registers the core holds
     std::uint64_t registers = 0;
     StageTwoRoot root{};
     std::array<CachedTranslation, cached_translations> tlb{};
@@ -76,6 +77,16 @@ struct SimulatedMachine {
     std::uint64_t position;
     std::array<std::byte, 512> before;
   };
+
+  /// A device that agents may lease. One with DMA answers when `finish_device_request` is called.
+  struct Device {
+    DeviceDescription description;
+    bool permitted = false;                           ///< its interrupt
+    bool running = false;                             ///< between begin_device and end_device
+    std::vector<std::vector<DeviceBuffer>> requests;  ///< by number; empty: free
+    std::vector<std::uint16_t> done;
+  };
+  std::vector<Device> devices;
 
   using Pause = void (*)(SimulatedMachine&);
 
@@ -112,6 +123,9 @@ struct SimulatedMachine {
   /// Power is lost: of the write in flight and of everything unflushed, the sectors for which `survives()` holds survive.
   template <typename Survives>
   void cut_power(Survives survives);
+
+  /// The device does what it was asked: fills what it may write with `fill`, and raises its interrupt on `core`.
+  void finish_device_request(std::uint32_t device, std::uint16_t request, std::byte fill, std::uint32_t core);
 
   /// What the translation hardware finds in the tables under `root`; nothing where they map nothing.
   [[nodiscard]] std::optional<CachedTranslation> walk(StageTwoRoot root, GuestAddress guest) const;
@@ -173,6 +187,19 @@ class Port {
   static void block_submit_flush();
   [[nodiscard]] static BlockStatus block_poll();
 
+  [[nodiscard]] static std::span<const DeviceDescription> devices();
+  static void permit_device_interrupt(std::uint32_t device, bool permitted) {
+    machine_->devices[device].permitted = permitted;
+  }
+  [[nodiscard]] static bool begin_device(std::uint32_t device, PhysicalAddress queues);
+  static void end_device(std::uint32_t device);
+  [[nodiscard]] static std::optional<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
+                                                                  std::span<const DeviceBuffer> buffers);
+  [[nodiscard]] static DeviceCompletion device_complete(std::uint32_t device, std::uint32_t queue);
+  [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset) {
+    return device << 16 | offset;
+  }
+
   static void start_secondary_cores() { machine_->secondary_cores_started = true; }
   static void power_off() { machine_->powered_off = true; }
   static constexpr bool has_worker = false;
@@ -189,6 +216,7 @@ class Port {
   static SimulatedMachine::Core& core() { return machine_->cores[machine_->current_core]; }
   static void submit(const SimulatedMachine::BlockRequest& request);
   static inline SimulatedMachine* machine_ = nullptr;
+  static inline std::vector<DeviceDescription> descriptions_;
 };
 
 template <typename Reached>
