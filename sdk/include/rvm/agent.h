@@ -318,6 +318,69 @@ static inline enum rvm_error rvm_region_transfer(rvm_handle r, rvm_handle edge) 
   return rvm_call4_proven(RVM_HVC_REGION_TRANSFER, r, edge, 0, 0);
 }
 
+/* ---- devices ----------------------------------------------------------------------------------------------------- */
+
+/* Leases a device for `epochs`. `registers`: a page of the caller's slot where they appear; 0 for a device with queues.
+ * Interrupts set `bit` of the caller's notification word; 64: none. */
+static inline enum rvm_error rvm_lease_grant(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
+                                             uint64_t* expiry) {
+  struct rvm_registers r = {{RVM_HVC_LEASE_GRANT, device, epochs, registers, bit, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  if (e == RVM_ERROR_OK && expiry) *expiry = r.x[1];
+  return e;
+}
+static inline enum rvm_error rvm_lease_renew(rvm_handle device, uint64_t epochs, uint64_t* expiry) {
+  struct rvm_registers r = {{RVM_HVC_LEASE_RENEW, device, epochs, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK && expiry) *expiry = r.x[1];
+  return e;
+}
+static inline enum rvm_error rvm_lease_release(rvm_handle device) {
+  return rvm_call4(RVM_HVC_LEASE_RELEASE, device, 0, 0, 0);
+}
+
+struct rvm_lease {
+  uint64_t kind, register_offset, expiry, dma_left;
+};
+static inline enum rvm_error rvm_lease_info(rvm_handle device, struct rvm_lease* lease) {
+  struct rvm_registers r = {{RVM_HVC_LEASE_INFO, device, 0, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) {
+    lease->kind = r.x[1];
+    lease->register_offset = r.x[2];
+    lease->expiry = r.x[3];
+    lease->dma_left = r.x[4];
+  }
+  return e;
+}
+static inline enum rvm_error rvm_device_acknowledge(rvm_handle device) {
+  return rvm_call4(RVM_HVC_DEVICE_ACKNOWLEDGE, device, 0, 0, 0);
+}
+static inline enum rvm_error rvm_device_configuration(rvm_handle device, uint64_t offset, uint32_t* value) {
+  struct rvm_registers r = {{RVM_HVC_DEVICE_CONFIGURATION, device, offset, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) *value = (uint32_t)r.x[1];
+  return e;
+}
+static inline enum rvm_error rvm_device_submit(rvm_handle device, uint64_t queue,
+                                               const struct rvm_device_buffer* buffers, uint64_t count,
+                                               uint64_t* request) {
+  struct rvm_registers r = {{RVM_HVC_DEVICE_SUBMIT, device, queue, (uint64_t)(uintptr_t)buffers, count, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK && request) *request = r.x[1];
+  return e;
+}
+static inline enum rvm_error rvm_device_complete(rvm_handle device, uint64_t queue, uint64_t* request,
+                                                 uint64_t* written) {
+  struct rvm_registers r = {{RVM_HVC_DEVICE_COMPLETE, device, queue, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) {
+    if (request) *request = r.x[1];
+    if (written) *written = r.x[2];
+  }
+  return e;
+}
+
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static inline enum rvm_error rvm_message_operation(uint64_t operation, uint64_t* x1,

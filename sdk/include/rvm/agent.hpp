@@ -54,6 +54,9 @@ enum class Error : std::uint32_t {
   delegation_depth = RVM_ERROR_DELEGATION_DEPTH,
   internal = RVM_ERROR_INTERNAL,
   proof = RVM_ERROR_PROOF,
+  no_lease = RVM_ERROR_NO_LEASE,
+  dma_refused = RVM_ERROR_DMA_REFUSED,
+  device_failed = RVM_ERROR_DEVICE_FAILED,
 };
 
 [[nodiscard]] inline std::string_view name(Error e) { return rvm_error_name(static_cast<rvm_error>(e)); }
@@ -95,6 +98,7 @@ using Region = Handle<RVM_OBJECT_REGION>;
 using Edge = Handle<RVM_OBJECT_EDGE>;
 using Witness = Handle<RVM_OBJECT_WITNESS>;
 using Console = Handle<RVM_OBJECT_CONSOLE>;
+using Device = Handle<RVM_OBJECT_DEVICE>;
 
 template <typename H>
 concept AnyHandle = requires(H h) {
@@ -390,6 +394,79 @@ struct EdgeEnds {
   return result(e, EdgeEnds{Edge{n.owner}, n.sender, n.receiver});
 }
 [[nodiscard]] inline Status destroy(Edge e) { return status(rvm_edge_destroy(e.raw)); }
+
+// ---- devices ---------------------------------------------------------------------------------------------------------
+
+/// Registers of a device without DMA, mapped into the caller's slot while the lease lasts.
+class DeviceRegisters {
+ public:
+  explicit DeviceRegisters(std::uint64_t address) : address_(address) {}
+  [[nodiscard]] std::uint32_t read(std::uint64_t offset) const {
+    return *reinterpret_cast<const volatile std::uint32_t*>(address_ + offset);
+  }
+  void write(std::uint64_t offset, std::uint32_t value) const {
+    *reinterpret_cast<volatile std::uint32_t*>(address_ + offset) = value;
+  }
+
+ private:
+  std::uint64_t address_;
+};
+
+/// Leases a device without DMA: its registers appear at `page`. An interrupt sets `bit` of the notification word (64: none) and
+/// no other comes before `acknowledge`.
+[[nodiscard]] inline Result<DeviceRegisters> lease_registers(Device d, std::uint64_t epochs, std::uint64_t page,
+                                                             std::uint64_t bit = 64) {
+  rvm_lease lease{};
+  if (const rvm_error e = rvm_lease_info(d.raw, &lease); e != RVM_ERROR_OK)
+    return std::unexpected(static_cast<Error>(e));
+  const rvm_error e = rvm_lease_grant(d.raw, epochs, page, bit, nullptr);
+  return result(e, DeviceRegisters{page + lease.register_offset});
+}
+/// Leases a device with queues.
+[[nodiscard]] inline Status lease_queues(Device d, std::uint64_t epochs, std::uint64_t bit = 64) {
+  return status(rvm_lease_grant(d.raw, epochs, 0, bit, nullptr));
+}
+[[nodiscard]] inline Status renew(Device d, std::uint64_t epochs) {
+  return status(rvm_lease_renew(d.raw, epochs, nullptr));
+}
+[[nodiscard]] inline Status release(Device d) { return status(rvm_lease_release(d.raw)); }
+[[nodiscard]] inline Status acknowledge(Device d) { return status(rvm_device_acknowledge(d.raw)); }
+[[nodiscard]] inline Result<rvm_lease> information(Device d) {
+  rvm_lease lease{};
+  const rvm_error e = rvm_lease_info(d.raw, &lease);
+  return result(e, std::move(lease));
+}
+[[nodiscard]] inline Result<std::uint32_t> configuration(Device d, std::uint64_t offset) {
+  std::uint32_t value = 0;
+  const rvm_error e = rvm_device_configuration(d.raw, offset, &value);
+  return result(e, std::move(value));
+}
+
+/// A buffer that the device reads, or writes. It must lie within a page of the image, the stack or the heap.
+[[nodiscard]] inline rvm_device_buffer device_reads(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<std::uint64_t>(bytes.data()), static_cast<std::uint32_t>(bytes.size()), 0};
+}
+[[nodiscard]] inline rvm_device_buffer device_writes(std::span<std::byte> bytes) {
+  return {reinterpret_cast<std::uint64_t>(bytes.data()), static_cast<std::uint32_t>(bytes.size()),
+          RVM_BUFFER_DEVICE_WRITES};
+}
+/// The number by which the request is known when it is done.
+[[nodiscard]] inline Result<std::uint64_t> submit(Device d, std::uint64_t queue,
+                                                  std::span<const rvm_device_buffer> buffers) {
+  std::uint64_t request = 0;
+  const rvm_error e = rvm_device_submit(d.raw, queue, buffers.data(), buffers.size(), &request);
+  return result(e, std::move(request));
+}
+struct Completed {
+  std::uint64_t request;
+  std::uint64_t written;
+};
+/// Error::would_block while nothing is done.
+[[nodiscard]] inline Result<Completed> complete(Device d, std::uint64_t queue) {
+  Completed done{};
+  const rvm_error e = rvm_device_complete(d.raw, queue, &done.request, &done.written);
+  return result(e, std::move(done));
+}
 
 // ---- heap ------------------------------------------------------------------------------------------------------------
 

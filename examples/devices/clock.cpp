@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Leases the real-time clock (PL031, Arm DDI 0224): reads it, has it raise an interrupt, renews the lease, and at last uses it
+// after its time: that is a fault. args: "overstay" for that last part alone.
+#include "rvm/agent.hpp"
+
+using namespace rvm::agent;
+
+namespace {
+
+constexpr std::uint64_t data = 0x00, match = 0x04, interrupt_mask = 0x10, interrupt_clear = 0x1c;
+constexpr std::uint64_t bit = 5;
+
+void overstay(Device clock) {
+  const auto registers = lease_registers(clock, 3, map_base());
+  require(registers.has_value(), "no lease: ", error_of(registers));
+  require(registers->read(data) != 0, "the clock shows nothing");
+  sleep_for(milliseconds(10));
+  require(error_of(renew(clock, 3)) == Error::no_lease, "a lease was renewed after its end");
+  say("its time is over; reading the clock once more");
+  say("ESCAPED: the clock shows ", registers->read(data));
+}
+
+}  // namespace
+
+extern "C" int agent_main(const rvm_agent_info*) {
+  const auto clock = find<Device>("clock");
+  if (argument(0) == "overstay") {
+    overstay(clock);
+    return 1;
+  }
+  const auto registers = lease_registers(clock, 2'000, map_base(), bit);
+  require(registers.has_value(), "no lease: ", error_of(registers));
+  const std::uint32_t start = registers->read(data);
+  say("seconds since 1970: ", start);
+  registers->write(match, start + 1);
+  registers->write(interrupt_mask, 1);
+  require(wait(1 << bit, now() + milliseconds(3'000)).has_value(), "the interrupt does not come");
+  registers->write(interrupt_clear, 1);
+  require(acknowledge(clock).has_value(), "cannot acknowledge");
+  say("a second later the clock rang");
+  require(renew(clock, 100).has_value(), "cannot renew");
+  registers->write(interrupt_mask, 0);
+  require(release(clock).has_value(), "cannot release");
+  require(error_of(acknowledge(clock)) == Error::no_lease, "a lease outlives its release");
+  return 0;
+}
