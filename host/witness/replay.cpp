@@ -121,6 +121,14 @@ ObjectTable objects_of(const witness::ObjectState& state) {
     o["badge"] = e.badge;
     add(std::move(o));
   }
+  for (const auto& [id, lease] : state.leases) {
+    Json o = begin("lease");
+    o["id"] = id;
+    o["agent"] = lease.agent;
+    o["expiry"] = lease.expiry;
+    o["mapped_at"] = lease.mapped_at;
+    add(std::move(o));
+  }
   for (const auto& [place, c] : state.capabilities) {
     Json o = begin("capability");
     o["holder"] = place.partition;

@@ -99,7 +99,7 @@ Outcome lease_grant(const Request& r) {
         device->dma_left = device->dma_per_epoch;
         return security::Effect{id_of(r.s, *device),
                                 pair_word(r.caller.id.value, static_cast<std::uint32_t>(at.value >> page_shift)),
-                                expiry.value, static_cast<std::uint16_t>(by.slot | notify << 8)};
+                                expiry.value, by.slot};
       });
   if (!done) return done;
   if (notify < 64) hal::Port::permit_device_interrupt(device->port, true);

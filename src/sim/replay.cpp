@@ -101,7 +101,19 @@ void Simulation::check_replay() {
     same(receiver, found->second.receiver, name, "its receiver");
     same(edge.badge, found->second.badge, name, "its badge");
   });
+  std::size_t leases = 0;
+  for (const kernel::Device& device : std::span{state_->devices}.first(state_->device_count)) {
+    if (device.holder == nullptr || ended(*device.holder)) continue;
+    ++leases;
+    const Named name{"device", kernel::id_of(*state_, device)};
+    const auto found = replayed.leases.find(name.id);
+    if (found == replayed.leases.end()) differs(name, "that it is leased");
+    same(device.holder->id.value, found->second.agent, name, "its holder");
+    same(device.expiry.value, found->second.expiry, name, "its expiry");
+    same(device.mapped_at.value, found->second.mapped_at, name, "where its registers are mapped");
+  }
   for (const SeenCapability& c : capabilities_) check_replayed(c);
+  same(leases, replayed.leases.size(), Named{"the machine"}, "the number of leases");
   same(partitions, replayed.partitions.size(), Named{"the machine"}, "the number of partitions");
   same(agents, replayed.agents.size(), Named{"the machine"}, "the number of agents");
   same(regions, replayed.regions.size(), Named{"the machine"}, "the number of regions");

@@ -29,8 +29,10 @@ bool needs_proof(std::uint64_t operation) {
 
 }  // namespace
 
-SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes)
+SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes,
+                                 std::vector<hal::SimulatedMachine::Device> devices)
     : machine(ram_bytes, 1, std::size_t{16} << 20) {
+  machine.devices = std::move(devices);
   // The kernel's globals start afresh: what a reset does to a machine.
   std::destroy_at(&the_state);
   new (&the_state) Locked<State>{};

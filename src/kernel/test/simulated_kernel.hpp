@@ -22,7 +22,8 @@ namespace rvm::kernel::test {
 /// Boots a package. One per process at a time; the kernel's global state starts afresh with each.
 class SimulatedKernel {
  public:
-  explicit SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes = std::size_t{64} << 20);
+  explicit SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes = std::size_t{64} << 20,
+                           std::vector<hal::SimulatedMachine::Device> devices = {});
 
   hal::SimulatedMachine machine;
   hal::Context* current = nullptr;

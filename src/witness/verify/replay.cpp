@@ -67,6 +67,11 @@ Replay::Applied Replay::apply(const Record& r) {
     case Kind::comm_edge_create:
     case Kind::comm_edge_destroy:
       return apply_edge(r);
+    case Kind::device_lease_grant:
+    case Kind::device_lease_renew:
+    case Kind::device_lease_revoke:
+    case Kind::device_lease_expire:
+      return apply_lease(r);
     default:
       return {};
   }
@@ -141,8 +146,9 @@ Replay::Applied Replay::apply_agent(const Record& r) {
   return {};
 }
 
-// What ends with an agent: what its partition mapped into its slot, and its ends of edges.
+// What ends with an agent: its leases, what its partition mapped into its slot, and its ends of edges.
 void Replay::end_agent(std::uint32_t agent) {
+  std::erase_if(state_.leases, [&](const auto& lease) { return lease.second.agent == agent; });
   const std::uint32_t partition = state_.agents[agent].partition;
   const std::uint64_t slot = (agent & 0xffffu) * slot_bytes_;
   for (auto c = state_.capabilities.lower_bound({partition, 0});
@@ -213,6 +219,8 @@ Replay::Applied Replay::move(CapabilityPlace from, CapabilityPlace to, std::uint
 void Replay::erase(CapabilityPlace leaf) {
   const auto found = state_.capabilities.find(leaf);
   const CapabilityState& c = found->second;
+  if (c.type == RVM_OBJECT_DEVICE)
+    std::erase_if(state_.leases, [&](const auto& lease) { return lease.second.by == leaf; });
   auto& siblings = c.parent.slot == 0 ? roots_[{c.type, c.object}] : state_.capabilities[c.parent].children;
   if (siblings.back() == leaf) {
     siblings.pop_back();
@@ -368,6 +376,30 @@ Replay::Applied Replay::apply_edge(const Record& r) {
   }
   if (found == state_.edges.end()) return wrong(fmt::format("there is no edge {}", r.target_object));
   state_.edges.erase(found);
+  return {};
+}
+
+// --- leases ---
+
+Replay::Applied Replay::apply_lease(const Record& r) {
+  const auto found = state_.leases.find(r.target_object);
+  if (r.action_kind == Kind::device_lease_grant) {
+    const CapabilityPlace by{r.actor_partition, slot_of(r.flags)};
+    if (found != state_.leases.end()) return wrong(fmt::format("device {} is leased already", r.target_object));
+    if (!state_.agents.contains(high(r.payload))) return wrong(fmt::format("there is no agent {}", high(r.payload)));
+    if (!state_.capabilities.contains(by)) return no_capability(by);
+    state_.leases[r.target_object] = {.agent = high(r.payload),
+                                      .expiry = r.aux,
+                                      .mapped_at = std::uint64_t{low(r.payload)} * RVM_PAGE_SIZE,
+                                      .by = by};
+    return {};
+  }
+  if (found == state_.leases.end()) return wrong(fmt::format("device {} is not leased", r.target_object));
+  if (r.action_kind == Kind::device_lease_renew) {
+    found->second.expiry = r.aux;
+  } else {
+    state_.leases.erase(found);
+  }
   return {};
 }
 

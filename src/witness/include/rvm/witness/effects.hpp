@@ -52,7 +52,7 @@ struct RegionPlaces {
   const auto value = static_cast<std::uint8_t>(kind);
   return (value >= 0x01 && value <= 0x28) || kind == Kind::comm_edge_create || kind == Kind::comm_edge_destroy ||
          kind == Kind::task_spawn || kind == Kind::task_terminate || kind == Kind::task_suspend ||
-         kind == Kind::task_resume;
+         kind == Kind::task_resume || (value >= 0x40 && value <= 0x43);
 }
 
 }  // namespace rvm::witness

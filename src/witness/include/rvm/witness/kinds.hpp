@@ -51,7 +51,7 @@ namespace rvm::witness {
   X(ipc_receive, 0x33, IpcReceive, "edge", "0 one message, 1 sum of an epoch", "messages", "bytes") \
   X(zero_copy_share, 0x34, ZeroCopyShare, "region", "rights", "from partition:to partition", "bytes") \
   X(notification_signal, 0x35, NotificationSignal, "agent", "0 one signal, 1 sum of an epoch", "bits", "signals") \
-  X(device_lease_grant, 0x40, DeviceLeaseGrant, "device", "slot of the capability, bit to notify << 8", \
+  X(device_lease_grant, 0x40, DeviceLeaseGrant, "device", "slot of the capability", \
     "holder agent, page of its slot where the registers are mapped", "expiry ns") \
   X(device_lease_revoke, 0x41, DeviceLeaseRevoke, "device", "-", "holder agent", "expiry ns") \
   X(device_lease_expire, 0x42, DeviceLeaseExpire, "device", "-", "holder agent", "expiry ns") \

@@ -70,12 +70,20 @@ struct EdgeRecordState {
   std::uint64_t badge = 0;
 };
 
+struct LeaseRecordState {
+  std::uint32_t agent = 0;
+  std::uint64_t expiry = 0;     ///< nanoseconds since boot
+  std::uint64_t mapped_at = 0;  ///< guest address of the device's registers, 0: not mapped
+  CapabilityPlace by;           ///< through which it was leased
+};
+
 /// Everything that exists, by id.
 struct ObjectState {
   std::map<std::uint32_t, PartitionRecordState> partitions;
   std::map<std::uint32_t, AgentRecordState> agents;
   std::map<std::uint32_t, RegionRecordState> regions;
   std::map<std::uint32_t, EdgeRecordState> edges;
+  std::map<std::uint32_t, LeaseRecordState> leases;  ///< by device
   std::map<CapabilityPlace, CapabilityState> capabilities;
 };
 
@@ -97,6 +105,7 @@ class Replay {
   Applied apply_capability(const Record& r);
   Applied apply_region(const Record& r);
   Applied apply_edge(const Record& r);
+  Applied apply_lease(const Record& r);
 
   Applied place(CapabilityPlace at, CapabilityState capability);
   Applied derive(CapabilityPlace parent, CapabilityPlace at, std::uint8_t rights, std::uint16_t generation,

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include <doctest/doctest.h>
+
+#include "leases.hpp"
+#include "test/simulated_kernel.hpp"
+
+namespace rvm::kernel::test {
+namespace {
+
+constexpr std::uint32_t everything = RVM_RIGHT_ALL;
+constexpr PhysicalAddress clock_registers{0x0901'0000};
+constexpr std::uint64_t epoch = 1'000'000;
+
+/// A clock that both agents may lease, an entropy source that the driver's partition is trusted with, and the other's is not.
+struct Machine : SimulatedKernel {
+  static PackageBuilder package() {
+    PackageBuilder b;
+    b.partition("control");
+    const auto drivers = b.partition("drivers", 300);
+    b.last_partition().type = RVM_PARTITION_INFRASTRUCTURE;
+    const auto others = b.partition("others", 300);
+    const auto driver = b.agent("driver", drivers);
+    const auto other = b.agent("other", others);
+    b.agent("busy", 0, 100, false);
+    const auto clock = b.device("clock", RVM_DEVICE_CLOCK, 0);
+    const auto entropy = b.device("entropy", RVM_DEVICE_ENTROPY, 4096);
+    b.grant("clock", driver, RVM_OBJECT_DEVICE, clock, everything);
+    b.grant("entropy", driver, RVM_OBJECT_DEVICE, entropy, everything);
+    b.grant("clock", other, RVM_OBJECT_DEVICE, clock, everything);
+    b.grant("entropy", other, RVM_OBJECT_DEVICE, entropy, everything);
+    b.grant("driver", other, RVM_OBJECT_AGENT, driver, everything);
+    return b;
+  }
+  static std::vector<hal::SimulatedMachine::Device> hardware() {
+    std::vector<hal::SimulatedMachine::Device> devices(2);
+    devices[0].description = {RVM_DEVICE_CLOCK, {clock_registers, 4096}, false};
+    devices[1].description = {RVM_DEVICE_ENTROPY, {PhysicalAddress{0x0a00'0000}, 512}, true};
+    return devices;
+  }
+  Machine() : SimulatedKernel(package(), std::size_t{64} << 20, hardware()) { run_until("driver"); }
+
+  [[nodiscard]] std::uint64_t map() { return running().information->map_base; }
+  [[nodiscard]] bool clock_mapped(std::string_view name) {
+    Agent& a = agent(name);
+    const auto found = a.partition->space.translate(GuestAddress{a.information->map_base});
+    return found.has_value() && found->address == clock_registers && found->type == memory::MemoryType::device;
+  }
+  Error submit(std::uint64_t address, std::uint32_t bytes, std::uint32_t flags) {
+    const rvm_device_buffer buffer{address, bytes, flags};
+    const std::uint64_t at = poke(std::as_bytes(std::span{&buffer, 1}));
+    return call(RVM_HVC_DEVICE_SUBMIT, {handle("entropy"), 0, at, 1});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("lease: registers are mapped for one agent at a time, as device memory, until it gives them back") {
+  Machine k;
+  const std::uint32_t clock = k.handle("clock");
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {clock, 0, k.map(), 64}) == Error::bad_argument);
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {clock, RVM_LEASE_EPOCHS_MAX + 1, k.map(), 64}) == Error::bad_argument);
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {clock, 10, k.map() + 8, 64}) == Error::unaligned);
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {clock, 10, k.map() - 4096, 64}) == Error::proof);
+  CHECK(k.call(RVM_HVC_LEASE_RENEW, {clock, 10}) == Error::no_lease);
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {clock, 10, k.map(), 64}) == Error::ok);
+  CHECK(k.clock_mapped("driver"));
+  CHECK(k.call(RVM_HVC_CAP_TRANSFER, {clock, 0}) != Error::ok);
+  k.run_until("other");
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("clock"), 10, k.map(), 64}) == Error::bad_state);
+  CHECK(k.call(RVM_HVC_LEASE_RELEASE, {k.handle("clock")}) == Error::no_lease);
+  k.run_until("driver");
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {clock}) == Error::ok);
+  CHECK(!k.clock_mapped("driver"));
+  CHECK(k.call(RVM_HVC_DEVICE_ACKNOWLEDGE, {clock}) == Error::no_lease);
+  k.run_until("other");
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("clock"), 10, k.map(), 64}) == Error::ok);
+  k.check_invariants();
+}
+
+TEST_CASE("lease: ends at the end of its last epoch, unless it is renewed") {
+  Machine k;
+  const std::uint32_t clock = k.handle("clock");
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {clock, 3, k.map(), 64}) == Error::ok);
+  k.advance(2 * epoch);
+  k.run_until("driver");
+  CHECK(k.clock_mapped("driver"));
+  REQUIRE(k.call(RVM_HVC_LEASE_RENEW, {clock, 3}) == Error::ok);
+  k.advance(2 * epoch);
+  k.run_until("driver");
+  CHECK(k.clock_mapped("driver"));
+  k.advance(2 * epoch);
+  k.advance(epoch);
+  CHECK(!k.clock_mapped("driver"));
+  k.run_until("driver");
+  CHECK(k.call(RVM_HVC_LEASE_RENEW, {clock, 3}) == Error::no_lease);
+  k.check_invariants();
+}
+
+TEST_CASE("lease: ends with the capability, and with its holder") {
+  Machine k;
+  std::uint32_t clock = k.handle("clock");
+  REQUIRE(k.call(RVM_HVC_CAP_DERIVE, {clock, RVM_RIGHT_WRITE | RVM_RIGHT_PROVE, 0}) == Error::ok);
+  const std::uint64_t derived = k.current->reg(1);
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {derived, 1000, k.map(), 64}) == Error::ok);
+  REQUIRE(k.clock_mapped("driver"));
+  REQUIRE(k.call(RVM_HVC_CAP_REVOKE, {clock}) ==
+          Error::ok);  // the capability that it was leased through stems from this
+  CHECK(!k.clock_mapped("driver"));
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {k.handle("entropy"), 1000, 0, 2}) == Error::ok);
+  CHECK(k.machine.devices[1].running);
+  k.run_until("other");
+  REQUIRE(k.call(RVM_HVC_AGENT_TERMINATE, {k.handle("driver")}) == Error::ok);
+  CHECK(!k.machine.devices[1].running);
+  CHECK(!k.machine.devices[1].permitted);
+  k.check_invariants();
+}
+
+TEST_CASE("lease: a device with DMA is for trusted partitions, and reaches only what its holder names") {
+  Machine k;
+  const std::uint32_t entropy = k.handle("entropy");
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, k.map(), 2}) == Error::bad_argument);
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, 0, 2}) == Error::ok);
+  const std::uint64_t target = k.heap() + 256;
+  REQUIRE(k.submit(target, 64, RVM_BUFFER_DEVICE_WRITES) == Error::ok);
+  const auto request = static_cast<std::uint16_t>(k.current->reg(1));
+  CHECK(k.call(RVM_HVC_DEVICE_COMPLETE, {entropy, 0}) == Error::would_block);
+  k.machine.finish_device_request(1, request, std::byte{0x5a}, 0);
+  k.advance(epoch);  // the next interrupt of the timer finds this one waiting, too
+  k.run_until("driver");
+  CHECK((k.running().notification & 4) != 0);
+  CHECK(!k.machine.devices[1].permitted);  // until it is acknowledged
+  REQUIRE(k.call(RVM_HVC_DEVICE_ACKNOWLEDGE, {entropy}) == Error::ok);
+  CHECK(k.machine.devices[1].permitted);
+  REQUIRE(k.call(RVM_HVC_DEVICE_COMPLETE, {entropy, 0}) == Error::ok);
+  CHECK(k.current->reg(1) == request);
+  CHECK(k.current->reg(2) == 64);
+  CHECK(k.peek(target, 64) == std::vector<std::byte>(64, std::byte{0x5a}));
+
+  CHECK(k.submit(k.map(), 64, RVM_BUFFER_DEVICE_WRITES) == Error::bad_address);
+  CHECK(k.submit(k.running().slot.value - 4096, 64, RVM_BUFFER_DEVICE_WRITES) == Error::bad_address);
+  CHECK(k.submit(UINT64_MAX - 8, 64, 0) == Error::bad_address);
+  CHECK(k.submit(k.running().information->image_base, 64, RVM_BUFFER_DEVICE_WRITES) == Error::bad_address);
+  CHECK(k.submit(target, 0, 0) == Error::bad_argument);
+  CHECK(k.submit(target, 4097, 0) == Error::bad_argument);
+  CHECK(k.submit(target, 64, 2) == Error::bad_argument);
+  CHECK(k.submit(k.heap() + 4090, 64, 0) == Error::unaligned);
+  CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {entropy, RVM_DEVICE_QUEUES, k.heap(), 1}) == Error::bad_argument);
+  CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {entropy, 0, k.heap(), RVM_DEVICE_BUFFERS_MAX + 1}) == Error::bad_argument);
+  CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {k.handle("clock"), 0, k.heap(), 1}) == Error::no_lease);
+
+  // 4 KiB an epoch, of which 64 bytes are used now.
+  REQUIRE(k.submit(target, 64, 0) == Error::ok);
+  CHECK(k.submit(k.heap(), 4096, 0) == Error::resource_limit);
+  k.advance(epoch);
+  k.run_until("driver");
+  CHECK(k.submit(k.heap(), 4096, 0) == Error::ok);
+
+  k.run_until("other");
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("entropy"), 1000, 0, 2}) == Error::dma_refused);
+  CHECK(k.call(RVM_HVC_DEVICE_COMPLETE, {k.handle("entropy"), 0}) == Error::no_lease);
+  k.check_invariants();
+}
+
+}  // namespace rvm::kernel::test
