@@ -30,6 +30,7 @@ std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> devi
   header.agents = append(bytes, agents_);
   header.edges = append(bytes, edges_);
   header.grants = append(bytes, grants_);
+  header.devices = append(bytes, devices_);
   rvm_package_image image{};
   std::strcpy(image.name, "image");
   image.segment_count = 2;

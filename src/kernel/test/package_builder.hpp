@@ -56,6 +56,15 @@ class PackageBuilder {
     g.rights = granted;
     grants_.push_back(g);
   }
+  /// `dma_bytes_per_epoch`: 0 for a device without DMA.
+  std::uint32_t device(std::string_view name, rvm_device_kind kind, std::uint64_t dma_bytes_per_epoch) {
+    rvm_package_device d{};
+    name.copy(d.name, sizeof d.name - 1);
+    d.kind = kind;
+    d.dma_bytes_per_epoch = dma_bytes_per_epoch;
+    devices_.push_back(d);
+    return static_cast<std::uint32_t>(devices_.size() - 1);
+  }
   /// The last that was added, to change what the functions above do not ask for.
   [[nodiscard]] rvm_package_partition& last_partition() { return partitions_.back(); }
   [[nodiscard]] rvm_package_agent& last_agent() { return agents_.back(); }
@@ -71,6 +80,7 @@ class PackageBuilder {
   std::vector<rvm_package_agent> agents_;
   std::vector<rvm_package_edge> edges_;
   std::vector<rvm_package_grant> grants_;
+  std::vector<rvm_package_device> devices_;
 };
 
 }  // namespace rvm::kernel::test

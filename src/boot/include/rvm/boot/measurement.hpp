@@ -23,7 +23,7 @@ namespace rvm::boot {
   X(capability_init, CapabilityInit, "nothing") \
   X(witness_init, WitnessInit, "nothing") \
   X(scheduler_init, SchedulerInit, "the settings in the boot package's header") \
-  X(root_partition, RootPartition, "partitions, agents, edges and grants of the manifest") \
+  X(root_partition, RootPartition, "partitions, agents, edges, grants and devices of the manifest") \
   X(handoff, Handoff, "the agents' programs")
 
 enum class Phase : std::uint8_t {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <string_view>
 
+#include "rvm/abi.h"
 #include "rvm/boot_package.h"
 
 namespace rvm::boot {
@@ -23,6 +25,17 @@ struct PackageLimits {
   std::uint32_t edges;
   std::uint64_t slot_bytes;  ///< an image with stack and heap must fit an agent slot
 };
+
+/// A number that some entry of RVM_DEVICE_KIND_TABLE has.
+[[nodiscard]] constexpr bool is_device_kind(std::uint32_t kind) {
+#define RVM_X(name, value, text, doc) \
+  if (kind == RVM_DEVICE_##name) return true;
+  RVM_DEVICE_KIND_TABLE(RVM_X)
+#undef RVM_X
+  return false;
+}
+/// Devices of this kind reach memory by themselves: they need a quota, and in QEMU's machine a virtio transport.
+[[nodiscard]] constexpr bool has_dma(std::uint32_t kind) { return kind >= RVM_DEVICE_VIRTIO; }
 
 class Package {
  public:
@@ -47,6 +60,7 @@ class Package {
   [[nodiscard]] auto agents() const { return table<rvm_package_agent>(header().agents); }
   [[nodiscard]] auto edges() const { return table<rvm_package_edge>(header().edges); }
   [[nodiscard]] auto grants() const { return table<rvm_package_grant>(header().grants); }
+  [[nodiscard]] auto devices() const { return table<rvm_package_device>(header().devices); }
 
  private:
   explicit Package(std::span<const std::byte> bytes) : bytes_(bytes) {}
@@ -58,8 +72,10 @@ class Package {
   }
 
   [[nodiscard]] PackageError check_header() const;
+  [[nodiscard]] PackageError check_segments() const;
   [[nodiscard]] PackageError check_images(const PackageLimits& limits) const;
   [[nodiscard]] PackageError check_agents() const;
+  [[nodiscard]] PackageError check_devices() const;
   [[nodiscard]] PackageError check_links() const;
 
   std::span<const std::byte> bytes_;
