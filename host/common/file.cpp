@@ -5,11 +5,14 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+
+#include "host/common/units.hpp"
 
 namespace rvm::host {
 
@@ -65,6 +68,32 @@ Outcome<AnonymousFile> AnonymousFile::containing(const char* purpose, std::span<
 
 // The child sees its own descriptor table, a copy of ours, under /proc/self.
 std::string AnonymousFile::path() const { return fmt::format("/proc/self/fd/{}", descriptor_.get()); }
+
+FreshFile::~FreshFile() {
+  if (!path_.empty()) {
+    ::unlink(path_.c_str());
+  }
+}
+
+Outcome<void> set_sparse_size(const Descriptor& file, const std::filesystem::path& path, std::string_view what,
+                              std::uint64_t size, const char* cure) {
+  struct statvfs space{};
+  if (::fstatvfs(file.get(), &space) == 0) {
+    const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
+    if (free < size) {
+      return failure(ExitCode::environment,
+                     fmt::format("no room for the {} {}: it may grow to {}, and {} are free", what, path.string(),
+                                 format_size(size), format_size(free)),
+                     cure);
+    }
+  }
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) {
+    return failure(
+        ExitCode::environment,
+        fmt::format("cannot make the {} {} of {}: {}", what, path.string(), format_size(size), system_error()), cure);
+  }
+  return {};
+}
 
 Outcome<Bytes> read_file(const std::filesystem::path& path, std::string_view purpose, std::uint64_t limit) {
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -52,6 +52,31 @@ class AnonymousFile {
   Descriptor descriptor_;
 };
 
+/// A file that was made here. It is removed unless somebody says that it is worth keeping.
+class FreshFile {
+ public:
+  FreshFile() = default;  ///< no file
+  explicit FreshFile(std::string path) : path_(std::move(path)) {}
+  FreshFile(FreshFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  FreshFile& operator=(FreshFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  FreshFile(const FreshFile&) = delete;
+  FreshFile& operator=(const FreshFile&) = delete;
+  ~FreshFile();
+
+  void keep() { path_.clear(); }
+
+ private:
+  std::string path_;
+};
+
+/// Sets the size of a file whose blocks are written later, if the file system could hold them all. `what` it is to be and
+/// `cure` go into the failure.
+[[nodiscard]] Outcome<void> set_sparse_size(const Descriptor& file, const std::filesystem::path& path,
+                                            std::string_view what, std::uint64_t size, const char* cure);
+
 /// The whole of a regular file of at most `limit` bytes. The failure names the file and what it was needed for.
 [[nodiscard]] Outcome<Bytes> read_file(const std::filesystem::path& path, std::string_view purpose,
                                        std::uint64_t limit = std::uint64_t{1} << 30);

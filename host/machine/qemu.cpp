@@ -23,6 +23,34 @@ std::string escaped(const std::string& value) {
   return out;
 }
 
+/// Transports are numbered by ascending address: 0x0a000000 and every 0x200 from there. Without a number QEMU takes the
+/// highest that is free, and the kernel could not tell the devices from each other.
+std::string bus(unsigned transport) { return fmt::format("bus=virtio-mmio-bus.{}", transport); }
+
+void add_device(std::vector<std::string>& out, const MachineDevice& device, unsigned transport) {
+  const std::string id = fmt::format("device{}", transport);
+  switch (device.kind) {
+    case RVM_DEVICE_BLOCK:
+      out.insert(out.end(),
+                 {"-drive",
+                  fmt::format("if=none,id={},format=raw,werror=report,rerror=report,file={}", id, escaped(device.file)),
+                  "-device", fmt::format("virtio-blk-device,drive={},{}", id, bus(transport))});
+      break;
+    case RVM_DEVICE_CONSOLE:
+      // With one port it has two queues, as rvm/abi.h promises, and no control queues.
+      out.insert(out.end(), {"-chardev", fmt::format("file,id={},path={}", id, escaped(device.file)), "-device",
+                             fmt::format("virtio-serial-device,id=serial{},max_ports=1,{}", transport, bus(transport)),
+                             "-device", fmt::format("virtconsole,chardev={},bus=serial{}.0", id, transport)});
+      break;
+    case RVM_DEVICE_ENTROPY:
+      out.insert(out.end(), {"-device", "virtio-rng-device," + bus(transport)});
+      break;
+    case RVM_DEVICE_CLOCK:
+    case RVM_DEVICE_GPIO:
+      break;  // every machine of this type has one
+  }
+}
+
 }  // namespace
 
 Outcome<std::filesystem::path> find_qemu() {
@@ -60,7 +88,7 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
       fmt::format("if=none,id=log,format=raw,werror=report,rerror=report,{}file={}",
                   parts.temporary_disk ? "cache=unsafe," : "", escaped(parts.disk)),
       "-device",
-      "virtio-blk-device,drive=log",
+      "virtio-blk-device,drive=log," + bus(0),
       "-nic",
       "none",
       "-display",
@@ -71,6 +99,9 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
       "none",
       "-no-reboot",
   };
+  for (unsigned i = 0; i < parts.devices.size(); ++i) {
+    add_device(out, parts.devices[i], i + 1);
+  }
   if (!parts.nonce.empty()) {
     out.insert(out.end(), {"-fw_cfg", "name=opt/rvm/nonce,file=" + escaped(parts.nonce)});
   }

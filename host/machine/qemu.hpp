@@ -11,6 +11,12 @@
 
 namespace rvm::host {
 
+/// A virtio device that agents may lease.
+struct MachineDevice {
+  rvm_device_kind kind = RVM_DEVICE_ENTROPY;
+  std::string file;  ///< image of a block device, output of a console; else empty
+};
+
 /// What the emulated machine is made of; paths are as QEMU is to open them.
 struct MachineParts {
   MachineSettings settings;
@@ -20,7 +26,8 @@ struct MachineParts {
   std::string disk;
   bool temporary_disk = false;  ///< vanishes with the run, so nothing is gained by waiting until it is on a platter
   std::string nonce;            ///< file with the nonce of an attestation; empty for none
-  bool gdb = false;             ///< wait for a debugger on port 1234
+  std::vector<MachineDevice> devices;  ///< by ascending address, after the log volume
+  bool gdb = false;                    ///< wait for a debugger on port 1234
 };
 
 /// $RVM_QEMU, else qemu-system-aarch64 on the PATH.

@@ -176,3 +176,39 @@ TEST_CASE("QEMU's command line") {
   CHECK(has("if=none,id=log,format=raw,werror=report,rerror=report,file=/tmp/a,,b.img"));
   CHECK_FALSE(has("-S"));
 }
+
+TEST_CASE("leased devices have numbered transports after the log's") {
+  MachineParts parts;
+  parts.devices = {{RVM_DEVICE_BLOCK, "/tmp/a,b.img"},
+                   {RVM_DEVICE_CONSOLE, "/tmp/c,d.txt"},
+                   {RVM_DEVICE_ENTROPY, ""},
+                   {RVM_DEVICE_BLOCK, "/tmp/e.img"}};
+  const auto arguments = qemu_arguments(parts);
+  const auto values = [&](std::string_view option) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
+      if (arguments[i] == option) {
+        out.push_back(arguments[i + 1]);
+      }
+    }
+    return out;
+  };
+  CHECK(values("-device") == std::vector<std::string>{
+                                 "virtio-blk-device,drive=log,bus=virtio-mmio-bus.0",
+                                 "virtio-blk-device,drive=device1,bus=virtio-mmio-bus.1",
+                                 "virtio-serial-device,id=serial2,max_ports=1,bus=virtio-mmio-bus.2",
+                                 "virtconsole,chardev=device2,bus=serial2.0",
+                                 "virtio-rng-device,bus=virtio-mmio-bus.3",
+                                 "virtio-blk-device,drive=device4,bus=virtio-mmio-bus.4",
+                             });
+  CHECK(values("-chardev") == std::vector<std::string>{"file,id=device2,path=/tmp/c,,d.txt"});
+  REQUIRE(values("-drive").size() == 3);
+  CHECK(values("-drive")[1] == "if=none,id=device1,format=raw,werror=report,rerror=report,file=/tmp/a,,b.img");
+  CHECK(values("-drive")[2] == "if=none,id=device4,format=raw,werror=report,rerror=report,file=/tmp/e.img");
+}
+
+TEST_CASE("without devices only the log has a transport, the lowest") {
+  const auto arguments = qemu_arguments({});
+  CHECK(std::ranges::count(arguments, "-device") == 1);
+  CHECK(std::ranges::find(arguments, "virtio-blk-device,drive=log,bus=virtio-mmio-bus.0") != arguments.end());
+}

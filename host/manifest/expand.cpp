@@ -7,6 +7,7 @@
 
 #include "host/common/nearest.hpp"
 #include "host/manifest/swarm.hpp"
+#include "rvm/boot/package.hpp"
 
 namespace rvm::host {
 
@@ -50,6 +51,9 @@ class Expansion {
     }
     for (const EdgeEntry& entry : manifest_.edges) {
       add_edges(entry);
+    }
+    for (const DeviceEntry& entry : manifest_.devices) {
+      add_device(entry);
     }
     for (const GrantEntry& entry : manifest_.grants) {
       add_grants(entry);
@@ -188,6 +192,40 @@ class Expansion {
     }
   }
 
+  void add_device(const DeviceEntry& entry) {
+    const std::string& name = entry.name.value;
+    if (!name_is_new(swarm_.devices, device_names_, name, entry.name.at)) {
+      return;
+    }
+    if (swarm_.devices.size() == RVM_PACKAGE_DEVICES_MAX) {
+      report(entry.name.at, fmt::format("'{}' is one device too many; at most {} fit", name, RVM_PACKAGE_DEVICES_MAX));
+    }
+    const auto same_kind =
+        std::ranges::find(swarm_.devices, entry.kind, [](const SwarmDevice& other) { return other.entry->kind; });
+    if (!boot::has_dma(entry.kind) && same_kind != swarm_.devices.end()) {
+      report(entry.name.at, fmt::format("the machine has one {}, and '{}' is it already", device_kind_name(entry.kind),
+                                        same_kind->name));
+    }
+    if (has_file(entry.kind)) {
+      check_device_file(entry);
+    }
+    swarm_.devices.push_back({name, &entry});
+  }
+
+  void check_device_file(const DeviceEntry& entry) {
+    const std::string& file = entry.file.value;
+    if (file.empty() || file.contains('\0')) {
+      report(entry.file.at, fmt::format("'{}' needs the name of a file", entry.name.value));
+      return;
+    }
+    const auto path = [](const DeviceEntry& e) { return std::filesystem::path(e.file.value).lexically_normal(); };
+    for (const SwarmDevice& other : swarm_.devices) {
+      if (has_file(other.entry->kind) && path(*other.entry) == path(entry)) {
+        report(entry.file.at, fmt::format("the file '{}' is behind '{}' already", file, other.name));
+      }
+    }
+  }
+
   void add_grants(const GrantEntry& entry) {
     const Indices agents = find(swarm_.agents, entry.agent.value, entry.agent.at, "agent");
     Indices objects;
@@ -197,6 +235,8 @@ class Expansion {
       objects = find(swarm_.partitions, entry.object.value, entry.object.at, "partition");
     } else if (entry.type == RVM_OBJECT_AGENT) {
       objects = find(swarm_.agents, entry.object.value, entry.object.at, "agent");
+    } else if (entry.type == RVM_OBJECT_DEVICE) {
+      objects = find(swarm_.devices, entry.object.value, entry.object.at, "device");
     } else {
       objects = {0};
     }
@@ -277,6 +317,7 @@ class Expansion {
   Diagnostics diagnostics_;
   std::set<std::string> partition_names_{"control"};
   std::set<std::string> agent_names_;
+  std::set<std::string> device_names_;
 };
 
 }  // namespace

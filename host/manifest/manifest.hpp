@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "host/common/failure.hpp"
+#include "rvm/abi.h"
 #include "rvm/boot_package.h"
 #include "rvm/types/time.hpp"
 
@@ -116,8 +117,16 @@ struct GrantEntry {
   Position at;
 };
 
+struct DeviceEntry {
+  Located<std::string> name;
+  rvm_device_kind kind = RVM_DEVICE_CLOCK;
+  std::uint64_t dma = 64 << 10;                 ///< bytes it may move per epoch; 0 for a device without DMA
+  Located<std::string> file;                    ///< image of a block device, output of a console; else empty
+  std::uint64_t size = std::uint64_t{1} << 20;  ///< of a block device's file that does not exist yet
+};
+
 struct Manifest {
-  std::filesystem::path folder;  ///< relative module paths start here
+  std::filesystem::path folder;  ///< relative paths start here
   std::string title;             ///< for messages: the file name
   bool development = false;
   bool build_with_make = false;  ///< run `make` in `folder` first
@@ -129,6 +138,7 @@ struct Manifest {
   std::vector<AgentEntry> agents;
   std::vector<EdgeEntry> edges;
   std::vector<GrantEntry> grants;
+  std::vector<DeviceEntry> devices;
 };
 
 /// Everything that is wrong with the text, in the order of the file. Never empty in the error case.
@@ -140,6 +150,13 @@ struct Manifest {
 [[nodiscard]] Manifest manifest_for_program(const std::filesystem::path& program);
 
 [[nodiscard]] Failure to_failure(const std::string& title, const Diagnostics& diagnostics);
+
+/// What manifests call an rvm_device_kind; empty for any other number.
+[[nodiscard]] std::string_view device_kind_name(std::uint32_t kind);
+/// Devices of this kind have a file of the host behind them.
+[[nodiscard]] constexpr bool has_file(rvm_device_kind kind) {
+  return kind == RVM_DEVICE_BLOCK || kind == RVM_DEVICE_CONSOLE;
+}
 
 /// Letters, digits, '-', '_' and '.', not starting with punctuation, at most `limit` bytes; an explanation if not.
 [[nodiscard]] std::optional<std::string> check_name(std::string_view name, std::size_t limit);

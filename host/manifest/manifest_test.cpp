@@ -232,6 +232,126 @@ TEST_CASE("limits of the kernel are checked before it sees them") {
   CHECK(complaint(fmt::format("args = [\"{}\"]\n", long_argument)).contains("at most 1024 fit"));
 }
 
+TEST_CASE("devices, and who may lease them") {
+  const auto manifest = parse_manifest(std::string(two_agents) + R"(
+[[device]]
+name = "time"
+kind = "clock"
+[[device]]
+name = "disk-a"
+kind = "block"
+file = "a.img"
+[[device]]
+name = "pins"
+kind = "gpio"
+[[device]]
+name = "disk-b"
+kind = "block"
+file = "out/b.img"
+size = "8M"
+dma = "1M"
+[[device]]
+name = "terminal"
+kind = "console"
+file = "terminal.txt"
+[[device]]
+name = "noise"
+kind = "entropy"
+dma = 4096
+[[grant]]
+agent = "ping"
+type = "device"
+object = "disk-*"
+rights = ["read", "write"]
+name = "disk"
+[[grant]]
+agent = "p*"
+type = "device"
+object = "noise"
+rights = ["read"]
+name = "noise"
+)");
+  REQUIRE(manifest);
+  REQUIRE(manifest->devices.size() == 6);
+  const DeviceEntry& clock = manifest->devices[0];
+  CHECK(clock.kind == RVM_DEVICE_CLOCK);
+  CHECK(clock.dma == 0);
+  CHECK(manifest->devices[2].kind == RVM_DEVICE_GPIO);
+  CHECK(manifest->devices[2].dma == 0);
+  const DeviceEntry& disk = manifest->devices[1];
+  CHECK(disk.kind == RVM_DEVICE_BLOCK);
+  CHECK(disk.dma == 64 << 10);
+  CHECK(disk.size == 1 << 20);
+  CHECK(disk.file.value == "a.img");
+  CHECK(manifest->devices[3].size == 8 << 20);
+  CHECK(manifest->devices[3].dma == 1 << 20);
+  CHECK(manifest->devices[4].kind == RVM_DEVICE_CONSOLE);
+  CHECK(manifest->devices[4].dma == 64 << 10);
+  CHECK(manifest->devices[5].kind == RVM_DEVICE_ENTROPY);
+  CHECK(manifest->devices[5].dma == 4096);
+  const auto swarm = expand(*manifest);
+  REQUIRE(swarm);
+  REQUIRE(swarm->devices.size() == 6);
+  CHECK(swarm->devices[3].name == "disk-b");
+  REQUIRE(swarm->grants.size() == 4);
+  CHECK(swarm->grants[0].entry->type == RVM_OBJECT_DEVICE);
+  CHECK(swarm->grants[0].object == 1);
+  CHECK(swarm->grants[1].object == 3);
+  CHECK(swarm->grants[1].name == "disk-1");
+  CHECK(swarm->grants[3].agent == 1);
+  CHECK(swarm->grants[3].object == 5);
+}
+
+TEST_CASE("mistakes in devices are named where they stand") {
+  const auto device = [](const std::string& keys) { return complaint("[[device]]\nname = \"d\"\n" + keys); };
+  CHECK(device("") == "14:1: [[device]] lacks 'kind'");
+  CHECK(complaint("[[device]]\nkind = \"clock\"\n") == "14:1: [[device]] lacks 'name'");
+  CHECK(
+      device("kind = \"blcok\"\n") ==
+      "16:8: 'kind' cannot be 'blcok': it is 'clock', 'gpio', 'block', 'console' or 'entropy'; did you mean 'block'?");
+  CHECK(device("kind = \"entropy\"\nsise = 1\n") == "17:1: unknown key 'sise' in [[device]]; did you mean 'size'?");
+  for (const std::string_view kind : {"clock", "gpio"}) {
+    CHECK(device(fmt::format("kind = \"{}\"\ndma = \"4K\"\n", kind)) ==
+          fmt::format("17:7: a {} does not reach memory by itself: leave 'dma' out", kind));
+  }
+  for (const std::string_view kind : {"clock", "gpio", "entropy"}) {
+    CHECK(device(fmt::format("kind = \"{}\"\nfile = \"x\"\n", kind)) ==
+          fmt::format("17:8: no file is behind a device of kind '{}': leave 'file' out", kind));
+  }
+  for (const std::string_view kind : {"clock", "gpio", "entropy"}) {
+    CHECK(device(fmt::format("kind = \"{}\"\nsize = \"1M\"\n", kind)) ==
+          fmt::format("17:8: 'size' is that of a block device, and this is of kind '{}'", kind));
+  }
+  CHECK(device("kind = \"console\"\nfile = \"x\"\nsize = \"1M\"\n").starts_with("18:8: 'size' is that of a block"));
+  CHECK(device("kind = \"block\"\n") == "14:1: a block device needs 'file', its contents");
+  CHECK(device("kind = \"console\"\n") == "14:1: a console device needs 'file', which gets what is written to it");
+  CHECK(device("kind = \"block\"\nfile = \"\"\n") == "17:8: 'd' needs the name of a file");
+  CHECK(device("kind = \"block\"\nfile = \"a\\u0000b\"\n") == "17:8: 'd' needs the name of a file");
+  CHECK(device("kind = \"block\"\nfile = 7\n") == "17:8: 'file' in [[device]] must be a text in quotes");
+  CHECK(device("kind = \"block\"\nfile = \"x\"\nsize = 1000\n").starts_with("18:8: 'size' in [[device]] is 1000 B"));
+  CHECK(device("kind = \"block\"\nfile = \"x\"\nsize = 5000\n") ==
+        "18:8: 'size' in [[device]] must be a multiple of 4K");
+  CHECK(device("kind = \"entropy\"\ndma = 0\n").starts_with("17:7: 'dma' in [[device]] is 0 B; it must be from 1 B"));
+  CHECK(device("kind = \"clock\"\n[[device]]\nname = \"d\"\nkind = \"gpio\"\n") == "18:8: the name 'd' is taken");
+  CHECK(device("kind = \"clock\"\n[[device]]\nname = \"e\"\nkind = \"clock\"\n") ==
+        "18:8: the machine has one clock, and 'd' is it already");
+  CHECK(device("kind = \"gpio\"\n[[device]]\nname = \"e\"\nkind = \"gpio\"\n") ==
+        "18:8: the machine has one gpio, and 'd' is it already");
+  CHECK(device("kind = \"block\"\nfile = \"x\"\n[[device]]\nname = \"e\"\nkind = \"console\"\nfile = \"./x\"\n") ==
+        "21:8: the file './x' is behind 'd' already");
+  CHECK(device("kind = \"clock\"\n[[grant]]\nagent = \"ping\"\ntype = \"device\"\nobject = \"clokc\"\n"
+               "rights = [\"read\"]\nname = \"x\"\n") == "20:10: there is no device 'clokc'");
+  CHECK(device("kind = \"clock\"\n[[grant]]\nagent = \"ping\"\ntype = \"device\"\nrights = [\"read\"]\n"
+               "name = \"x\"\n") == "17:1: [[grant]] lacks 'object'");
+  std::string many;
+  for (int i = 0; i < 16; ++i) {
+    many += fmt::format("[[device]]\nname = \"noise-{}\"\nkind = \"entropy\"\n", i);
+  }
+  CHECK(complaint(many).empty());
+  CHECK(complaint(many + "[[device]]\nname = \"last\"\nkind = \"clock\"\n") ==
+        "63:8: 'last' is one device too many; at most 16 fit");
+}
+
 TEST_CASE("random changes never crash the parser, and every complaint has a place") {
   std::mt19937 random(20260101);
   const std::string base = slurp(source / "examples/swarm/swarm.toml");

@@ -11,6 +11,7 @@
 #include "host/common/file.hpp"
 #include "host/manifest/manifest.hpp"
 #include "host/manifest/reader.hpp"
+#include "rvm/boot/package.hpp"
 
 namespace rvm::host {
 
@@ -33,7 +34,13 @@ constexpr std::array pairings{Choice{"zip", static_cast<std::uint32_t>(Pairing::
 // What a grant can name; the hypervisor is kept apart by a value that is no object type.
 constexpr std::uint32_t hypervisor_choice = 1000;
 constexpr std::array grant_types{Choice{"partition", RVM_OBJECT_PARTITION}, Choice{"agent", RVM_OBJECT_AGENT},
-                                 Choice{"witness", RVM_OBJECT_WITNESS}, Choice{"hypervisor", hypervisor_choice}};
+                                 Choice{"witness", RVM_OBJECT_WITNESS}, Choice{"device", RVM_OBJECT_DEVICE},
+                                 Choice{"hypervisor", hypervisor_choice}};
+constexpr std::array device_kinds{
+#define RVM_X(name, value, text, doc) Choice{text, RVM_DEVICE_##name},
+    RVM_DEVICE_KIND_TABLE(RVM_X)
+#undef RVM_X
+};
 constexpr std::array right_names{Choice{"read", RVM_RIGHT_READ},
                                  Choice{"write", RVM_RIGHT_WRITE},
                                  Choice{"grant", RVM_RIGHT_GRANT},
@@ -196,6 +203,47 @@ GrantEntry parse_grant(const toml::table& table, Diagnostics& diagnostics) {
   return g;
 }
 
+/// Devices of one kind have what those of another have not.
+void check_device_keys(TableReader& t, DeviceEntry& d) {
+  const std::string_view kind = device_kind_name(d.kind);
+  if (!boot::has_dma(d.kind)) {
+    d.dma = 0;
+    if (t.has("dma")) {
+      t.report(t.at("dma"), fmt::format("a {} does not reach memory by itself: leave 'dma' out", kind));
+    }
+  }
+  if (has_file(d.kind) && !t.has("file")) {
+    t.report(d.file.at, fmt::format("a {} device needs 'file', {}", kind,
+                                    d.kind == RVM_DEVICE_BLOCK ? "its contents" : "which gets what is written to it"));
+  } else if (!has_file(d.kind) && t.has("file")) {
+    t.report(d.file.at, fmt::format("no file is behind a device of kind '{}': leave 'file' out", kind));
+  }
+  if (d.kind != RVM_DEVICE_BLOCK && t.has("size")) {
+    t.report(t.at("size"), fmt::format("'size' is that of a block device, and this is of kind '{}'", kind));
+  }
+}
+
+DeviceEntry parse_device(const toml::table& table, Diagnostics& diagnostics) {
+  TableReader t(table, "[[device]]", diagnostics);
+  DeviceEntry d;
+  d.name = t.required_text("name");
+  check(t, d.name, RVM_NAME_BYTES - 1);
+  const std::size_t before = diagnostics.size();
+  d.kind = static_cast<rvm_device_kind>(t.choice("kind", 0, device_kinds));
+  if (!t.has("kind")) {
+    t.report(position_of(table), "[[device]] lacks 'kind'");
+  }
+  const bool kind_known = diagnostics.size() == before;
+  d.dma = t.size("dma", d.dma, {1, gibibyte}, false);
+  d.file = {t.text("file"), t.at("file")};
+  d.size = t.size("size", d.size, {RVM_PAGE_SIZE, 1024 * gibibyte}, true);
+  if (kind_known) {
+    check_device_keys(t, d);
+  }
+  t.finish();
+  return d;
+}
+
 void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) {
   TableReader t(table, "the manifest", diagnostics);
   m.development = t.flag("development", false);
@@ -224,6 +272,9 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
   for (const auto* const g : t.tables("grant")) {
     m.grants.push_back(parse_grant(*g, diagnostics));
   }
+  for (const auto* const d : t.tables("device")) {
+    m.devices.push_back(parse_device(*d, diagnostics));
+  }
   if (m.agents.empty()) {
     t.report({1, 1}, "there is no [[agent]]: a machine without agents has nothing to run");
   }
@@ -231,6 +282,11 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
 }
 
 }  // namespace
+
+std::string_view device_kind_name(std::uint32_t kind) {
+  const auto found = std::ranges::find(device_kinds, kind, &Choice::value);
+  return found == device_kinds.end() ? std::string_view{} : found->name;
+}
 
 std::optional<std::string> check_name(std::string_view name, std::size_t limit) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };

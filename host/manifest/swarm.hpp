@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// A manifest with replicas and patterns expanded: the exact partitions, agents, edges and grants of the machine, by
-// index, within every limit.
+// A manifest with replicas and patterns expanded: the exact partitions, agents, edges, grants and devices of the
+// machine, by index, within every limit.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,13 @@ struct SwarmEdge {
 struct SwarmGrant {
   std::string name;
   std::uint32_t agent = 0;   ///< index
-  std::uint32_t object = 0;  ///< partition or agent index; UINT32_MAX = the hypervisor
+  std::uint32_t object = 0;  ///< index of a partition, agent or device; UINT32_MAX = the hypervisor
   const GrantEntry* entry = nullptr;
+};
+
+struct SwarmDevice {
+  std::string name;
+  const DeviceEntry* entry = nullptr;
 };
 
 /// Entries point into the manifest it was expanded from, which must outlive it.
@@ -46,6 +51,7 @@ struct Swarm {
   std::vector<SwarmAgent> agents;
   std::vector<SwarmEdge> edges;
   std::vector<SwarmGrant> grants;
+  std::vector<SwarmDevice> devices;
 };
 
 inline constexpr std::uint32_t partitions_limit = 4095;  ///< with the hypervisor 4096

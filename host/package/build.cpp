@@ -75,6 +75,17 @@ std::vector<rvm_package_grant> grant_table(const Swarm& swarm) {
   return table;
 }
 
+std::vector<rvm_package_device> device_table(const Swarm& swarm) {
+  std::vector<rvm_package_device> table;
+  for (const SwarmDevice& d : swarm.devices) {
+    rvm_package_device& out = table.emplace_back();
+    set_name(out.name, d.name);
+    out.kind = d.entry->kind;
+    out.dma_bytes_per_epoch = d.entry->dma;
+  }
+  return table;
+}
+
 /// The agents, their arguments appended to `out`.
 std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const SwarmImages& images) {
   std::vector<rvm_package_agent> table;
@@ -195,6 +206,7 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
   header.agents = append_table(out, agents);
   header.edges = append_table(out, edge_table(swarm));
   header.grants = append_table(out, grant_table(swarm));
+  header.devices = append_table(out, device_table(swarm));
   out.resize(rounded_up(out.size(), 8));
   const std::uint64_t first_payload =
       rounded_up(out.size() + segments.size() * sizeof(rvm_package_segment), RVM_PAGE_SIZE);

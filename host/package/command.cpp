@@ -67,13 +67,17 @@ Json inspected(const PackageView& v) {
                              {"object", g.object},
                              {"rights", g.rights}});
   }
+  for (const auto& d : v.devices) {
+    out["devices"].push_back(
+        {{"name", d.name}, {"kind", device_kind_name(d.kind)}, {"dma_bytes_per_epoch", d.dma_bytes_per_epoch}});
+  }
   return out;
 }
 
 void print_inspected(const PackageView& v) {
-  fmt::print("{}: {} partitions, {} images, {} agents, {} edges, {} grants; epoch {} us{}\n",
+  fmt::print("{}: {} partitions, {} images, {} agents, {} edges, {} grants, {} devices; epoch {} us{}\n",
              format_size(v.bytes.size()), v.partitions.size(), v.images.size(), v.agents.size(), v.edges.size(),
-             v.grants.size(), v.header.epoch_us, development(v) ? "; development" : "");
+             v.grants.size(), v.devices.size(), v.header.epoch_us, development(v) ? "; development" : "");
   for (const auto& i : v.images) {
     fmt::print("  image {:<24} {} in {} segments, stack {}, heap {}\n", i.name, format_size(i.bytes), i.segment_count,
                format_size(std::uint64_t{i.stack_pages} * RVM_PAGE_SIZE),
@@ -86,6 +90,13 @@ void print_inspected(const PackageView& v) {
   for (const auto& e : v.edges) {
     fmt::print("  edge  {:<24} from {} to {}, queue {}\n", e.name, v.agents[e.sender].name, v.agents[e.receiver].name,
                e.queue_length);
+  }
+  for (const auto& d : v.devices) {
+    fmt::print("  device {:<23} {}", d.name, device_kind_name(d.kind));
+    if (d.dma_bytes_per_epoch != 0) {
+      fmt::print(", moves at most {} per epoch", format_size(d.dma_bytes_per_epoch));
+    }
+    fmt::print("\n");
   }
 }
 

@@ -53,6 +53,7 @@ struct PackageView {
   std::vector<rvm_package_agent> agents;
   std::vector<rvm_package_edge> edges;
   std::vector<rvm_package_grant> grants;
+  std::vector<rvm_package_device> devices;
 };
 
 /// Checks structure, bounds, indices, digest and, if a key is given, the authenticator. The error says what is wrong.

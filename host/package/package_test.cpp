@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <random>
 
 #include "host/elf/elf_builder.hpp"
+#include "rvm/boot/package.hpp"
 
 using namespace rvm;
 using namespace rvm::host;
@@ -47,7 +50,24 @@ agent = "ping"
 type = "hypervisor"
 rights = ["write"]
 name = "machine"
+[[device]]
+name = "time"
+kind = "clock"
+[[device]]
+name = "disk"
+kind = "block"
+file = "disk.img"
+dma = "32K"
+[[grant]]
+agent = "pong"
+type = "device"
+object = "disk"
+rights = ["read", "write"]
+name = "disk"
 )";
+
+constexpr boot::PackageLimits no_limits{
+    .partitions = UINT32_MAX, .agents = UINT32_MAX, .edges = UINT32_MAX, .slot_bytes = std::uint64_t{1} << 40};
 
 struct Built {
   Manifest manifest = *parse_manifest(text);
@@ -108,6 +128,94 @@ TEST_CASE("what goes in comes out") {
   CHECK(view->edges.at(0).notify_bit == 3);
   CHECK(std::string_view(view->edges.at(0).peer_name) == "calls");
   CHECK(view->grants.at(0).object == UINT32_MAX);
+  REQUIRE(view->devices.size() == 2);
+  CHECK(std::string_view(view->devices[0].name) == "time");
+  CHECK(view->devices[0].kind == RVM_DEVICE_CLOCK);
+  CHECK(view->devices[0].dma_bytes_per_epoch == 0);
+  CHECK(std::string_view(view->devices[1].name) == "disk");
+  CHECK(view->devices[1].kind == RVM_DEVICE_BLOCK);
+  CHECK(view->devices[1].dma_bytes_per_epoch == 32 << 10);
+  REQUIRE(view->grants.size() == 2);
+  CHECK(view->grants[1].type == RVM_OBJECT_DEVICE);
+  CHECK(view->grants[1].object == 1);
+}
+
+TEST_CASE("the kernel's reader sees what ours sees") {
+  const Built b;
+  const auto view = read_package(b.bytes, &b.key);
+  REQUIRE(view);
+  const auto package = boot::Package::parse(b.bytes, no_limits);
+  REQUIRE_MESSAGE(package, (package ? "" : package.error()));
+  const auto same = [](const auto& kernels, const auto& ours) {
+    return std::ranges::equal(std::as_bytes(std::span(kernels)), std::as_bytes(std::span(ours)));
+  };
+  CHECK(same(package->partitions(), view->partitions));
+  CHECK(same(package->images(), view->images));
+  CHECK(same(package->segments(), view->segments));
+  CHECK(same(package->agents(), view->agents));
+  CHECK(same(package->edges(), view->edges));
+  CHECK(same(package->grants(), view->grants));
+  CHECK(same(package->devices(), view->devices));
+}
+
+TEST_CASE("both readers refuse devices that are not sound") {
+  const auto refused = [](auto&& change) {
+    Built b;
+    rvm_package_header h;
+    std::memcpy(&h, b.bytes.data(), sizeof(h));
+    const std::size_t devices_at = h.devices.offset;
+    const std::size_t grants_at = h.grants.offset;
+    std::array<rvm_package_device, 2> devices;
+    std::array<rvm_package_grant, 2> grants;
+    std::memcpy(devices.data(), b.bytes.data() + devices_at, sizeof(devices));
+    std::memcpy(grants.data(), b.bytes.data() + grants_at, sizeof(grants));
+    change(h, devices, grants);
+    std::memcpy(b.bytes.data(), &h, sizeof(h));
+    std::memcpy(b.bytes.data() + devices_at, devices.data(), sizeof(devices));
+    std::memcpy(b.bytes.data() + grants_at, grants.data(), sizeof(grants));
+    b.sign();
+    const bool ours = !read_package(b.bytes, &b.key);
+    const bool kernels = !boot::Package::parse(b.bytes, no_limits);
+    CHECK(ours == kernels);
+    return ours && kernels;
+  };
+  using Devices = std::array<rvm_package_device, 2>;
+  using Grants = std::array<rvm_package_grant, 2>;
+  using Header = rvm_package_header;
+  CHECK_FALSE(refused([](Header&, Devices&, Grants&) {}));
+  CHECK_FALSE(refused([](Header&, Devices& d, Grants&) { d[1].kind = RVM_DEVICE_ENTROPY; }));
+  CHECK_FALSE(refused([](Header&, Devices& d, Grants&) { d[1].dma_bytes_per_epoch = UINT64_MAX; }));
+  CHECK_FALSE(refused([](Header&, Devices&, Grants& g) { g[1].object = 0; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[0].name[0] = '\0'; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[0].name[1] = ' '; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { std::ranges::fill(d[0].name, 'x'); }));
+  for (const std::uint32_t kind : {0u, 3u, 15u, 16u, 17u, 21u, UINT32_MAX}) {
+    CHECK(refused([kind](Header&, Devices& d, Grants&) { d[1].kind = kind; }));
+    CHECK(refused([kind](Header&, Devices& d, Grants&) { d[0].kind = kind; }));
+  }
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[1].reserved = 1; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[0].dma_bytes_per_epoch = 1; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[1].dma_bytes_per_epoch = 0; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[1].kind = RVM_DEVICE_GPIO; }));
+  CHECK(refused([](Header&, Devices&, Grants& g) { g[1].object = 2; }));
+  CHECK(refused([](Header&, Devices&, Grants& g) { g[1].object = UINT32_MAX; }));
+  CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.count = 1; }));  // and the grant is of the second
+  CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.entry_bytes = 40; }));
+  CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = h.total_bytes - 40; }));
+  CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = UINT64_MAX - 7; }));
+  CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = 0; }));
+}
+
+TEST_CASE("a package has at most 16 devices") {
+  for (const unsigned count : {RVM_PACKAGE_DEVICES_MAX, RVM_PACKAGE_DEVICES_MAX + 1}) {
+    Built b;
+    DeviceEntry entropy;
+    entropy.kind = RVM_DEVICE_ENTROPY;
+    b.swarm.devices.assign(count, {"noise", &entropy});
+    b.bytes = build_package(b.manifest, b.swarm, b.images, {}, b.key);
+    CHECK(read_package(b.bytes, &b.key).has_value() == (count == RVM_PACKAGE_DEVICES_MAX));
+    CHECK(boot::Package::parse(b.bytes, no_limits).has_value() == (count == RVM_PACKAGE_DEVICES_MAX));
+  }
 }
 
 TEST_CASE("the same input gives the same bytes") { CHECK(Built{}.bytes == Built{}.bytes); }
@@ -142,6 +250,7 @@ TEST_CASE("a signed package with random structure is refused or within bounds") 
   std::memcpy(&h, original.bytes.data(), sizeof(h));
   const std::size_t tables_end = h.segments.offset + h.segments.count * sizeof(rvm_package_segment);
   unsigned accepted = 0;
+  unsigned accepted_by_kernel = 0;
   for (int round = 0; round < 3000; ++round) {
     Built b = original;
     b.swarm = {};  // points into `original`; not needed here
@@ -150,11 +259,30 @@ TEST_CASE("a signed package with random structure is refused or within bounds") 
       b.bytes[at] = static_cast<std::byte>(random());
     }
     b.sign();
+    const auto sound_devices = [](const auto& v) {
+      return v.size() <= RVM_PACKAGE_DEVICES_MAX && std::ranges::all_of(v, [](const rvm_package_device& d) {
+               return boot::is_device_kind(d.kind) && boot::has_dma(d.kind) == (d.dma_bytes_per_epoch != 0);
+             });
+    };
+    const auto sound_grant = [](const rvm_package_grant& g, std::size_t devices) {
+      return g.type != RVM_OBJECT_DEVICE || g.object < devices;
+    };
+    if (const auto package = boot::Package::parse(b.bytes, no_limits)) {
+      ++accepted_by_kernel;
+      REQUIRE(sound_devices(package->devices()));
+      for (const auto& g : package->grants()) {
+        REQUIRE(sound_grant(g, package->devices().size()));
+      }
+    }
     const auto view = read_package(b.bytes, &b.key);
     if (!view) {
       continue;
     }
     ++accepted;
+    REQUIRE(sound_devices(view->devices));
+    for (const auto& g : view->grants) {
+      REQUIRE(sound_grant(g, view->devices.size()));
+    }
     for (const auto& s : view->segments) {
       REQUIRE(s.payload + s.file_bytes <= b.bytes.size());
       REQUIRE((s.permissions & 6) != 6);
@@ -165,4 +293,5 @@ TEST_CASE("a signed package with random structure is refused or within bounds") 
     }
   }
   CHECK(accepted > 0);
+  CHECK(accepted_by_kernel > 0);
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "host/package/package.hpp"
+#include "rvm/boot/package.hpp"
 
 namespace rvm::host {
 
@@ -90,10 +91,24 @@ Problem check_agents(const PackageView& v) {
   for (const rvm_package_grant& g : v.grants) {
     const bool object = g.type == RVM_OBJECT_AGENT       ? g.object < v.agents.size()
                         : g.type == RVM_OBJECT_PARTITION ? g.object < v.partitions.size() || g.object == UINT32_MAX
+                        : g.type == RVM_OBJECT_DEVICE    ? g.object < v.devices.size()
                                                          : g.type == RVM_OBJECT_WITNESS;
     if (!terminated(g.name) || g.agent >= v.agents.size() || !object ||
         (g.rights & ~std::uint32_t{RVM_RIGHT_ALL}) != 0) {
       return fmt::format("grant {} is malformed", &g - v.grants.data());
+    }
+  }
+  return {};
+}
+
+Problem check_devices(const PackageView& v) {
+  if (v.devices.size() > RVM_PACKAGE_DEVICES_MAX) {
+    return fmt::format("it has {} devices; at most {} fit", v.devices.size(), RVM_PACKAGE_DEVICES_MAX);
+  }
+  for (const rvm_package_device& d : v.devices) {
+    if (!terminated(d.name) || !boot::is_device_kind(d.kind) || d.reserved != 0 ||
+        boot::has_dma(d.kind) != (d.dma_bytes_per_epoch != 0)) {
+      return fmt::format("device {} is malformed", &d - v.devices.data());
     }
   }
   return {};
@@ -165,8 +180,10 @@ std::expected<PackageView, std::string> read_package(std::span<const std::byte> 
   then([&] { return read_table(bytes, v.header.agents, "agents", v.agents); });
   then([&] { return read_table(bytes, v.header.edges, "edges", v.edges); });
   then([&] { return read_table(bytes, v.header.grants, "grants", v.grants); });
+  then([&] { return read_table(bytes, v.header.devices, "devices", v.devices); });
   then([&] { return check_partitions(v); });
   then([&] { return check_segments(v); });
+  then([&] { return check_devices(v); });
   then([&] { return check_agents(v); });
   if (!problem.empty()) {
     return std::unexpected(std::move(problem));

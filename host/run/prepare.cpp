@@ -14,6 +14,7 @@
 #include "host/common/paths.hpp"
 #include "host/machine/child.hpp"
 #include "host/package/package.hpp"
+#include "rvm/boot/package.hpp"
 
 namespace rvm::host {
 
@@ -79,7 +80,36 @@ Outcome<void> check_development(const Manifest& manifest) {
       "write `development = true` at its top, before the first table");
 }
 
+/// The devices that the machine must be given, as a list for people.
+template <typename Device>
+std::string listed(const std::vector<Device>& devices, auto&& name_and_kind) {
+  std::string text;
+  for (const Device& device : devices) {
+    const auto [name, kind] = name_and_kind(device);
+    if (boot::has_dma(kind)) {
+      text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name, device_kind_name(kind));
+    }
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
+
+Outcome<void> check_devices(const fs::path& package, const std::vector<rvm_package_device>& wanted,
+                            const Swarm& swarm) {
+  const std::string of_package =
+      listed(wanted, [](const rvm_package_device& d) { return std::pair(std::string_view(d.name), d.kind); });
+  const std::string of_manifest = listed(swarm.devices, [](const SwarmDevice& d) {
+    return std::pair(std::string_view(d.name), std::uint32_t{d.entry->kind});
+  });
+  if (of_package == of_manifest) {
+    return {};
+  }
+  return failure(ExitCode::usage,
+                 fmt::format("the boot package {} leases these devices: {}; the machine would have these: {}",
+                             package.string(), of_package, of_manifest),
+                 "name the manifest that it was built from, too: `rvm run MANIFEST --package FILE`");
+}
 
 Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options) {
   auto loaded = options.path ? load(*options.path) : Outcome<Manifest>(Manifest{});
@@ -121,11 +151,15 @@ Outcome<BuiltPackage> build_for_run(const RunOptions& options, const Key& device
     if (!bytes) {
       return std::unexpected(bytes.error());
     }
-    if (const auto view = read_package(*bytes, &device_key); !view && !options.unchecked_package) {
+    const auto view = read_package(*bytes, &device_key);
+    if (!view && !options.unchecked_package) {
       return failure(ExitCode::failed,
                      fmt::format("the boot package {} is corrupt or not for this key: {}", options.package->string(),
                                  view.error()),
                      "build it again with `rvm package build`, or name its key with --key");
+    }
+    if (auto same = view ? check_devices(*options.package, view->devices, out.swarm) : Outcome<void>{}; !same) {
+      return std::unexpected(same.error());
     }
     out.bytes = std::move(*bytes);
     return out;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/common/failure.hpp"
 #include "host/key/key.hpp"
@@ -40,6 +41,10 @@ struct RunOptions {
 
 /// The manifest that a path means, with the command line's settings in it.
 [[nodiscard]] Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options);
+
+/// The machine gets its devices from a manifest, and the package that boots on it must have been built for the same ones.
+[[nodiscard]] Outcome<void> check_devices(const std::filesystem::path& package,
+                                          const std::vector<rvm_package_device>& wanted, const Swarm& swarm);
 
 /// A swarm and the signed package that boots it. The manifest outlives the swarm, which points into it.
 struct BuiltPackage {

@@ -10,6 +10,7 @@
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
 #include "host/machine/session.hpp"
+#include "host/run/device_files.hpp"
 
 namespace rvm::host {
 
@@ -87,6 +88,10 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (!volume) {
     return std::unexpected(volume.error());
   }
+  auto device_files = DeviceFiles::open(*package->manifest);
+  if (!device_files) {
+    return std::unexpected(device_files.error());
+  }
   FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .dump = {}};
   if (!options.style.json && !options.style.quiet) {
     print_header(run.package, options, *volume);
@@ -98,6 +103,7 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
                            .disk = volume->path(),
                            .temporary_disk = volume->temporary(),
                            .nonce = options.nonce.empty() ? std::string{} : nonce_file->path(),
+                           .devices = device_files->devices(),
                            .gdb = options.gdb};
   const SessionOptions limits{.timeout =
                                   std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
@@ -112,6 +118,7 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
     }
     if (report.boot) {
       volume->keep();
+      device_files->keep();
     }
     printer.status(report,
                    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started));

@@ -4,15 +4,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <system_error>
-
-#include "host/common/units.hpp"
 
 namespace rvm::host {
 
@@ -25,31 +22,14 @@ constexpr const char* size_cure = "free some space, put the file elsewhere, or a
 constexpr std::size_t superblock_bytes = 4096;
 constexpr std::string_view superblock_magic = "RVMLOG1\n";
 
-/// Sets the size of a file whose blocks are written later, if the file system could hold them all.
-Outcome<void> set_size(int fd, const fs::path& path, std::uint64_t size) {
-  struct statvfs space{};
-  if (::fstatvfs(fd, &space) == 0) {
-    const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
-    if (free < size) {
-      return failure(ExitCode::environment,
-                     fmt::format("no room for the log volume {}: it may grow to {}, and {} are free", path.string(),
-                                 format_size(size), format_size(free)),
-                     size_cure);
-    }
-  }
-  if (::ftruncate(fd, static_cast<off_t>(size)) != 0) {
-    return failure(
-        ExitCode::environment,
-        fmt::format("cannot make the log volume {} of {}: {}", path.string(), format_size(size), system_error()),
-        size_cure);
-  }
-  return {};
+Outcome<void> set_size(const Descriptor& file, const fs::path& path, std::uint64_t size) {
+  return set_sparse_size(file, path, "log volume", size, size_cure);
 }
 
 /// A log volume, or nothing but zeros where one would begin.
-Outcome<void> check_contents(int fd, const fs::path& path) {
+Outcome<void> check_contents(const Descriptor& fd, const fs::path& path) {
   std::array<char, 2 * superblock_bytes> start{};
-  const ssize_t got = ::pread(fd, start.data(), start.size(), 0);
+  const ssize_t got = ::pread(fd.get(), start.data(), start.size(), 0);
   if (got < 0) {
     return failure(ExitCode::environment, fmt::format("cannot read {}: {}", path.string(), system_error()),
                    "check the disk");
@@ -65,9 +45,9 @@ Outcome<void> check_contents(int fd, const fs::path& path) {
   return {};
 }
 
-Outcome<void> check_existing(int fd, const fs::path& path, std::uint64_t size) {
+Outcome<void> check_existing(const Descriptor& fd, const fs::path& path, std::uint64_t size) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0 || (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))) {
+  if (::fstat(fd.get(), &status) != 0 || (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))) {
     return failure(ExitCode::environment, fmt::format("{} is neither a file nor a block device", path.string()),
                    "name a file with --disk; one that does not exist is made");
   }
@@ -96,8 +76,8 @@ Outcome<Volume> Volume::open(const std::optional<fs::path>& file, std::uint64_t 
   volume.path_ = path.string();
   Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd) {
-    volume.fresh_ = path.string();
-    if (auto sized = set_size(fd.get(), path, size); !sized) {
+    volume.fresh_ = FreshFile(path.string());
+    if (auto sized = set_size(fd, path, size); !sized) {
       return std::unexpected(sized.error());
     }
     return volume;
@@ -108,16 +88,10 @@ Outcome<Volume> Volume::open(const std::optional<fs::path>& file, std::uint64_t 
                    fmt::format("cannot open or make the log volume {}: {}", path.string(), system_error()),
                    "check that the folder exists and is writable, or name another file with --disk");
   }
-  if (auto checked = check_existing(fd.get(), path, size); !checked) {
+  if (auto checked = check_existing(fd, path, size); !checked) {
     return std::unexpected(checked.error());
   }
   return volume;
-}
-
-Volume::~Volume() {
-  if (!fresh_.empty()) {
-    ::unlink(fresh_.c_str());
-  }
 }
 
 }  // namespace rvm::host

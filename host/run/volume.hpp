@@ -17,22 +17,15 @@ class Volume {
   /// An existing file must be a log volume or blank; anything else is refused, never overwritten.
   [[nodiscard]] static Outcome<Volume> open(const std::optional<std::filesystem::path>& file, std::uint64_t size);
 
-  Volume(Volume&& other) noexcept = default;
-  Volume& operator=(Volume&&) = delete;
-  Volume(const Volume&) = delete;
-  Volume& operator=(const Volume&) = delete;
-  /// Removes a file that was made here, unless `keep` was called.
-  ~Volume();
-
-  /// The machine has started to write: the file now holds something worth keeping.
-  void keep() { fresh_.clear(); }
+  /// The machine has started to write: the file now holds something worth keeping. One that was made here is else removed.
+  void keep() { fresh_.keep(); }
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool temporary() const { return anonymous_.has_value(); }
 
  private:
   Volume() = default;
   std::string path_;
-  std::string fresh_;  ///< to be removed
+  FreshFile fresh_;
   std::optional<AnonymousFile> anonymous_;
 };
 

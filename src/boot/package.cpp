@@ -51,6 +51,7 @@ std::expected<Package, PackageError> Package::parse(std::span<const std::byte> b
   if (header.agents.count > limits.agents)
     return std::unexpected(PackageError{"more agents than this machine supports"});
   if (header.edges.count > limits.edges) return std::unexpected(PackageError{"more edges than this machine supports"});
+  if (auto e = package.check_segments(); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_images(limits); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_agents(); !e.empty()) return std::unexpected(e);
   if (auto e = package.check_devices(); !e.empty()) return std::unexpected(e);
@@ -90,8 +91,26 @@ PackageError Package::check_header() const {
   return sound;
 }
 
-PackageError Package::check_images(const PackageLimits& limits) const {
+PackageError Package::check_segments() const {
   const std::uint64_t total = header().total_bytes;
+  for (const rvm_package_segment& s : segments()) {
+    if (s.file_bytes > s.memory_bytes || s.file_bytes > total || s.payload % page_bytes != 0 || s.payload > total ||
+        pages_for(s.file_bytes) > (total - s.payload) / page_bytes) {
+      return "a segment's payload lies outside the package";
+    }
+    const auto access = static_cast<Access>(s.permissions);
+    if (s.permissions == 0 || s.permissions > 7 || !allows(access, Access::read))
+      return "a segment's permissions are not valid";
+    if (!write_xor_execute(access)) return "a segment is writable and executable";
+    if (!allows(access, Access::write) && s.file_bytes == 0) return "a read-only segment has no content";
+    if (!allows(access, Access::write) && pages_for(s.file_bytes) != pages_for(s.memory_bytes)) {
+      return "a read-only segment is larger than its content";
+    }
+  }
+  return sound;
+}
+
+PackageError Package::check_images(const PackageLimits& limits) const {
   for (const rvm_package_image& image : images()) {
     if (!good_name(image.name, false)) return "an image's name is not valid";
     if (image.segment_count == 0 || image.first_segment > segments().size() ||
@@ -113,20 +132,8 @@ PackageError Package::check_images(const PackageLimits& limits) const {
           s.offset > image.bytes - s.memory_bytes) {
         return "a segment overlaps another, is unaligned or leaves its image";
       }
-      if (s.file_bytes > s.memory_bytes || s.payload % page_bytes != 0 || s.payload > total ||
-          pages_for(s.file_bytes) > (total - s.payload) / page_bytes) {
-        return "a segment's payload lies outside the package";
-      }
-      const auto access = static_cast<Access>(s.permissions);
-      if (s.permissions == 0 || s.permissions > 7 || !allows(access, Access::read))
-        return "a segment's permissions are not valid";
-      if (!write_xor_execute(access)) return "a segment is writable and executable";
-      if (!allows(access, Access::write) && s.file_bytes == 0) return "a read-only segment has no content";
-      if (!allows(access, Access::write) && pages_for(s.file_bytes) != pages_for(s.memory_bytes)) {
-        return "a read-only segment is larger than its content";
-      }
-      entry_executable |=
-          allows(access, Access::execute) && image.entry >= s.offset && image.entry - s.offset < s.file_bytes;
+      entry_executable |= allows(static_cast<Access>(s.permissions), Access::execute) && image.entry >= s.offset &&
+                          image.entry - s.offset < s.file_bytes;
       end = s.offset + pages_for(s.memory_bytes) * page_bytes;
     }
     if (!entry_executable || image.entry % 4 != 0) return "an image's entry point is not in executable code";

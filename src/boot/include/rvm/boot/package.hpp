@@ -72,6 +72,7 @@ class Package {
   }
 
   [[nodiscard]] PackageError check_header() const;
+  [[nodiscard]] PackageError check_segments() const;
   [[nodiscard]] PackageError check_images(const PackageLimits& limits) const;
   [[nodiscard]] PackageError check_agents() const;
   [[nodiscard]] PackageError check_devices() const;
