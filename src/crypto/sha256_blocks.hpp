@@ -18,9 +18,6 @@ void sha256_blocks_portable(std::uint32_t* state, const std::byte* blocks, std::
 /// The CPU's SHA-256 instructions. Call only if `sha256_vector_available`.
 void sha256_blocks_vector(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 [[nodiscard]] bool sha256_vector_available();
-/// Two states, each with blocks of its own (sha256_pair_x86.cpp).
-void sha256_pair_vector(std::uint32_t* first, const std::byte* first_blocks, std::uint32_t* second,
-                        const std::byte* second_blocks, std::size_t count);
 /// The one of the first two that the module hashes with at present.
 void sha256_blocks(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 

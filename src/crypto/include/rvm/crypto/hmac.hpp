@@ -26,8 +26,7 @@ class HmacKey {
 
  private:
   friend class Hmac;
-  friend std::array<Digest, 2> mac_pair(const HmacKey& key, const std::array<std::uint64_t, 7>& a,
-                                        const std::array<std::uint64_t, 7>& b);
+  friend void mac_each(const HmacKey& key, std::span<const std::byte> messages, std::span<Digest> digests);
   Sha256::State inner_{};
   Sha256::State outer_{};
 };
