@@ -12,9 +12,7 @@
 
 namespace rvm::crypto {
 
-bool sixteen_available() {
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
-}
+bool sixteen_available() { return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0; }
 
 namespace {
 
@@ -35,8 +33,7 @@ Word rotr(Word w) {
 }
 
 Word byte_swapped(Word w) {
-  const __m512i order =
-      _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
+  const __m512i order = _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
   return word(_mm512_shuffle_epi8(raw(w), order));
 }
 
