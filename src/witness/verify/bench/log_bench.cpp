@@ -76,7 +76,8 @@ struct VerifyCase {
   const char* name;
   bool macs = false;
   unsigned threads = 1;
-  std::optional<crypto::Lanes> lanes = {};  ///< nothing: the most that this CPU can do
+  /// Nothing: the most that this CPU can do.
+  std::optional<crypto::Lanes> lanes{};  // NOLINT(readability-redundant-member-init): initialisers may leave it out
 };
 constexpr std::array verify_cases{
     VerifyCase{.name = "verify_chain_and_tree"},
