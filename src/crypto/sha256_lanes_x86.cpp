@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Four messages of fixed lengths side by side with the x86 SHA extensions (sha256_x86.cpp has one). Measured on an Intel Xeon of
-// 2023: SHA256RNDS2 takes four cycles and starts every three, so two states keep it busy within a block; four hide what lies
-// between one message's digest and the next one's first round. Computing the schedules of constant blocks beforehand gains
-// nothing there: other instructions do not hold it up.
+// 2023: SHA256RNDS2 takes four cycles and starts every three, so that several states keep it busy; SHA256MSG1 holds it up for
+// another 2.4, and computing the same with shifts for longer.
 #include <immintrin.h>
 
 #include <array>
