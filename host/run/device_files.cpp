@@ -85,7 +85,7 @@ Outcome<DeviceFiles> DeviceFiles::open(const Manifest& manifest) {
     }
     // Absolute, so that QEMU cannot take "a:b" for a protocol.
     std::error_code error;
-    const fs::path path = fs::absolute(manifest.folder / device.file.value, error);
+    const fs::path path = fs::absolute(manifest.folder / device.file.value, error).lexically_normal();
     made.file = path.string();
     const bool image = device.kind == RVM_DEVICE_BLOCK;
     auto opened = open_or_make(manifest, device, path, image ? O_RDWR : O_WRONLY);
