@@ -75,7 +75,8 @@ Outcome<Figures> sealing_figures() {
                            .device_key = key->path(),
                            .disk = disk->path(),
                            .temporary_disk = true,
-                           .nonce = {}};
+                           .nonce = {},
+                           .devices = {}};
   const auto session = run_session(parts, {.timeout = std::chrono::seconds(60)},
                                    [](const std::optional<ConsoleLine>&, const MachineReport&) {});
   if (!session) {
