@@ -44,7 +44,7 @@ def relative(paths):
 
 
 def unit_files():
-    core = [p for module in CORE for p in sources(module) if not re.match(r"sha256_(pair_)?(x86|armv8)", p.name)]
+    core = [p for module in CORE for p in sources(module) if not re.search(r"_(x86|avx512|armv8)$", p.stem)]
     sim = sources("sim") + [ROOT / "src/kernel/test/package_builder.cpp"]
     return {
         "core": ["src/hal/sim/port.cpp", *relative(core)],
