@@ -75,8 +75,8 @@ class Scratch:
         for unit, files in unit_files().items():
             (folder / f"{unit}.cpp").write_text("".join(f'#include "{f}"\n' for f in files))
 
-    def compile(self, unit, level="-O1", output=None):
-        result = run([*COMPILER, level, *self.includes, "-c", f"{unit}.cpp", "-o", output or f"{unit}.o"], self.folder)
+    def compile(self, unit, level="-O1"):
+        result = run([*COMPILER, level, *self.includes, "-c", f"{unit}.cpp", "-o", f"{unit}.o"], self.folder)
         return result.stderr if result.returncode else ""
 
     def link(self):
