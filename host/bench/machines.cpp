@@ -3,10 +3,8 @@
 // What measures beside the agents: a kernel of its own, and programs for this computer.
 #include <fmt/format.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <system_error>
 
 #include "host/bench/bench.hpp"
@@ -34,13 +32,8 @@ Outcome<std::string> output_of(const fs::path& program, std::span<const std::str
   while (polled[0].fd >= 0 || polled[1].fd >= 0) {
     ::poll(polled.data(), polled.size(), -1);
     for (std::size_t i = 0; i < polled.size(); ++i) {
-      std::array<char, 4096> buffer;
-      const ssize_t got = polled[i].fd >= 0 ? ::read(polled[i].fd, buffer.data(), buffer.size()) : -1;
-      if (got > 0) {
-        texts[i].append(buffer.data(), static_cast<std::size_t>(got));
-      } else if (polled[i].fd >= 0 && (got == 0 || (errno != EAGAIN && errno != EINTR))) {
-        polled[i].fd = -1;  // the end
-      }
+      if (polled[i].fd >= 0 && !drain(polled[i].fd, [&](std::string_view bytes) { texts[i] += bytes; }))
+        polled[i].fd = -1;
     }
   }
   if (const int status = child->wait(); status != 0) {

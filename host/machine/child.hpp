@@ -2,11 +2,15 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "host/common/failure.hpp"
 #include "host/common/file.hpp"
@@ -45,6 +49,22 @@ class Child {
   Descriptor output_;
   Descriptor errors_;
 };
+
+/// Reads what is there of a non-blocking stream; false at its end.
+template <typename Sink>
+bool drain(int fd, Sink&& sink) {
+  std::array<char, 16384> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got > 0) {
+      sink(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
+    } else if (got < 0 && errno == EINTR) {
+      continue;
+    } else {
+      return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    }
+  }
+}
 
 /// Turns SIGINT and SIGTERM into bytes to poll for, while it lives. SIGPIPE and SIGXFSZ become errors of the call.
 class Interrupts {

@@ -2,10 +2,8 @@
 #include "host/machine/session.hpp"
 
 #include <poll.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 
 #include "host/machine/child.hpp"
 
@@ -18,22 +16,6 @@ using Clock = std::chrono::steady_clock;
 constexpr char orderly_shutdown = 0x03;  // what the kernel takes as a request to end, if its package permits
 constexpr int tick_ms = 100;
 constexpr std::size_t errors_limit = 8192;
-
-/// Reads what is there; false at the end of the stream.
-template <typename Sink>
-bool drain(int fd, Sink&& sink) {
-  std::array<char, 16384> buffer;
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got > 0) {
-      sink(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
-    } else if (got < 0 && errno == EINTR) {
-      continue;
-    } else {
-      return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    }
-  }
-}
 
 class Session {
  public:

@@ -44,7 +44,7 @@ def relative(paths):
 
 
 def unit_files():
-    core = [p for module in CORE for p in sources(module) if not re.match(r"sha256_(pair_)?(x86|armv8)", p.name)]
+    core = [p for module in CORE for p in sources(module) if not re.search(r"_(x86|avx512|armv8)$", p.stem)]
     sim = sources("sim") + [ROOT / "src/kernel/test/package_builder.cpp"]
     return {
         "core": ["src/hal/sim/port.cpp", *relative(core)],
@@ -75,8 +75,8 @@ class Scratch:
         for unit, files in unit_files().items():
             (folder / f"{unit}.cpp").write_text("".join(f'#include "{f}"\n' for f in files))
 
-    def compile(self, unit, level="-O1", output=None):
-        result = run([*COMPILER, level, *self.includes, "-c", f"{unit}.cpp", "-o", output or f"{unit}.o"], self.folder)
+    def compile(self, unit, level="-O1"):
+        result = run([*COMPILER, level, *self.includes, "-c", f"{unit}.cpp", "-o", f"{unit}.o"], self.folder)
         return result.stderr if result.returncode else ""
 
     def link(self):

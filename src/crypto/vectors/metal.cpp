@@ -2,24 +2,15 @@
 //
 // A kernel that checks the table of vectors which it finds in place of a boot package, with each SHA-256 implementation that
 // this CPU has, and prints one line for each; then what signatures cost.
-#include "rvm/hal/entry.hpp"
 #include "rvm/hal/port.hpp"
+#include "rvm/hal/program.hpp"
 #include "rvm/hal/vector_scope.hpp"
 #include "table.hpp"
 
 namespace rvm {
 namespace {
 
-void print(std::string_view text) { hal::Port::console_write(text); }
-
-void print(std::uint64_t number) {
-  std::array<char, 20> digits;
-  std::size_t at = digits.size();
-  do {
-    digits[--at] = static_cast<char>('0' + number % 10);
-  } while ((number /= 10) != 0);
-  print(std::string_view{digits}.substr(at));
-}
+using hal::program::print;
 
 void report(std::string_view implementation, const crypto::vectors::Summary& summary) {
   print("vectors: ");
@@ -66,11 +57,9 @@ void measure_signatures() {
 
 }  // namespace
 
-namespace kernel {
-
-hal::Context& start(const hal::BootInformation& boot) {
+void hal::program::run(const BootInformation& boot) {
   using crypto::Implementation;
-  const hal::VectorScope vectors;
+  const VectorScope vectors;
   for (const auto wanted : {Implementation::portable, Implementation::armv8_sha2}) {
     if (!crypto::use_implementation(wanted)) {
       print("vectors: the CPU has no SHA-256 instructions\n");
@@ -79,21 +68,6 @@ hal::Context& start(const hal::BootInformation& boot) {
     report(wanted == Implementation::portable ? "portable" : "accelerated", crypto::vectors::run(boot.boot_package));
   }
   measure_signatures();
-  hal::Port::power_off();
 }
 
-namespace {
-[[noreturn]] void unexpected() {
-  print("vectors: UNEXPECTED entry\n");
-  hal::Port::power_off();
-}
-}  // namespace
-
-hal::Context& start_secondary(CoreIndex) { unexpected(); }
-hal::Context& on_hypercall(hal::Context&) { unexpected(); }
-hal::Context& on_fault(hal::Context&, const hal::Fault&) { unexpected(); }
-hal::Context& on_interrupt(hal::Context&) { unexpected(); }
-void on_kernel_fault(std::uint64_t, std::uint64_t, std::uint64_t) { unexpected(); }
-
-}  // namespace kernel
 }  // namespace rvm

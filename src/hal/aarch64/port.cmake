@@ -43,6 +43,11 @@ function(rvm_kernel_image name)
   add_custom_target(${name}_image ALL DEPENDS ${image})
 endfunction()
 
+# What images share that are programs of their own.
+add_library(rvm_hal_program STATIC aarch64/program.cpp)
+target_include_directories(rvm_hal_program PRIVATE aarch64)
+target_link_libraries(rvm_hal_program PUBLIC rvm_hal PRIVATE rvm_core_options)
+
 # A kernel that tests the port alone; tests/ runs it on several machines.
 rvm_kernel_image(hal_selftest SOURCES aarch64/selftest/selftest.cpp aarch64/selftest/kernel_faults.cpp aarch64/selftest/guest.S LINK rvm_hal)
 target_include_directories(hal_selftest.elf PRIVATE aarch64)

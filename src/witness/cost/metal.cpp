@@ -6,8 +6,8 @@
 #include <array>
 #include <string_view>
 
-#include "rvm/hal/entry.hpp"
 #include "rvm/hal/port.hpp"
+#include "rvm/hal/program.hpp"
 #include "rvm/hal/vector_scope.hpp"
 #include "rvm/witness/sealer.hpp"
 
@@ -21,26 +21,15 @@ constinit std::array<witness::Record, 256> slots{};
 constinit witness::Ring ring;
 constinit witness::Sealer sealer;
 
-void print(std::string_view text) { hal::Port::console_write(text); }
+using hal::program::print;
+using hal::program::stop;
 
 void report(std::string_view name, std::uint64_t instructions) {
-  std::array<char, 20> digits;
-  std::size_t at = digits.size();
-  do {
-    digits[--at] = static_cast<char>('0' + instructions % 10);
-  } while ((instructions /= 10) != 0);
   print("witness| bench: ");
   print(name);
   print(" instructions=");
-  print(std::string_view{digits}.substr(at));
+  print(instructions);
   print("\n");
-}
-
-[[noreturn]] void stop(std::string_view why) {
-  print("rvm: ");
-  print(why);
-  print("\n");
-  hal::Port::power_off();
 }
 
 /// As kernel code does that witnesses an action.
@@ -76,8 +65,10 @@ std::uint64_t median_per_record(std::array<Cost, batches>& costs, std::uint64_t 
   return (costs[batches / 2].*which + batch_records / 2) / batch_records;
 }
 
-void measure() {
-  const hal::VectorScope vectors;
+}  // namespace
+
+void hal::program::run(const BootInformation&) {
+  const VectorScope vectors;
   crypto::select_implementation();
   constexpr std::array<std::byte, witness::device_key_bytes> device_key{};
   sealer.start(witness::derive_keys(device_key));
@@ -88,29 +79,9 @@ void measure() {
   report("witness_emit_sealed", median_per_record(costs, &Cost::sealed));
 
   constexpr std::size_t blocks = 64;
-  const Nanoseconds before = hal::Port::now();
+  const Nanoseconds before = Port::now();
   static_cast<void>(crypto::sha256(std::as_bytes(std::span{slots}).first<blocks * crypto::Sha256::block_bytes>()));
-  report("sha256_block", (hal::Port::now().value - before.value) / (blocks + 1));
+  report("sha256_block", (Port::now().value - before.value) / (blocks + 1));
 }
 
-}  // namespace
-
-namespace kernel {
-
-hal::Context& start(const hal::BootInformation&) {
-  measure();
-  hal::Port::power_off();
-}
-
-namespace {
-[[noreturn]] void unexpected() { stop("unexpected entry"); }
-}  // namespace
-
-hal::Context& start_secondary(CoreIndex) { unexpected(); }
-hal::Context& on_hypercall(hal::Context&) { unexpected(); }
-hal::Context& on_fault(hal::Context&, const hal::Fault&) { unexpected(); }
-hal::Context& on_interrupt(hal::Context&) { unexpected(); }
-void on_kernel_fault(std::uint64_t, std::uint64_t, std::uint64_t) { unexpected(); }
-
-}  // namespace kernel
 }  // namespace rvm
