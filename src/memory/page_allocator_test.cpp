@@ -61,6 +61,7 @@ TEST_CASE("page allocator: 32 GiB can be taken over and used") {
   Allocator allocator;
   REQUIRE(init(allocator, ram.all()));
   CHECK(allocator.total_pages() == size / page_bytes - pages_for(allocator.total_pages() * 4));
+  CHECK_MESSAGE(ram.touched() <= size / 1024 + 4 * mib, "memory must not be touched before it is needed");
   Result<PageBlock> block = allocator.allocate(max_order, alice);
   REQUIRE(block);
   CHECK(allocator.owner_of(offset(block->address(), 511 * page_bytes)) == alice);

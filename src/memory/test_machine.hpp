@@ -5,10 +5,12 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #include "rvm/hal/machine.hpp"
 #include "rvm/types/address.hpp"
@@ -61,6 +63,14 @@ class TestRam {
   [[nodiscard]] hal::MemoryRange all() const { return {PhysicalAddress{TestMachine::physical_base}, bytes_}; }
   [[nodiscard]] static hal::MemoryRange part(std::uint64_t offset_bytes, std::uint64_t bytes) {
     return {PhysicalAddress{TestMachine::physical_base + offset_bytes}, bytes};
+  }
+
+  /// Bytes of it that were touched: that the host had to find memory for.
+  [[nodiscard]] std::uint64_t touched() const {
+    std::vector<unsigned char> resident(static_cast<std::size_t>(pages_for(bytes_)));
+    ensure(mincore(TestMachine::window, bytes_, resident.data()) == 0);
+    return static_cast<std::uint64_t>(std::ranges::count_if(resident, [](unsigned char c) { return (c & 1) != 0; })) *
+           page_bytes;
   }
 
  private:

@@ -4,8 +4,10 @@
 // when both are free.
 //
 // Metadata is one 32-bit word per page (0.1 % of memory), carved from the start of each range. The all-zero word means
-// "not in use, contents unknown", so initialisation clears the metadata in bulk and then touches only one word per 2 MiB
-// block. Free blocks are linked through their own first 16 bytes; those are cleared when a block leaves its list.
+// "not in use, contents unknown". Free blocks are linked through their own first 16 bytes; those are cleared when a block
+// leaves its list. Blocks of the largest size that were never used are in no list but counted off from the start of their
+// range, so memory is not touched before it is needed: initialisation costs the same for 1 GiB and 32, but for clearing the
+// metadata, and a virtual machine's host need not find the memory.
 //
 // Contents: a page is zero whenever it is handed out. It is cleared when freed, so free memory keeps nobody's secrets, and
 // memory never used since boot is cleared the first time it is handed out.
@@ -108,6 +110,13 @@ class PageAllocator {
     return ranges_[i];
   }
   void add_range(std::uint64_t first, std::uint64_t end);
+  /// A block of at least this order taken off its list, or one that was never used.
+  struct Taken {
+    const PageRange* range;
+    std::uint64_t page;
+    unsigned order;
+  };
+  [[nodiscard]] std::optional<Taken> take(unsigned order);
   void push(const PageRange& range, std::uint64_t page, unsigned order);
   void unlink(const PageRange& range, std::uint64_t page, unsigned order);
   /// Frees [page, end) as naturally aligned blocks, without merging.
@@ -167,7 +176,35 @@ void PageAllocator<Machine>::add_range(std::uint64_t first, std::uint64_t end) {
   PageRange& range = ranges_[range_count_++];
   range = PageRange{first + metadata_pages, end, words};
   total_pages_ += end - range.first;
-  push_all(range, range.first, end);
+  range.fresh = (range.first + run_pages_max - 1) & ~std::uint64_t{run_pages_max - 1};
+  range.fresh_end = end & ~std::uint64_t{run_pages_max - 1};
+  if (range.fresh >= range.fresh_end) {
+    range.fresh = range.fresh_end = range.first;
+    push_all(range, range.first, end);
+    return;
+  }
+  free_pages_ += range.fresh_end - range.fresh;
+  push_all(range, range.first, range.fresh);
+  push_all(range, range.fresh_end, end);
+}
+
+template <PageMachine Machine>
+std::optional<typename PageAllocator<Machine>::Taken> PageAllocator<Machine>::take(unsigned order) {
+  if (const std::uint32_t candidates = available_ >> order; candidates != 0) {
+    const unsigned found = order + static_cast<unsigned>(std::countr_zero(candidates));
+    const std::uint64_t page = heads_[found] - 1;
+    const PageRange& range = range_holding(page);
+    unlink(range, page, found);
+    return Taken{&range, page, found};
+  }
+  for (PageRange& range : std::span{ranges_}.first(range_count_)) {
+    if (range.fresh == range.fresh_end) continue;
+    const std::uint64_t page = range.fresh;
+    range.fresh += run_pages_max;
+    free_pages_ -= run_pages_max;
+    return Taken{&range, page, max_order};
+  }
+  return std::nullopt;
 }
 
 template <PageMachine Machine>
@@ -222,17 +259,15 @@ Result<PhysicalAddress> PageAllocator<Machine>::allocate_run(std::uint32_t pages
     return fail(Error::bad_argument);
   }
   const unsigned order = static_cast<unsigned>(std::bit_width(pages - 1));
-  const std::uint32_t candidates = available_ >> order;
-  if (candidates == 0) {
+  const std::optional<Taken> taken = take(order);
+  if (!taken) {
     return fail(Error::no_memory);
   }
-  const unsigned found = order + static_cast<unsigned>(std::countr_zero(candidates));
-  const std::uint64_t page = heads_[found] - 1;
-  const PageRange& range = range_holding(page);
-  unlink(range, page, found);
+  const PageRange& range = *taken->range;
+  const std::uint64_t page = taken->page;
   // Give back what is not needed. Its buddies are in use, so there is nothing to merge.
-  if (pages != std::uint32_t{1} << found) {
-    push_all(range, page + pages, page + (std::uint64_t{1} << found));
+  if (pages != std::uint32_t{1} << taken->order) {
+    push_all(range, page + pages, page + (std::uint64_t{1} << taken->order));
   }
   for (std::uint32_t i = 0; i < pages; ++i) {
     PageWord& word = range.word(page + i);

@@ -60,6 +60,8 @@ struct PageRange {
   std::uint64_t first = 0;
   std::uint64_t end = 0;
   PageWord* words = nullptr;
+  std::uint64_t fresh = 0;  ///< [fresh, fresh_end): blocks of the largest size, free, never used and in no list
+  std::uint64_t fresh_end = 0;
 
   [[nodiscard]] bool contains(std::uint64_t page) const { return page >= first && page < end; }
   [[nodiscard]] PageWord& word(std::uint64_t page) const { return words[static_cast<std::size_t>(page - first)]; }
