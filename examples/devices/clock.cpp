@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Leases the real-time clock (PL031, Arm DDI 0224): reads it, has it raise an interrupt, renews the lease, and at last uses it
-// after its time: that is a fault. args: "overstay" for that last part alone.
+// after its time: that is a fault. args: "overstay" for that last part alone; "heir" waits until another's lease is over.
 #include "rvm/agent.hpp"
 
 using namespace rvm::agent;
@@ -12,13 +12,27 @@ constexpr std::uint64_t data = 0x00, match = 0x04, interrupt_mask = 0x10, interr
 constexpr std::uint64_t bit = 5;
 
 void overstay(Device clock) {
-  const auto registers = lease_registers(clock, 3, map_base());
+  const auto registers = lease_registers(clock, 50, map_base());
   require(registers.has_value(), "no lease: ", error_of(registers));
   require(registers->read(data) != 0, "the clock shows nothing");
-  sleep_for(milliseconds(10));
-  require(error_of(renew(clock, 3)) == Error::no_lease, "a lease was renewed after its end");
+  sleep_for(milliseconds(100));
+  require(error_of(renew(clock, 50)) == Error::no_lease, "a lease was renewed after its end");
   say("its time is over; reading the clock once more");
   say("ESCAPED: the clock shows ", registers->read(data));
+}
+
+void inherit(Device clock) {
+  sleep_for(milliseconds(20));  // the other comes first
+  for (int refusals = 0;; ++refusals) {
+    const auto registers = lease_registers(clock, 50, map_base());
+    if (registers) {
+      require(refusals != 0 && registers->read(data) != 0, "nobody had it");
+      say("the clock is free");
+      return;
+    }
+    require(registers.error() == Error::bad_state, "another's lease gives ", registers.error());
+    sleep_for(milliseconds(5));
+  }
 }
 
 }  // namespace
@@ -28,6 +42,10 @@ extern "C" int agent_main(const rvm_agent_info*) {
   if (argument(0) == "overstay") {
     overstay(clock);
     return 1;
+  }
+  if (argument(0) == "heir") {
+    inherit(clock);
+    return 0;
   }
   const auto registers = lease_registers(clock, 2'000, map_base(), bit);
   require(registers.has_value(), "no lease: ", error_of(registers));
