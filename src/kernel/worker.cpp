@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "deferred_proofs.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -17,7 +18,7 @@ constinit std::atomic<bool> retired{false};
 /// What the worker executes, for ever. The core it is on may change at every instruction.
 [[noreturn, maybe_unused]] void work() {
   for (;;) {
-    if (!retired.load(std::memory_order_relaxed) && (log().pump(seal_batch) || log().sign_head())) continue;
+    if (!retired.load(std::memory_order_relaxed) && (work_a_little() || log().sign_head())) continue;
     // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
     at_rest.store(true, std::memory_order_release);
     interrupt_this_core();
@@ -31,9 +32,9 @@ void start_worker(State& s) {
   if constexpr (hal::Port::has_worker) s.worker.context = &hal::Port::begin_worker(&work);
 }
 
-bool look_after_log(State& s, Core& core) {
+bool wake_worker(State& s, Core& core) {
   if (s.worker.context == nullptr) return true;
-  if (!log().has_work()) return false;
+  if (!log().has_work() && !deferred_proofs().has_work()) return false;
   s.worker.ready = true;
   if (s.worker.core != nullptr || core.current == nullptr) return false;  // it is at it, or about to be
   for (std::uint32_t i = 0; i < s.core_count; ++i) {
@@ -50,6 +51,8 @@ bool look_after_log(State& s, Core& core) {
   }
   return false;
 }
+
+bool work_a_little() { return log().pump(seal_batch) || deferred_proofs().verify_one(); }
 
 void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {
   if constexpr (hal::Port::has_worker) hal::Port::switch_to_worker(core.loaded, *s.worker.context);

@@ -16,10 +16,10 @@ constexpr std::size_t package_limit = 64 * 1024;
 constexpr std::uint64_t package_address = 0x4200'0000;
 
 bool needs_proof(std::uint64_t operation) {
-  enum : std::uint8_t { P1, P2 };  // as the table spells them
+  enum : std::uint8_t { P1, P2, P2_P3 };  // as the table spells them
   constexpr std::array proven = [] {
     std::array<bool, RVM_HVC_LIMIT> table{};
-#define RVM_X(name, number, object, rights, tier, doc) table[number] = (tier) == P2;
+#define RVM_X(name, number, object, rights, tier, doc) table[number] = (tier) != P1;
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
     return table;
