@@ -15,10 +15,17 @@ constinit std::atomic<bool> retired{false};
 /// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
 [[gnu::noinline, maybe_unused]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
 
+/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence.
+[[maybe_unused]] bool work_through() {
+  bool worked = false;
+  for (std::uint32_t i = 0; i < batches_per_proof && log().pump(seal_batch); ++i) worked = true;
+  return deferred_proofs().verify_one() || worked || log().sign_head();
+}
+
 /// What the worker executes, for ever. The core it is on may change at every instruction.
 [[noreturn, maybe_unused]] void work() {
   for (;;) {
-    if (!retired.load(std::memory_order_relaxed) && (work_a_little() || log().sign_head())) continue;
+    if (!retired.load(std::memory_order_relaxed) && work_through()) continue;
     // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
     at_rest.store(true, std::memory_order_release);
     interrupt_this_core();
@@ -52,7 +59,10 @@ bool wake_worker(State& s, Core& core) {
   return false;
 }
 
-bool work_a_little() { return log().pump(seal_batch) || deferred_proofs().verify_one(); }
+bool work_a_little() {
+  const bool sealed = log().pump(seal_batch);
+  return deferred_proofs().verify_one() || sealed;
+}
 
 void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {
   if constexpr (hal::Port::has_worker) hal::Port::switch_to_worker(core.loaded, *s.worker.context);

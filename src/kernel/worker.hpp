@@ -15,7 +15,7 @@ void start_worker(State& s);
 /// There may be something to do: an epoch ended, the disk answered, evidence was filed. True when there is no worker, and the
 /// caller is to do it, without the kernel lock.
 [[nodiscard]] bool wake_worker(State& s, Core& core);
-/// A part of what the worker does where there is none: a few records, or a verification. False: there was nothing.
+/// A part of what the worker does where there is none: a few records and a verification. False: there was nothing.
 bool work_a_little();
 
 /// Gives this core to the worker until it is out of work or time, or somebody better than `floor` wants the core. No agent is

@@ -83,7 +83,7 @@ void SimulatedKernel::prove(std::uint64_t nonce) {
                      .nonce = nonce != 0 ? nonce : ++next_nonce_,
                      .not_before = machine.now,
                      .not_after = machine.now + Nanoseconds{1'000'000'000},
-                     .tier = 2};
+                     .tier = proof_tier};
   token.mutation_hash = proof::mutation_hash(request, token);
   for (unsigned i = 0; i < 4; ++i) {
     std::uint64_t word = 0;
