@@ -20,7 +20,7 @@ struct Rule {
   const char* name = "?";
 };
 constexpr std::array<Rule, RVM_HVC_LIMIT> rules = [] {
-  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
+  enum : std::uint8_t { P1 = 1, P2, P3, P2_P3 = P2 };  // as the table spells them
   std::array<Rule, RVM_HVC_LIMIT> table{};
 #define RVM_X(label, number, object, needed, tier, doc) \
   table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), needed, tier, #label};

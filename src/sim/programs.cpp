@@ -80,7 +80,7 @@ struct Demand {
   std::uint8_t tier = 1;
 };
 constexpr std::array<Demand, RVM_HVC_LIMIT> demands = [] {
-  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
+  enum : std::uint8_t { P1 = 1, P2, P3, P2_P3 = P2 };  // as the table spells them
   std::array<Demand, RVM_HVC_LIMIT> table{};
 #define RVM_X(name, number, object, needed, tier, doc) \
   table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), needed | (tier >= P2 ? RVM_RIGHT_PROVE : 0u), tier};
