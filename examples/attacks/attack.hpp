@@ -39,6 +39,7 @@ extern const std::span<const Attack> authority_attacks;
 extern const std::span<const Attack> proof_attacks;
 extern const std::span<const Attack> message_attacks;
 extern const std::span<const Attack> exhaustion_attacks;
+extern const std::span<const Attack> device_attacks;
 
 /// Several tries of one attack: contained only if every one was refused with an error that fits.
 class Tries {

@@ -2,7 +2,8 @@
 //
 // Leases the real-time clock (PL031, Arm DDI 0224): reads it, has it raise an interrupt, renews the lease, and at last uses it
 // after its time: that is a fault. Its partition is not trusted, so it has to show evidence.
-// args: the evidence, "word:" and bytes, or as `rvm approve` and `rvm witness prove` print it; "overstay" for the last part alone.
+// args: the evidence, "word:" and bytes, or as `rvm approve` and `rvm witness prove` print it; then "overstay" for that last part
+// alone, or "heir" to wait until another's lease is over.
 #include "rvm/agent.hpp"
 
 using namespace rvm::agent;
@@ -22,13 +23,27 @@ rvm_evidence given_evidence() {
 }
 
 void overstay(Device clock, const rvm_evidence& evidence) {
-  const auto registers = lease_registers(clock, 3, map_base(), 64, &evidence);
+  const auto registers = lease_registers(clock, 50, map_base(), 64, &evidence);
   require(registers.has_value(), "no lease: ", error_of(registers));
   require(registers->read(data) != 0, "the clock shows nothing");
-  sleep_for(milliseconds(10));
-  require(error_of(renew(clock, 3)) == Error::no_lease, "a lease was renewed after its end");
+  sleep_for(milliseconds(100));
+  require(error_of(renew(clock, 50)) == Error::no_lease, "a lease was renewed after its end");
   say("its time is over; reading the clock once more");
   say("ESCAPED: the clock shows ", registers->read(data));
+}
+
+void inherit(Device clock, const rvm_evidence& evidence) {
+  sleep_for(milliseconds(20));  // the other comes first
+  for (int refusals = 0;; ++refusals) {
+    const auto registers = lease_registers(clock, 50, map_base(), 64, &evidence);
+    if (registers) {
+      require(refusals != 0 && registers->read(data) != 0, "nobody had it");
+      say("the clock is free");
+      return;
+    }
+    require(registers.error() == Error::bad_state, "another's lease gives ", registers.error());
+    sleep_for(milliseconds(5));
+  }
 }
 
 }  // namespace
@@ -39,6 +54,10 @@ extern "C" int agent_main(const rvm_agent_info*) {
   if (argument(1) == "overstay") {
     overstay(clock, evidence);
     return 1;
+  }
+  if (argument(1) == "heir") {
+    inherit(clock, evidence);
+    return 0;
   }
   require(error_of(lease_registers(clock, 2'000, map_base(), bit)) == Error::proof, "a lease without evidence");
   const rvm_evidence wrong = evidence_of("not the right word");

@@ -106,7 +106,8 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
     out.insert(out.end(), {"-fw_cfg", "name=opt/rvm/nonce,file=" + escaped(parts.nonce)});
   }
   if (s.icount) {
-    out.insert(out.end(), {"-icount", "shift=0,sleep=off"});
+    // The machine's clock counts instructions as well, or a second of it would be a second of the host.
+    out.insert(out.end(), {"-icount", "shift=0,sleep=off", "-rtc", "clock=vm"});
   }
   if (parts.gdb) {
     out.insert(out.end(), {"-S", "-s"});

@@ -173,6 +173,7 @@ TEST_CASE("QEMU's command line") {
   CHECK(has("4"));
   CHECK(has("1048576K"));
   CHECK(has("shift=0,sleep=off"));
+  CHECK(has("clock=vm"));
   CHECK(has("if=none,id=log,format=raw,werror=report,rerror=report,file=/tmp/a,,b.img"));
   CHECK_FALSE(has("-S"));
 }

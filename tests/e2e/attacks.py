@@ -27,6 +27,22 @@ class Attacks(rvm_test.RvmTest):
         actors = {r["actor_partition_id"] if "actor_partition_id" in r else r["actor"] for r in records}
         self.assertGreater(len(actors), 1, "refusals name their actors")
         self.assertNotIn(0, actors, "no refusal is blamed on the hypervisor")
+        self.every_device_operation_was_refused(records)
+
+    def every_device_operation_was_refused(self, records):
+        """Each with the errors that the attacks on leases must have met."""
+        refused = {(r["flags"] & 0xff, r["flags"] >> 8) for r in records}
+        for operation, errors in {
+                0x48: [4, 5, 6, 7, 8, 14, 20, 22],  # LEASE_GRANT: rights, argument, address, ..., proof, DMA
+                0x49: [2, 3, 5, 21],                # LEASE_RENEW: capability, type, argument, no lease
+                0x4a: [4, 21],                      # LEASE_RELEASE
+                0x4c: [4, 21],                      # DEVICE_ACKNOWLEDGE
+                0x4d: [3, 5, 7, 21],                # DEVICE_CONFIGURATION
+                0x4e: [5, 6, 7, 10, 21],            # DEVICE_SUBMIT: ..., the budget, no lease
+                0x4f: [3, 4, 5, 21],                # DEVICE_COMPLETE
+        }.items():
+            for error in errors:
+                self.assertIn((operation, error), refused, f"operation {operation:#x}, error {error}")
 
 
 if __name__ == "__main__":

@@ -329,12 +329,16 @@ static inline enum rvm_error rvm_region_transfer(rvm_handle r, rvm_handle edge) 
 
 /* Leases a device for `epochs`. `registers`: a page of the caller's slot where they appear; 0 for a device with queues.
  * Interrupts set `bit` of the caller's notification word; 64: none. `evidence`: null in a partition that is trusted. */
-static inline enum rvm_error rvm_lease_grant(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
-                                             const struct rvm_evidence* evidence, uint64_t* expiry) {
+static inline enum rvm_error rvm_lease_grant_shown(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
+                                                   const struct rvm_evidence* evidence, uint64_t* expiry) {
   struct rvm_registers r = {{RVM_HVC_LEASE_GRANT, device, epochs, registers, bit, 0, 0, 0, 0, 0}};
   enum rvm_error e = (enum rvm_error)rvm_invoke_shown(&r, evidence);
   if (e == RVM_ERROR_OK && expiry) *expiry = r.x[1];
   return e;
+}
+static inline enum rvm_error rvm_lease_grant(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
+                                             uint64_t* expiry) {
+  return rvm_lease_grant_shown(device, epochs, registers, bit, 0, expiry);
 }
 static inline enum rvm_error rvm_lease_renew(rvm_handle device, uint64_t epochs, uint64_t* expiry) {
   struct rvm_registers r = {{RVM_HVC_LEASE_RENEW, device, epochs, 0, 0, 0, 0, 0, 0, 0}};

@@ -454,12 +454,12 @@ class DeviceRegisters {
   rvm_lease lease{};
   if (const rvm_error e = rvm_lease_info(d.raw, &lease); e != RVM_ERROR_OK)
     return std::unexpected(static_cast<Error>(e));
-  const rvm_error e = rvm_lease_grant(d.raw, epochs, page, bit, evidence, nullptr);
+  const rvm_error e = rvm_lease_grant_shown(d.raw, epochs, page, bit, evidence, nullptr);
   return result(e, DeviceRegisters{page + lease.register_offset});
 }
 /// Leases a device with queues.
 [[nodiscard]] inline Status lease_queues(Device d, std::uint64_t epochs, std::uint64_t bit = 64) {
-  return status(rvm_lease_grant(d.raw, epochs, 0, bit, nullptr, nullptr));
+  return status(rvm_lease_grant(d.raw, epochs, 0, bit, nullptr));
 }
 [[nodiscard]] inline Status renew(Device d, std::uint64_t epochs) {
   return status(rvm_lease_renew(d.raw, epochs, nullptr));
