@@ -212,7 +212,6 @@ void tell_peers(State& s, Agent& agent) {
 void take_apart(State& s, Agent& agent, std::string_view state) {
   if (!agent.service) --s.working_agents;
   tell_peers(s, agent);
-  end_leases_of(s, agent);
   revoke_self(s, agent);
   report_agent(agent, state);
   s.ended.push_back(agent);
@@ -321,6 +320,7 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
         agent.ending = static_cast<std::uint8_t>(ending);
         executing_elsewhere = !detach(s, agent);
         agent.state = AgentState::terminated;
+        end_leases_of(s, agent);  // now: where another core executes it, the rest comes later
         return security::Effect{agent.id.value, detail, agent.cpu.value, static_cast<std::uint16_t>(ending)};
       },
       witness::Lane::reserved);

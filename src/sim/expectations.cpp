@@ -55,6 +55,9 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_REGION_TRANSFER, region_transfer);
   set(RVM_HVC_EDGE_CREATE, comm_edge_create);
   set(RVM_HVC_EDGE_DESTROY, comm_edge_destroy);
+  set(RVM_HVC_LEASE_GRANT, device_lease_grant);
+  set(RVM_HVC_LEASE_RENEW, device_lease_renew);
+  set(RVM_HVC_LEASE_RELEASE, device_lease_revoke);
   return table;
 }();
 
@@ -132,7 +135,7 @@ std::uint64_t Simulation::digest_of(const Partition& p, std::uint64_t at, std::u
   const hal::SimulatedMachine& h = machine_.hardware;
   for (std::uint64_t done = 0; done < length;) {
     const auto found = h.walk({p.space.root(), 0}, GuestAddress{at + done});
-    if (!found) return 0;
+    if (!found || found->frame << page_shift < hal::SimulatedMachine::ram_base) return 0;
     const std::uint64_t within = (at + done) % page_bytes;
     const std::uint64_t piece = std::min<std::uint64_t>(page_bytes - within, length - done);
     const std::byte* bytes = h.ram.data() + ((found->frame << page_shift) - hal::SimulatedMachine::ram_base) + within;
@@ -186,6 +189,11 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   if (a.expected == Error::ok && rules[a.operation].tier >= 2) {
     a.nonce = registers.reg(12);
     if (!p2(agent, a, registers)) a.expected = Error::proof;
+  }
+  if (a.object && a.object->object.type == ObjectType::device && a.object->object.id - 1 < devices().size()) {
+    const kernel::Device& device = devices()[a.object->object.id - 1];
+    a.held = device.holder == &agent && device.expiry > machine_.hardware.now;
+    a.dma_left = device.dma_left;
   }
   switch (a.operation) {
     case RVM_HVC_CAP_REVOKE:
@@ -300,9 +308,10 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
              " where its proof demands " + std::to_string(static_cast<int>(attempt.expected));
     });
   }
-  // Bounds are part of the proof of REGION_MAP.
-  require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP, "proof",
-          [&] { return std::string{operation_name(attempt.operation)} + " refused a proof that holds"; });
+  // Bounds are part of the proof of REGION_MAP and LEASE_GRANT.
+  require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP ||
+              attempt.operation == RVM_HVC_LEASE_GRANT,
+          "proof", [&] { return std::string{operation_name(attempt.operation)} + " refused a proof that holds"; });
   if (leaves_no_record(error)) return;
   const std::uint64_t code =
       (attempt.operation < RVM_HVC_LIMIT ? attempt.operation : 0xff) | static_cast<std::uint64_t>(error) << 8;
@@ -348,6 +357,7 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
   }
   judge_capability_success(agent, attempt);
   judge_message_success(agent, attempt);
+  judge_device_success(agent, attempt);
 }
 
 void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) {
@@ -466,7 +476,9 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
 /// The kernel wrote there for the agent, who must be able to do so itself.
 void Simulation::require_writable(const Agent& agent, std::uint64_t at) {
   const auto found = machine_.hardware.walk({agent.partition->space.root(), 0}, GuestAddress{at});
-  require(found && allows(found->access, Access::write), "copy", "the kernel wrote where the agent may not");
+  require(
+      found && allows(found->access, Access::write) && found->frame << page_shift >= hal::SimulatedMachine::ram_base,
+      "copy", "the kernel wrote where the agent may not");
 }
 
 void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {

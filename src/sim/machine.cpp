@@ -39,6 +39,11 @@ void Machine::power_on(std::span<const std::byte> package, std::span<const std::
 
   std::memset(hardware.ram.data(), 0xa5, hardware.ram.size());
   for (auto& core : hardware.cores) core = {};
+  for (auto& device : hardware.devices) {
+    const hal::DeviceDescription description = device.description;
+    device = {};
+    device.description = description;
+  }
   hardware.current_core = 0;
   hardware.now = Nanoseconds{0};
   hardware.console.clear();

@@ -56,7 +56,7 @@ class Machine {
   [[nodiscard]] std::uint32_t core_count() const { return static_cast<std::uint32_t>(hardware.cores.size()); }
   [[nodiscard]] bool interrupt_pending(std::uint32_t core) const {
     const auto& c = hardware.cores[core];
-    return c.reschedule || c.device || c.timer <= hardware.now;
+    return c.reschedule || c.device || c.timer <= hardware.now || hardware.device_pending(core);
   }
   [[nodiscard]] kernel::State& state() const;
   [[nodiscard]] hal::MemoryRange package_memory() const { return package_; }

@@ -67,6 +67,9 @@ void Simulation::check_memory() {
       if (slot.page.value != 0) claim(slot.page, 1, kernel_use, e.payer);
     }
   });
+  for (const kernel::Device& d : devices()) {
+    if (d.queues.value != 0) claim(d.queues, 1, kernel_use, kernel::index_of(*d.holder->partition).value);
+  }
   each_region([&](RegionObject& r) {
     require(s.partitions.at(r.owner).id.value != 0, "region", "a region's owner is gone");
     for (const memory::Extent& extent : r.region.extents()) claim(extent.base(), extent.pages(), region, r.owner);
@@ -79,6 +82,7 @@ void Simulation::check_memory() {
     Access access;
   };
   std::vector<Mapping> of_regions;
+  std::size_t of_devices = 0;
   each_partition([&](Partition& p) {
     const std::uint16_t owner = kernel::index_of(p).value;
     of_regions.clear();
@@ -100,6 +104,11 @@ void Simulation::check_memory() {
         for (std::uint64_t k = 0; k < std::uint64_t{1} << (shift - page_shift); ++k) {
           const std::uint64_t frame = output + k * page_bytes;
           const std::uint64_t page = (frame - ram_base) >> page_shift;
+          if (frame < ram_base) {
+            check_device_mapping(p, covered + k * page_bytes, frame, access, entry);
+            ++of_devices;
+            continue;
+          }
           require(frame >= ram_base && page < pages, "isolation", "a translation leads outside of memory");
           if (frame >= package.base.value && frame < package.base.value + package.bytes) {
             require(!allows(access, Access::write), "isolation", "the boot package is mapped writable");
@@ -140,6 +149,23 @@ void Simulation::check_memory() {
              " of them through a capability";
     });
   });
+
+  const auto mapped = std::ranges::count_if(devices(), [](const kernel::Device& d) { return d.mapped_at.value != 0; });
+  require(of_devices == static_cast<std::size_t>(mapped), "lease",
+          "a leased device is not mapped where its lease says");
+  for (const kernel::Device& d : devices()) {
+    for (const auto& request : h.devices[d.port].requests) {
+      for (const hal::DeviceBuffer& buffer : request) {
+        const std::uint64_t page = (buffer.address.value - ram_base) >> page_shift;
+        const bool own = buffer.address.value >= ram_base && page < pages && d.holder != nullptr &&
+                         (roles_[page] == agent ||
+                          (!buffer.device_writes && buffer.address.value - package.base.value < package.bytes));
+        require(own, "dma", "a device is told to reach what is no agent's own memory");
+        require(roles_[page] != agent || owners[page] == kernel::index_of(*d.holder->partition).value, "dma",
+                "a device is told to reach another partition's memory");
+      }
+    }
+  }
 
   // The books: what the allocator says, page by page.
   std::vector<std::uint32_t> owned(s.partitions.capacity());
@@ -241,6 +267,7 @@ void Simulation::check_links() {
   each_agent([&](Agent& a) { check(ObjectType::agent, a.id.value, a.holders); });
   each_edge([&](Edge& e) { check(ObjectType::edge, e.id.value, e.holders); });
   each_region([&](RegionObject& r) { check(ObjectType::region, r.id.value, r.holders); });
+  for (const kernel::Device& d : devices()) check(ObjectType::device, kernel::id_of(s, d), d.holders);
 }
 
 /// No core remembers a translation that the tables do not hold any more.

@@ -57,6 +57,14 @@ constexpr std::array weights{
     Weight{RVM_HVC_EDGE_DESTROY, 1, 2},
     Weight{RVM_HVC_WITNESS_HEAD, 1, 1},
     Weight{RVM_HVC_WITNESS_READ, 1, 1},
+    Weight{RVM_HVC_LEASE_GRANT, 12, 2},
+    Weight{RVM_HVC_LEASE_RENEW, 2, 1},
+    Weight{RVM_HVC_LEASE_RELEASE, 1, 1},
+    Weight{RVM_HVC_LEASE_INFO, 1, 1},
+    Weight{RVM_HVC_DEVICE_ACKNOWLEDGE, 1, 1},
+    Weight{RVM_HVC_DEVICE_CONFIGURATION, 1, 1},
+    Weight{RVM_HVC_DEVICE_SUBMIT, 2, 1},
+    Weight{RVM_HVC_DEVICE_COMPLETE, 2, 1},
 };
 
 constexpr std::uint32_t total(std::uint8_t Weight::* member) {
@@ -142,6 +150,15 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
   }
   if (agent.caller != nullptr && random.one_in(2)) return random.pick({RVM_HVC_REPLY, RVM_HVC_REPLY_WAIT});
   if (!agent.pending.empty() && random.one_in(4)) return RVM_HVC_RECEIVE;
+  if (const kernel::Device* const device = held_by(agent); device != nullptr && random.one_in(3)) {
+    if (device->queues.value == 0)
+      return random.pick({RVM_HVC_LEASE_RENEW, RVM_HVC_LEASE_RELEASE, RVM_HVC_DEVICE_ACKNOWLEDGE});
+    const std::uint32_t kind = random.below(16);
+    if (kind < 7) return RVM_HVC_DEVICE_SUBMIT;
+    if (kind < 12) return RVM_HVC_DEVICE_COMPLETE;
+    return random.pick({RVM_HVC_DEVICE_ACKNOWLEDGE, RVM_HVC_DEVICE_CONFIGURATION, RVM_HVC_LEASE_RENEW,
+                        RVM_HVC_LEASE_RELEASE, RVM_HVC_LEASE_INFO});
+  }
   const std::uint64_t operation = weighted(&Weight::ordinary, ordinary, random);
   const bool needs_edge = operation == RVM_HVC_CALL || operation == RVM_HVC_SEND || operation == RVM_HVC_REGION_SHARE ||
                           operation == RVM_HVC_REGION_TRANSFER || operation == RVM_HVC_CAP_TRANSFER;
@@ -386,6 +403,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(3, own_address(agent, random));
       break;
     default:
+      choose_device_arguments(agent, operation, registers, random);
       break;
   }
 }

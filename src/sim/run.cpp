@@ -37,6 +37,7 @@ void Simulation::choose(Random& random) {
     let_time_pass(random);
     return;
   }
+  if (random.one_in(16)) let_device_act(random);
   // A core that has something to do. With none, time goes on.
   const std::uint32_t first = random.below(machine_.core_count());
   for (std::uint32_t i = 0; i < machine_.core_count(); ++i) {
@@ -112,6 +113,7 @@ void Simulation::agent_acts(std::uint32_t core, Random& random) {
     present_proof(agent, registers, random);
     if (operation == RVM_HVC_SEND)
       fill_buffer(core, registers.reg(2), std::min<std::uint64_t>(registers.reg(3), 4096), random);
+    if (operation == RVM_HVC_DEVICE_SUBMIT) write_buffer_list(core, agent, registers.reg(3), random);
   }
   if (options_.trace) {
     std::array<char, 200> text{};

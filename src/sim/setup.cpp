@@ -44,6 +44,7 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   for (std::uint32_t i = 0; i < profile_.partitions; ++i) {
     const std::uint32_t p = b.partition("p" + std::to_string(i), profile_.page_quota);
     b.last_partition().witness_quota = profile_.record_quota;
+    if (!r.one_in(3)) b.last_partition().type = RVM_PARTITION_INFRASTRUCTURE;
     if (r.one_in(8)) b.last_partition().mode = RVM_MODE_REFLEX;
     partitions.push_back(p);
     for (std::uint32_t k = 0; k < profile_.agents_per_partition; ++k) {
@@ -81,11 +82,21 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
     if (r.one_in(3)) b.grant("log", agents[i], RVM_OBJECT_WITNESS, 0, 1 + r.below(everything));
     if (r.one_in(6)) b.grant("hypervisor", agents[i], RVM_OBJECT_PARTITION, UINT32_MAX, 1 + r.below(everything));
   }
+  const std::array devices{b.device("clock", RVM_DEVICE_CLOCK, 0), b.device("entropy", RVM_DEVICE_ENTROPY, 4096),
+                           b.device("disk", RVM_DEVICE_BLOCK, 200)};
+  for (const std::uint32_t device : devices) {
+    b.grant("device", supervisor, RVM_OBJECT_DEVICE, device, everything);
+    for (std::uint32_t i = 1; i < agents.size(); ++i) {
+      if (r.one_in(2)) b.grant("device", agents[i], RVM_OBJECT_DEVICE, device, everything);
+      if (r.one_in(4)) b.grant("some", agents[i], RVM_OBJECT_DEVICE, device, 1 + r.below(everything));
+    }
+  }
   return b.build(key_);
 }
 
 Simulation::Simulation(const Options& options)
     : options_(options), profile_(profile_of(options.seed)), machine_(profile_.cores) {
+  machine_.hardware.devices = make_devices();
   for (std::size_t i = 0; i < key_.size(); ++i) key_[i] = static_cast<std::byte>(i * 7 + 1);
   // Half of the runs start on a machine with another shape of translation tables.
   if (Random{options.seed, setup_stream - 1000}.one_in(2)) {
@@ -126,6 +137,7 @@ void Simulation::boot(Random& random) {
   require(machine_.hardware.secondary_cores_started, "boot", "the other cores were not started");
   for (std::uint32_t core = 1; core < machine_.core_count(); ++core) machine_.resume(core);
   up_ = true;
+  epoch_seen_ = state_->epoch;
   views_.resize(state_->agents.capacity());
   // What was durable before is still there, as it was.
   const std::uint64_t first = kernel::log().ring.durable();

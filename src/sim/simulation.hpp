@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // One run of one seed. The parts: setup.cpp (what the machine starts with), programs.cpp (what agents do), expectations.cpp
-// (what a hypercall must have done), structure.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
+// (what a hypercall must have done), structure.cpp, devices.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
 #pragma once
 
 #include <array>
@@ -81,6 +81,8 @@ struct Attempt {
   std::uint64_t first_record = 0;        ///< sequence number at which it began
   std::uint64_t nonce = 0;               ///< of its proof
   std::uint64_t message_digest = 0;      ///< of the bytes sent
+  bool held = false;                     ///< x1 names a device on an unexpired lease of the caller
+  std::uint64_t dma_left = 0;            ///< of that device
   bool delivered = false;                ///< a call's message arrived
   bool answered = false;
   std::array<std::uint64_t, 8> reply{};
@@ -170,6 +172,18 @@ class Simulation {
   [[nodiscard]] SeenCapability see(cap::CapabilityRef ref, const cap::Capability& c) const;
   [[nodiscard]] const SeenCapability* seen(cap::CapabilityRef ref) const;
 
+  // devices.cpp
+  static std::vector<hal::SimulatedMachine::Device> make_devices();
+  void let_device_act(Random& random);
+  void choose_device_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
+  void write_buffer_list(std::uint32_t core, const Agent& agent, std::uint64_t at, Random& random);
+  void judge_device_success(Agent& agent, const Attempt& attempt);
+  void check_devices();
+  void check_device_mapping(const Partition& p, std::uint64_t guest, std::uint64_t frame, Access access,
+                            std::uint64_t descriptor) const;
+  [[nodiscard]] std::span<kernel::Device> devices() const;
+  [[nodiscard]] kernel::Device* held_by(const Agent& agent) const;
+
   // memory.cpp
   void check_memory();
   void check_links();
@@ -222,6 +236,7 @@ class Simulation {
   std::vector<std::uint16_t> generations_;  ///< of each slot of each table, as last seen
   std::uint64_t reclaims_seen_ = 0;
   std::uint64_t invalidations_seen_ = 0;
+  std::uint64_t epoch_seen_ = 0;
 
   // The log as it must be: every record since the very first boot, sealed or not.
   std::vector<witness::Record> records_;

@@ -19,6 +19,7 @@ void Simulation::check_step() {
   check_lives();
   check_cores();
   check_agents();
+  check_devices();
   check_counts();
   follow_calls();
 }
@@ -171,6 +172,8 @@ void Simulation::check_counts() {
     shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
     leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
   });
+  for (const kernel::Device& d : devices())
+    shape = Random::mix(shape ^ (d.holder != nullptr ? d.holder->id.value : 0)) + d.expiry.value + d.mapped_at.value;
   if (shape != shape_) {
     // An agent leaves its objects a while after the record of its end.
     require(shape_ == 0 || leaving < leaving_ || recorded({}, shape_at_), "mutation-recorded",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "rvm/hal/port.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -42,10 +43,11 @@ InterruptEvent Port::acknowledge_interrupt() {
     c.device = false;
     return {.kind = Interrupt::device};
   }
-  if (c.leased != log_device) {
-    const std::uint32_t device = std::exchange(c.leased, log_device);
-    machine_->devices[device].permitted = false;
-    return {Interrupt::device, device};
+  for (std::uint32_t i = 0; i < machine_->devices.size(); ++i) {
+    SimulatedMachine::Device& device = machine_->devices[i];
+    if (!device.asserted || !device.permitted || device.core != machine_->current_core) continue;
+    device.asserted = device.permitted = false;
+    return {Interrupt::device, i};
   }
   return {};
 }
@@ -121,7 +123,7 @@ bool Port::begin_device(std::uint32_t device, PhysicalAddress) {
 
 void Port::end_device(std::uint32_t device) {
   SimulatedMachine::Device& d = machine_->devices[device];
-  d.running = false;
+  d.running = d.asserted = false;
   d.requests.clear();
   d.done.clear();
 }
@@ -157,7 +159,12 @@ void SimulatedMachine::finish_device_request(std::uint32_t device, std::uint16_t
     if (b.device_writes) std::memset(ram.data() + (b.address.value - ram_base), std::to_integer<int>(fill), b.bytes);
   }
   d.done.push_back(number);
-  if (d.permitted) cores[core].leased = device;
+  d.asserted = true;
+  d.core = core;
+}
+
+bool SimulatedMachine::device_pending(std::uint32_t core) const {
+  return std::ranges::any_of(devices, [&](const Device& d) { return d.asserted && d.permitted && d.core == core; });
 }
 
 int Port::console_read() {
@@ -218,6 +225,7 @@ std::byte* SimulatedMachine::access(std::uint32_t core, GuestAddress guest, Acce
     entry = *found;
   }
   if (!allows(entry.access, kind)) return nullptr;
+  if (entry.frame << page_shift < ram_base) return device_registers.data() + guest.value % page_bytes;
   return ram.data() + ((entry.frame << page_shift) - ram_base) + guest.value % page_bytes;
 }
 

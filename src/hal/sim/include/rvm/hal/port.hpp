@@ -56,9 +56,8 @@ struct SimulatedMachine {
   struct Core {
     Nanoseconds timer = never;
     bool reschedule = false;
-    bool device = false;                ///< an interrupt of the log's disk is pending
-    std::uint32_t leased = log_device;  ///< an interrupt of this device is pending
-    const Context* loaded = nullptr;    ///< whose system registers the core holds
+    bool device = false;              ///< an interrupt of the log's disk is pending
+    const Context* loaded = nullptr;  ///< whose system registers the core holds
     std::uint64_t registers = 0;
     StageTwoRoot root{};
     std::array<CachedTranslation, cached_translations> tlb{};
@@ -78,15 +77,21 @@ struct SimulatedMachine {
     std::array<std::byte, 512> before;
   };
 
-  /// A device that agents may lease. One with DMA answers when `finish_device_request` is called.
+  /// A device that agents may lease. One with DMA answers when `finish_device_request` is called. Its registers are beyond
+  /// memory: whoever reaches them reads and writes `device_registers`.
   struct Device {
     DeviceDescription description;
     bool permitted = false;                           ///< its interrupt
+    bool asserted = false;                            ///< it wants attention
+    std::uint32_t core = 0;                           ///< that takes its interrupts
     bool running = false;                             ///< between begin_device and end_device
     std::vector<std::vector<DeviceBuffer>> requests;  ///< by number; empty: free
     std::vector<std::uint16_t> done;
   };
   std::vector<Device> devices;
+  std::array<std::byte, page_bytes> device_registers{};
+  /// An interrupt of a device waits for this core.
+  [[nodiscard]] bool device_pending(std::uint32_t core) const;
 
   using Pause = void (*)(SimulatedMachine&);
 
