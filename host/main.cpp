@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "host/approve/approve.hpp"
 #include "host/attest/attest.hpp"
 #include "host/bench/bench.hpp"
 #include "host/common/failure.hpp"
@@ -450,6 +451,36 @@ void add_attest(CLI::App& app, AttestOptions& o, Command& command) {
   attest->callback([&o, &command] { command = [&o] { return attest_command(o); }; });
 }
 
+void add_approve(CLI::App& app, ApproveOptions& o, std::string& validity, Command& command) {
+  CLI::App* const approve =
+      app.add_subcommand("approve", "sign that agents of a partition may lease a device (evidence_key)");
+  approve->add_option("--approver", o.approver, "32 secret bytes: the approver's Ed25519 seed")
+      ->type_name("FILE")
+      ->required();
+  approve->add_flag("--show-key", o.show_key, "only print the public key, for the manifest");
+  approve->add_option("--partition", o.partition, "the partition, as the manifest calls it")->type_name("NAME");
+  approve->add_option("--device", o.device, "the device, as the manifest calls it")->type_name("NAME");
+  approve->add_option("--reference", o.reference, "the software: what `rvm build` printed")->type_name("FILE");
+  approve->add_option("--pubkey", o.pubkey, "the machine: its verifier key (rvm witness export --pubkey)")
+      ->type_name("FILE");
+  add_quantity(*approve, "--for", validity, parse_duration, "a duration such as 1h",
+               "how long it is valid (default 1h)");
+  add_key(*approve, o.key);
+  approve->add_flag("--json", o.json, "one line of JSON");
+  approve->footer(
+      "Prints the evidence that an agent shows, base64. It is good for one machine, one kernel and one set of agent\n"
+      "programs; the machine is that of --pubkey, or of the device key.\n\nExamples:\n"
+      "  rvm approve --approver approver.key --show-key\n"
+      "  rvm approve --approver approver.key --partition timekeepers --device clock --reference reference.json --for "
+      "8h");
+  approve->callback([&o, &validity, &command] {
+    if (const auto given = parse_duration(validity)) {
+      o.validity = *given;
+    }
+    command = [&o] { return approve_command(o); };
+  });
+}
+
 struct PackageCommandOptions {
   RunOptions run;
   fs::path file;
@@ -499,6 +530,8 @@ ExitCode run_program(int argc, char** argv) {
   RunOptions build;
   RunTexts build_texts;
   AttestOptions attest;
+  ApproveOptions approve;
+  std::string approve_validity;
   add_run(app, run, run_texts, command);
   add_witness(app, witness, command);
   add_bench(app, bench, command);
@@ -509,6 +542,7 @@ ExitCode run_program(int argc, char** argv) {
   add_package(app, package, command);
   add_build(app, build, build_texts, command);
   add_attest(app, attest, command);
+  add_approve(app, approve, approve_validity, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -27,22 +27,6 @@ constexpr std::array phase_loads{
 #undef RVM_X
 };
 
-std::optional<Bytes> from_hex(std::string_view text) {
-  Bytes out;
-  if (text.size() % 2 != 0) {
-    return std::nullopt;
-  }
-  for (; !text.empty(); text.remove_prefix(2)) {
-    std::string_view pair = text.substr(0, 2);
-    const auto value = take_number(pair, 16);
-    if (!value || !pair.empty()) {
-      return std::nullopt;
-    }
-    out.push_back(static_cast<std::byte>(*value));
-  }
-  return out;
-}
-
 std::optional<Digest> digest_from(std::optional<std::vector<std::byte>> bytes) {
   Digest out{};
   if (!bytes || bytes->size() != out.size()) {
@@ -92,21 +76,6 @@ Outcome<Bytes> requested_nonce(const std::optional<std::string>& text) {
   return *nonce;
 }
 
-Outcome<PhaseDigests> read_reference(const std::filesystem::path& file) {
-  const auto bytes = read_file(file, "reference measurements", 1 << 20);
-  if (!bytes) {
-    return std::unexpected(bytes.error());
-  }
-  std::string text(bytes->size(), '\0');
-  std::ranges::transform(*bytes, text.begin(), [](std::byte b) { return std::to_integer<char>(b); });
-  const auto reference = parse_reference(text);
-  if (!reference) {
-    return failure(ExitCode::usage, fmt::format("{} holds no reference measurements", file.string()),
-                   "make one with `rvm build PATH > FILE`");
-  }
-  return *reference;
-}
-
 /// A saved quote; nothing if the file is something else.
 std::optional<std::string> saved_quote(const std::filesystem::path& file) {
   std::error_code error;
@@ -146,18 +115,6 @@ Outcome<std::string> obtain_quote(AttestOptions& options, const Bytes& nonce) {
                    "see what it says: rvm run with --verbose");
   }
   return run->session.report.quote;
-}
-
-Outcome<crypto::Ed25519PublicKey> machine_key(const AttestOptions& options) {
-  if (options.pubkey) {
-    const auto key = read_verifier_key(*options.pubkey);
-    return key ? Outcome<crypto::Ed25519PublicKey>(key->key) : std::unexpected(key.error());
-  }
-  const auto device_key = load_device_key(options.run.key);
-  if (!device_key) {
-    return std::unexpected(device_key.error());
-  }
-  return witness::derive_identity(device_key->bytes).public_key();
 }
 
 }  // namespace
@@ -275,6 +232,34 @@ std::vector<std::string> quote_problems(const Quote& quote, const crypto::Ed2551
   return out;
 }
 
+Outcome<PhaseDigests> read_reference(const std::filesystem::path& file) {
+  const auto bytes = read_file(file, "reference measurements", 1 << 20);
+  if (!bytes) {
+    return std::unexpected(bytes.error());
+  }
+  std::string text(bytes->size(), '\0');
+  std::ranges::transform(*bytes, text.begin(), [](std::byte b) { return std::to_integer<char>(b); });
+  const auto reference = parse_reference(text);
+  if (!reference) {
+    return failure(ExitCode::usage, fmt::format("{} holds no reference measurements", file.string()),
+                   "make one with `rvm build PATH > FILE`");
+  }
+  return *reference;
+}
+
+Outcome<crypto::Ed25519PublicKey> machine_key(const std::optional<std::filesystem::path>& pubkey,
+                                              const std::optional<std::filesystem::path>& device_key_file) {
+  if (pubkey) {
+    const auto key = read_verifier_key(*pubkey);
+    return key ? Outcome<crypto::Ed25519PublicKey>(key->key) : std::unexpected(key.error());
+  }
+  const auto device_key = load_device_key(device_key_file);
+  if (!device_key) {
+    return std::unexpected(device_key.error());
+  }
+  return witness::derive_identity(device_key->bytes).public_key();
+}
+
 ExitCode build_command(const RunOptions& options) {
   const auto key = load_device_key(options.key);
   if (!key) {
@@ -311,7 +296,7 @@ ExitCode attest_command(AttestOptions options) {
       return report(saved.error());
     }
   }
-  const auto key = machine_key(options);
+  const auto key = machine_key(options.pubkey, options.run.key);
   if (!key) {
     return report(key.error());
   }

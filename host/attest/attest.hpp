@@ -45,6 +45,12 @@ struct Quote {
 [[nodiscard]] std::vector<std::string> quote_problems(const Quote& quote, const crypto::Ed25519PublicKey& key,
                                                       std::span<const std::byte> nonce, const PhaseDigests& reference);
 
+/// What `rvm build` printed to a file.
+[[nodiscard]] Outcome<PhaseDigests> read_reference(const std::filesystem::path& file);
+/// A machine's attestation identity: the verifier key in a file, or what follows from its device key.
+[[nodiscard]] Outcome<crypto::Ed25519PublicKey> machine_key(const std::optional<std::filesystem::path>& pubkey,
+                                                            const std::optional<std::filesystem::path>& device_key);
+
 /// `rvm build`: prints the reference measurements of what `rvm run` would boot.
 [[nodiscard]] ExitCode build_command(const RunOptions& options);
 

@@ -141,4 +141,29 @@ std::string format_count(std::uint64_t value, std::string_view one, std::string_
   return fmt::format("{} {}", format_count(value), value == 1 ? one : many);
 }
 
+std::string hex(std::span<const std::byte> data) {
+  std::string text;
+  text.reserve(data.size() * 2);
+  for (const std::byte b : data) {
+    text += fmt::format("{:02x}", std::to_integer<unsigned>(b));
+  }
+  return text;
+}
+
+std::optional<std::vector<std::byte>> from_hex(std::string_view text) {
+  std::vector<std::byte> out;
+  if (text.size() % 2 != 0) {
+    return std::nullopt;
+  }
+  for (; !text.empty(); text.remove_prefix(2)) {
+    std::string_view pair = text.substr(0, 2);
+    const auto value = take_number(pair, 16);
+    if (!value || !pair.empty()) {
+      return std::nullopt;
+    }
+    out.push_back(static_cast<std::byte>(*value));
+  }
+  return out;
+}
+
 }  // namespace rvm::host

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rvm/types/time.hpp"
 
@@ -26,5 +29,8 @@ namespace rvm::host {
 [[nodiscard]] std::string format_count(std::uint64_t value);
 /// "1 agent", "1,000 agents".
 [[nodiscard]] std::string format_count(std::uint64_t value, std::string_view one, std::string_view many);
+
+[[nodiscard]] std::string hex(std::span<const std::byte> data);
+[[nodiscard]] std::optional<std::vector<std::byte>> from_hex(std::string_view text);
 
 }  // namespace rvm::host

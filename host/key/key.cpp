@@ -99,15 +99,6 @@ Key hkdf_sha256(std::span<const std::byte> secret, std::span<const std::byte> sa
 
 bool equal(const Digest& a, const Digest& b) { return sodium_memcmp(a.data(), b.data(), a.size()) == 0; }
 
-std::string hex(std::span<const std::byte> data) {
-  std::string text;
-  text.reserve(data.size() * 2);
-  for (const std::byte b : data) {
-    text += fmt::format("{:02x}", std::to_integer<unsigned>(b));
-  }
-  return text;
-}
-
 Key package_key(const Key& device_key) { return hkdf_sha256(device_key.bytes, {}, RVM_PACKAGE_KEY_INFO); }
 
 Outcome<Key> load_device_key(const std::optional<std::filesystem::path>& file) {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "host/common/failure.hpp"
+#include "host/common/units.hpp"
 
 namespace rvm::host {
 
@@ -32,7 +33,6 @@ struct Key {
                               std::string_view info);
 /// Equality in time that does not depend on where they differ.
 [[nodiscard]] bool equal(const Digest& a, const Digest& b);
-[[nodiscard]] std::string hex(std::span<const std::byte> data);
 
 /// The key under which boot packages are authenticated (rvm/boot_package.h).
 [[nodiscard]] Key package_key(const Key& device_key);

@@ -260,6 +260,25 @@ class Expansion {
     }
   }
 
+  /// An agent whose partition is not trusted cannot lease a device that asks for no evidence: no evidence is not enough.
+  void check_leases() {
+    for (const SwarmGrant& grant : swarm_.grants) {
+      if (grant.entry->type != RVM_OBJECT_DEVICE || (grant.entry->rights & RVM_RIGHT_WRITE) == 0) {
+        continue;
+      }
+      const SwarmDevice& device = swarm_.devices[grant.object];
+      const SwarmPartition& partition = swarm_.partitions[swarm_.agents[grant.agent].partition];
+      const bool trusted = partition.entry == nullptr || partition.entry->type != RVM_PARTITION_AGENT;
+      if (!trusted && !boot::has_dma(device.entry->kind) && device.entry->evidence == RVM_EVIDENCE_NONE) {
+        report(grant.entry->at,
+               fmt::format("'{}' could never lease '{}': its partition '{}' is not trusted. Give the device one of "
+                           "'evidence_sha256', 'evidence_key' and 'evidence_record', or the partition type = "
+                           "\"infrastructure\"",
+                           swarm_.agents[grant.agent].name, device.name, partition.name));
+      }
+    }
+  }
+
   void check_limits() {
     const Position top{1, 1};
     if (swarm_.partitions.size() > partitions_limit) {
@@ -285,6 +304,7 @@ class Expansion {
       }
     }
     check_directories();
+    check_leases();
   }
 
   /// Every name in an agent's directory is there once, and the directory has room.

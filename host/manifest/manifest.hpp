@@ -4,6 +4,8 @@
 // (swarm.hpp). Documented for people in docs/guide/manifest.md and for editors in schema/swarm.schema.json.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -123,6 +125,9 @@ struct DeviceEntry {
   std::uint64_t dma = 64 << 10;                 ///< bytes it may move per epoch; 0 for a device without DMA
   Located<std::string> file;                    ///< image of a block device, output of a console; else empty
   std::uint64_t size = std::uint64_t{1} << 20;  ///< of a block device's file that does not exist yet
+  /// What agents of partitions that are not trusted must show for a lease (rvm_package_device).
+  rvm_evidence_kind evidence = RVM_EVIDENCE_NONE;
+  std::array<std::byte, 32> evidence_value{};
 };
 
 struct Manifest {

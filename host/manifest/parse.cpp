@@ -11,7 +11,6 @@
 #include "host/common/file.hpp"
 #include "host/manifest/manifest.hpp"
 #include "host/manifest/reader.hpp"
-#include "rvm/boot/package.hpp"
 
 namespace rvm::host {
 
@@ -36,11 +35,6 @@ constexpr std::uint32_t hypervisor_choice = 1000;
 constexpr std::array grant_types{Choice{"partition", RVM_OBJECT_PARTITION}, Choice{"agent", RVM_OBJECT_AGENT},
                                  Choice{"witness", RVM_OBJECT_WITNESS}, Choice{"device", RVM_OBJECT_DEVICE},
                                  Choice{"hypervisor", hypervisor_choice}};
-constexpr std::array device_kinds{
-#define RVM_X(name, value, text, doc) Choice{text, RVM_DEVICE_##name},
-    RVM_DEVICE_KIND_TABLE(RVM_X)
-#undef RVM_X
-};
 constexpr std::array right_names{Choice{"read", RVM_RIGHT_READ},
                                  Choice{"write", RVM_RIGHT_WRITE},
                                  Choice{"grant", RVM_RIGHT_GRANT},
@@ -62,12 +56,6 @@ std::optional<std::uint32_t> replicas(TableReader& t) {
   return n ? std::optional{static_cast<std::uint32_t>(*n)} : std::nullopt;
 }
 
-void check(TableReader& t, const Located<std::string>& name, std::size_t limit) {
-  if (auto wrong = name.value.empty() ? std::nullopt : check_name(name.value, limit)) {
-    t.report(name.at, *wrong);
-  }
-}
-
 MachineSettings parse_machine(const toml::table& table, Diagnostics& diagnostics) {
   TableReader t(table, "[machine]", diagnostics);
   MachineSettings m;
@@ -87,7 +75,7 @@ PartitionEntry parse_partition(const toml::table& table, Diagnostics& diagnostic
   TableReader t(table, "[[partition]]", diagnostics);
   PartitionEntry p;
   p.name = t.required_text("name");
-  check(t, p.name, RVM_NAME_BYTES - 1);
+  t.check_name_of(p.name, RVM_NAME_BYTES - 1);
   p.type = static_cast<rvm_partition_type>(t.choice("type", p.type, partition_types));
   p.mode = static_cast<rvm_partition_mode>(t.choice("mode", p.mode, partition_modes));
   p.page_quota = static_cast<std::uint32_t>(t.number("pages", 0, any_u32));
@@ -115,7 +103,7 @@ AgentEntry parse_agent(const toml::table& table, Diagnostics& diagnostics) {
   TableReader t(table, "[[agent]]", diagnostics);
   AgentEntry a;
   a.name = t.required_text("name");
-  check(t, a.name, RVM_NAME_BYTES - 1);
+  t.check_name_of(a.name, RVM_NAME_BYTES - 1);
   a.partitions = t.required_text_or_texts("partition");
   a.module = t.required_text("module");
   a.replicas = replicas(t);
@@ -203,47 +191,6 @@ GrantEntry parse_grant(const toml::table& table, Diagnostics& diagnostics) {
   return g;
 }
 
-/// Devices of one kind have what those of another have not.
-void check_device_keys(TableReader& t, DeviceEntry& d) {
-  const std::string_view kind = device_kind_name(d.kind);
-  if (!boot::has_dma(d.kind)) {
-    d.dma = 0;
-    if (t.has("dma")) {
-      t.report(t.at("dma"), fmt::format("a {} does not reach memory by itself: leave 'dma' out", kind));
-    }
-  }
-  if (has_file(d.kind) && !t.has("file")) {
-    t.report(d.file.at, fmt::format("a {} device needs 'file', {}", kind,
-                                    d.kind == RVM_DEVICE_BLOCK ? "its contents" : "which gets what is written to it"));
-  } else if (!has_file(d.kind) && t.has("file")) {
-    t.report(d.file.at, fmt::format("no file is behind a device of kind '{}': leave 'file' out", kind));
-  }
-  if (d.kind != RVM_DEVICE_BLOCK && t.has("size")) {
-    t.report(t.at("size"), fmt::format("'size' is that of a block device, and this is of kind '{}'", kind));
-  }
-}
-
-DeviceEntry parse_device(const toml::table& table, Diagnostics& diagnostics) {
-  TableReader t(table, "[[device]]", diagnostics);
-  DeviceEntry d;
-  d.name = t.required_text("name");
-  check(t, d.name, RVM_NAME_BYTES - 1);
-  const std::size_t before = diagnostics.size();
-  d.kind = static_cast<rvm_device_kind>(t.choice("kind", 0, device_kinds));
-  if (!t.has("kind")) {
-    t.report(position_of(table), "[[device]] lacks 'kind'");
-  }
-  const bool kind_known = diagnostics.size() == before;
-  d.dma = t.size("dma", d.dma, {1, gibibyte}, false);
-  d.file = {t.text("file"), t.at("file")};
-  d.size = t.size("size", d.size, {RVM_PAGE_SIZE, 1024 * gibibyte}, true);
-  if (kind_known) {
-    check_device_keys(t, d);
-  }
-  t.finish();
-  return d;
-}
-
 void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) {
   TableReader t(table, "the manifest", diagnostics);
   m.development = t.flag("development", false);
@@ -282,11 +229,6 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
 }
 
 }  // namespace
-
-std::string_view device_kind_name(std::uint32_t kind) {
-  const auto found = std::ranges::find(device_kinds, kind, &Choice::value);
-  return found == device_kinds.end() ? std::string_view{} : found->name;
-}
 
 std::optional<std::string> check_name(std::string_view name, std::size_t limit) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };

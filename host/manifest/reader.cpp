@@ -291,6 +291,12 @@ std::vector<const toml::table*> TableReader::tables(std::string_view key) {
   return out;
 }
 
+void TableReader::check_name_of(const Located<std::string>& name, std::size_t limit) {
+  if (auto wrong = name.value.empty() ? std::nullopt : check_name(name.value, limit)) {
+    report(name.at, *wrong);
+  }
+}
+
 void TableReader::finish() {
   for (const auto& [key, node] : table_) {
     const std::string_view name = key.str();

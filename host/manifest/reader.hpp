@@ -38,6 +38,9 @@ struct Range {
 
 [[nodiscard]] Position position_of(const toml::node& node);
 
+/// The [[device]] that a table is.
+[[nodiscard]] DeviceEntry parse_device(const toml::table& table, Diagnostics& diagnostics);
+
 class TableReader {
  public:
   /// `where` names the table in messages, as written in the file: "[[agent]]".
@@ -70,6 +73,8 @@ class TableReader {
   /// Where `key` stands, or the table if it does not.
   [[nodiscard]] Position at(std::string_view key) const;
   void report(Position at, std::string message);
+  /// Reports what is no name (check_name); an empty one was reported when it was read.
+  void check_name_of(const Located<std::string>& name, std::size_t limit);
   /// Reports unknown keys, with the nearest known one.
   void finish();
 

@@ -82,6 +82,8 @@ std::vector<rvm_package_device> device_table(const Swarm& swarm) {
     set_name(out.name, d.name);
     out.kind = d.entry->kind;
     out.dma_bytes_per_epoch = d.entry->dma;
+    out.evidence = d.entry->evidence;
+    std::memcpy(out.evidence_value, d.entry->evidence_value.data(), sizeof out.evidence_value);
   }
   return table;
 }

@@ -193,7 +193,7 @@ TEST_CASE("both readers refuse devices that are not sound") {
     CHECK(refused([kind](Header&, Devices& d, Grants&) { d[1].kind = kind; }));
     CHECK(refused([kind](Header&, Devices& d, Grants&) { d[0].kind = kind; }));
   }
-  CHECK(refused([](Header&, Devices& d, Grants&) { d[1].reserved = 1; }));
+  CHECK(refused([](Header&, Devices& d, Grants&) { d[1].evidence = 4; }));
   CHECK(refused([](Header&, Devices& d, Grants&) { d[0].dma_bytes_per_epoch = 1; }));
   CHECK(refused([](Header&, Devices& d, Grants&) { d[1].dma_bytes_per_epoch = 0; }));
   CHECK(refused([](Header&, Devices& d, Grants&) { d[1].kind = RVM_DEVICE_GPIO; }));

@@ -106,7 +106,7 @@ Problem check_devices(const PackageView& v) {
     return fmt::format("it has {} devices; at most {} fit", v.devices.size(), RVM_PACKAGE_DEVICES_MAX);
   }
   for (const rvm_package_device& d : v.devices) {
-    if (!terminated(d.name) || !boot::is_device_kind(d.kind) || d.reserved != 0 ||
+    if (!terminated(d.name) || !boot::is_device_kind(d.kind) || d.evidence > RVM_EVIDENCE_ATTESTATION ||
         boot::has_dma(d.kind) != (d.dma_bytes_per_epoch != 0)) {
       return fmt::format("device {} is malformed", &d - v.devices.data());
     }

@@ -67,16 +67,19 @@ ExitCode policy_command(PolicyFormat format) {
   const bool markdown = format == PolicyFormat::markdown;
   fmt::print("{}", markdown ? "| operation | number | object in x1 | rights it needs | tier | arguments and results |\n"
                               "|---|---|---|---|---|---|\n"
-                            : "operation           number object     tier rights\n");
+                            : "operation           number object     tier  rights\n");
   for (const Row& row : rows) {
     const std::string_view object = row.object == "NONE" ? "-" : row.object;
+    const std::string_view tier = row.tier == "P2_P3" ? "P2/P3" : row.tier;
     if (markdown) {
-      fmt::print("| `{}` | {:#04x} | {} | {} | {} | {} |\n", row.name, row.number, object, rights_of(row), row.tier,
+      fmt::print("| `{}` | {:#04x} | {} | {} | {} | {} |\n", row.name, row.number, object, rights_of(row), tier,
                  row.text);
     } else {
-      fmt::print("{:<19} {:#04x}   {:<10} {:<4} {}\n", row.name, row.number, object, row.tier, rights_of(row));
+      fmt::print("{:<19} {:#04x}   {:<10} {:<5} {}\n", row.name, row.number, object, tier, rights_of(row));
     }
   }
+  fmt::print("{}P2/P3: P2 of agents in trusted partitions (infrastructure, root), P3 of others\n",
+             markdown ? "\n" : "");
   return ExitCode::ok;
 }
 

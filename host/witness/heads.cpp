@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "host/common/file.hpp"
 #include "host/common/units.hpp"
+#include "rvm/abi.h"
+#include "rvm/proof/p3.hpp"
 #include "rvm/witness_verify/proof.hpp"
 
 namespace rvm::host {
@@ -30,6 +33,7 @@ Outcome<std::string> read_text(const std::filesystem::path& file, std::string_vi
 /// A proof of both kinds and what it is about.
 struct Proofs {
   witness::Record record{};
+  witness::Record previous{};  ///< the record before it; zeros for record 0
   crypto::Digest leaf{};
   witness::Checkpoint head;
   std::string note;
@@ -83,6 +87,9 @@ Outcome<Proofs> prove(const LogSource& source, const LogCheck& log, const ProofR
     if (record.sequence < from && request.from) {
       early.append(leaf);
     }
+    if (record.sequence + 1 == request.sequence) {
+      out->previous = record;
+    }
     if (record.sequence == request.sequence) {
       out->record = record;
       out->leaf = leaf;
@@ -114,6 +121,44 @@ Json list_of(const witness::Proof& proof) {
   return out;
 }
 
+void put(std::span<std::uint8_t> to, std::span<const std::byte> from) {
+  std::ranges::copy(from.first(std::min(from.size(), to.size())), std::as_writable_bytes(to).begin());
+}
+
+/// What an agent shows for tier P3 (rvm_evidence), base64; empty for a log that is too long for it.
+std::string evidence_of(const Proofs& p) {
+  if (p.inclusion.size() > RVM_EVIDENCE_PATH_MAX) {
+    return {};
+  }
+  rvm_evidence evidence{};
+  evidence.kind = RVM_EVIDENCE_RECORD;
+  evidence.count = static_cast<std::uint32_t>(p.inclusion.size());
+  rvm_evidence_record& shown = evidence.as.record;
+  std::memcpy(shown.record, &p.record, sizeof shown.record);
+  std::memcpy(shown.previous, &p.previous, sizeof shown.previous);
+  shown.tree_size = p.head.size;
+  shown.timestamp_ns = p.head.timestamp_ns;
+  put(shown.root, p.head.root);
+  for (const std::string& line : p.head.extensions) {
+    constexpr std::string_view label = "measurement ";
+    const auto measurement = line.starts_with(label) ? witness::from_base64(line.substr(label.size())) : std::nullopt;
+    if (measurement) {
+      shown.first_of_boot = 1;
+      put(shown.measurement, *measurement);
+    }
+  }
+  for (const witness::NoteSignature& signature : witness::parse_note(p.note)->signatures) {
+    if (signature.name == p.head.origin) {
+      put(shown.signature, signature.bytes);
+    }
+  }
+  for (std::size_t i = 0; i < p.inclusion.size(); ++i) {
+    put(shown.path[i], p.inclusion[i]);
+  }
+  const auto bytes = std::as_bytes(std::span(&evidence, 1));
+  return witness::to_base64(bytes.first(proof::evidence_bytes(evidence.kind, evidence.count)));
+}
+
 void print_json(const Proofs& p, const ProofRequest& request) {
   Json out;
   out["origin"] = p.head.origin;
@@ -129,6 +174,7 @@ void print_json(const Proofs& p, const ProofRequest& request) {
         {"from", *request.from}, {"root", witness::to_base64(p.from_root)}, {"proof", list_of(p.consistency)}};
   }
   out["head"] = p.note;
+  out["evidence"] = evidence_of(p);
   fmt::print("{}\n", out.dump());
 }
 
@@ -145,7 +191,7 @@ void print_text(const Proofs& p, const ProofRequest& request) {
       fmt::print("  {}\n", witness::to_base64(node));
     }
   }
-  fmt::print("signed head:\n\n{}", p.note);
+  fmt::print("evidence for an agent to show:\n  {}\nsigned head:\n\n{}", evidence_of(p), p.note);
 }
 
 }  // namespace

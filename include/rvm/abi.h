@@ -139,10 +139,9 @@ enum rvm_error {
   X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, P1, "queued messages are dropped and the receiver is told") \
   X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, P1, "-> x1 records, x2 sealed, x3 durable") \
   X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes") \
-  X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2, \
-    "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify -> " \
-    "x1 " \
-    "expiry") \
+  X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2_P3, \
+    "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify, x7 " \
+    "address of the rvm_evidence if tier P3 -> x1 expiry") \
   X(LEASE_RENEW, 0x49, DEVICE, RVM_RIGHT_WRITE, P1, "x2 epochs from now -> x1 expiry") \
   X(LEASE_RELEASE, 0x4a, DEVICE, RVM_RIGHT_WRITE, P1, "stops the device and gives it back") \
   X(LEASE_INFO, 0x4b, DEVICE, RVM_RIGHT_READ, P1, \
@@ -169,7 +168,8 @@ enum rvm_hypercall {
  *   x13,x14 validity in nanoseconds since boot: not before, not after; at most RVM_PROOF_VALIDITY_MAX_NS apart
  *   x15     tier, 2
  * All of it is checked always, in constant time, and any failure is RVM_ERROR_PROOF; a failed proof does not use up its
- * nonce. */
+ * nonce.
+ * Operations of tier P2_P3 need P2 of an agent in a trusted partition (infrastructure, root), P3 of others. */
 #define RVM_PROOF_DOMAIN "RVM-P2-1"
 #define RVM_PROOF_VALIDITY_MAX_NS 60000000000u
 
@@ -185,6 +185,60 @@ struct rvm_proof_subject {
   uint64_t not_before_ns;
   uint64_t not_after_ns;
   uint64_t tier;
+};
+
+/* Tier P3 is tier P2 (with 3 in x15), and evidence in memory, at the address in x7. Which kind it must be, and against what
+ * it is checked, the boot package says of the object. Checking takes up to a millisecond, in which the caller waits. */
+enum rvm_evidence_kind {
+  RVM_EVIDENCE_NONE = 0,        /* in a package: no evidence is enough */
+  RVM_EVIDENCE_PREIMAGE = 1,    /* bytes with a given SHA-256 */
+  RVM_EVIDENCE_RECORD = 2,      /* a given action stands in this machine's log, under one of its signed tree heads */
+  RVM_EVIDENCE_ATTESTATION = 3, /* a given key has signed that this may be done */
+};
+
+#define RVM_EVIDENCE_PREIMAGE_MIN 16u
+#define RVM_EVIDENCE_PREIMAGE_MAX 64u
+#define RVM_EVIDENCE_PATH_MAX 40u
+
+struct rvm_evidence_record {
+  uint8_t record[64];
+  uint8_t previous[64]; /* the record before it, to which it is chained; not looked at for record 0 */
+  /* The signed head, as its note has it: */
+  uint64_t tree_size;
+  uint64_t timestamp_ns;
+  uint64_t first_of_boot; /* 1: the note has lines for a measurement and the attestation key, 0: it has not */
+  uint8_t root[32];
+  uint8_t measurement[32]; /* if it is the first of a boot */
+  uint8_t signature[64];
+  uint8_t path[RVM_EVIDENCE_PATH_MAX][32]; /* inclusion proof, RFC 6962 section 2.1.1 */
+};
+struct rvm_evidence_attestation {
+  uint64_t not_before_ns, not_after_ns; /* Unix time */
+  uint8_t signature[64];                /* Ed25519, of the rvm_attestation_subject */
+};
+struct rvm_evidence {
+  uint32_t kind;  /* rvm_evidence_kind */
+  uint32_t count; /* PREIMAGE: bytes; RECORD: hashes in the path; ATTESTATION: 0 */
+  union {
+    uint8_t preimage[RVM_EVIDENCE_PREIMAGE_MAX];
+    struct rvm_evidence_record record;
+    struct rvm_evidence_attestation attestation;
+  } as; /* what lies beyond the kind's last byte that counts need not exist */
+};
+
+/* What an attestation signs: that agents of this partition may do this to this object, on this machine, with the hypervisor
+ * and the agents' programs that it has measured. The kernel fills it in from what it knows; only the times are the caller's. */
+#define RVM_ATTESTATION_DOMAIN "RVM-P3-1"
+struct rvm_attestation_subject {
+  char domain[8]; /* RVM_ATTESTATION_DOMAIN, without its NUL */
+  uint32_t abi_version;
+  uint32_t operation;
+  char partition[RVM_NAME_BYTES];
+  char object[RVM_NAME_BYTES];
+  uint8_t machine[32];  /* public half of its attestation identity */
+  uint8_t kernel[32];   /* what boot phase HalInit loaded */
+  uint8_t programs[32]; /* what boot phase Handoff loaded */
+  uint64_t not_before_ns, not_after_ns;
 };
 
 /* REGION_MAP permissions. */
@@ -266,6 +320,9 @@ static_assert(sizeof(rvm_agent_info) <= RVM_PAGE_SIZE);
 static_assert(sizeof(rvm_directory_entry) == 32);
 static_assert(sizeof(rvm_proof_subject) == 112);
 static_assert(sizeof(rvm_device_buffer) == 16);
+static_assert(sizeof(rvm_evidence_record) == 280 + 32 * RVM_EVIDENCE_PATH_MAX);
+static_assert(sizeof(rvm_evidence) == 8 + sizeof(rvm_evidence_record));
+static_assert(sizeof(rvm_attestation_subject) == 192);
 #endif
 
 /* Names under which every agent finds its standard capabilities in the directory. */

@@ -118,9 +118,18 @@ struct rvm_package_edge {
  * n-th device of that kind, by ascending address, not counting what the hypervisor itself uses. */
 struct rvm_package_device {
   char name[RVM_NAME_BYTES];
-  uint32_t kind; /* rvm_device_kind */
-  uint32_t reserved;
+  uint32_t kind;                /* rvm_device_kind */
+  uint32_t evidence;            /* rvm_evidence_kind: what agents of untrusted partitions must show for a lease */
   uint64_t dma_bytes_per_epoch; /* what the device may move for a lease in one epoch; 0 for devices without DMA */
+  uint8_t evidence_value[32];   /* PREIMAGE: its SHA-256; ATTESTATION: Ed25519 public key; RECORD: rvm_record_pattern */
+};
+
+/* The action that a record must tell of, as it stands in the log. */
+struct rvm_record_pattern {
+  uint32_t kind; /* number of the record kind */
+  uint32_t actor_partition;
+  uint32_t target_object;
+  uint32_t reserved[5];
 };
 
 /* A capability given to an agent at boot, beside the standard ones. */
@@ -142,7 +151,8 @@ static_assert(sizeof(rvm_package_segment) == 40);
 static_assert(sizeof(rvm_package_agent) == 88);
 static_assert(sizeof(rvm_package_edge) == 72);
 static_assert(sizeof(rvm_package_grant) == 48);
-static_assert(sizeof(rvm_package_device) == 48);
+static_assert(sizeof(rvm_package_device) == 80);
+static_assert(sizeof(rvm_record_pattern) == 32);
 #endif
 
 #endif

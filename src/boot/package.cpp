@@ -165,7 +165,7 @@ PackageError Package::check_devices() const {
   for (const rvm_package_device& d : devices()) {
     if (!good_name(d.name, false)) return "a device's name is not valid";
     if (!is_device_kind(d.kind)) return "a device's kind is unknown";
-    if (d.reserved != 0) return "a device's reserved field is not zero";
+    if (d.evidence > RVM_EVIDENCE_ATTESTATION) return "a device asks for an unknown kind of evidence";
     if (has_dma(d.kind) && d.dma_bytes_per_epoch == 0) return "a device with DMA has no quota for it";
     if (!has_dma(d.kind) && d.dma_bytes_per_epoch != 0) return "a device without DMA has a quota for it";
   }

@@ -31,7 +31,9 @@ inline constexpr std::uint32_t record_burst = 256;
 inline constexpr std::uint32_t text_unit = 16;  ///< bytes
 inline constexpr std::uint32_t text_quota = 8;  ///< units per epoch and partition
 inline constexpr std::uint32_t text_burst = 1024;
-inline constexpr std::uint32_t seal_batch = 16;          ///< records sealed in one go by a core that has work
+inline constexpr std::uint32_t seal_batch = 16;  ///< records sealed in one go by a core that has work
+inline constexpr std::uint32_t batches_per_proof =
+    64;  ///< of the log, at most, between two pieces of evidence verified
 inline constexpr std::uint64_t log_turns_per_epoch = 5;  ///< a busy core gives the log one of so many parts of an epoch
 inline constexpr std::uint32_t edge_summaries_per_epoch = 64;
 inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a waiting lower priority run

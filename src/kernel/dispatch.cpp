@@ -14,16 +14,22 @@
 namespace rvm::kernel {
 namespace {
 
+/// The proof tier that an operation needs, of agents in trusted partitions and of others.
+struct Tiers {
+  proof::Tier trusted = proof::Tier::p1;
+  proof::Tier untrusted = proof::Tier::p1;
+};
+constexpr Tiers P1;  // as the table spells them
+constexpr Tiers P2{proof::Tier::p2, proof::Tier::p2};
+constexpr Tiers P2_P3{proof::Tier::p2, proof::Tier::p3};
+
 /// What P1 demands of x1, and whether that is enough, by operation.
 struct Policy {
   bool exists = false;
   ObjectType type = ObjectType::none;
   Rights needed;
-  proof::Tier tier = proof::Tier::p1;
+  Tiers tiers;
 };
-
-constexpr auto P1 = proof::Tier::p1;  // as the table spells them
-constexpr auto P2 = proof::Tier::p2;
 
 consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
   std::array<Policy, RVM_HVC_LIMIT> table{};
@@ -176,11 +182,18 @@ Outcome run_signal(const Request& r) {
   }
 }
 
-/// P2. The nonce is used up by what succeeds: an operation that changed nothing, or has parts to come, may be repeated.
+/// P2 or P3. The nonce is used up by what succeeds: an operation that changed nothing, or has parts to come, may be repeated.
 Outcome run_proven(std::uint64_t operation, const Request& r, proof::Tier tier) {
+  const bool wants_evidence = tier == proof::Tier::p3;
+  const Result<proof::Act> act = wants_evidence ? act_of(operation, r) : proof::Act{};
+  if (!act) return act.error();
   const proof::Token token = token_of(r.registers);
   const auto verified = prove(operation, r, token, tier);
   if (!verified) return verified.error();
+  if (wants_evidence) {
+    const Outcome shown = show_evidence(r, token, *act);
+    if (!shown.done() || shown.error() != Error::ok) return shown;
+  }
   const auto raised = r.authority.raised(*verified);
   const Outcome outcome = run(operation, Request{r.s, r.core, r.caller, r.partition, r.registers, raised, r.object});
   if (outcome.done() && outcome.error() == Error::ok) r.caller.nonces->use(token.nonce);
@@ -200,9 +213,9 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
   const auto proof = security::Authority::prove(partition.id, *partition.capabilities,
                                                 Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
   if (!proof) return proof.error();
-  if (rule.tier == proof::Tier::p1)
-    return run(operation, Request{s, core, caller, partition, registers, proof->first, proof->second});
-  return run_proven(operation, Request{s, core, caller, partition, registers, proof->first, proof->second}, rule.tier);
+  const Request request{s, core, caller, partition, registers, proof->first, proof->second};
+  const proof::Tier tier = partition.type == RVM_PARTITION_AGENT ? rule.tiers.untrusted : rule.tiers.trusted;
+  return tier == proof::Tier::p1 ? run(operation, request) : run_proven(operation, request, tier);
 }
 
 /// The end of a hypercall that did not wait: result register, refusal record, quota.

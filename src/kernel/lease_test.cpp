@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "deferred_proofs.hpp"
 #include "leases.hpp"
 #include "test/simulated_kernel.hpp"
 
@@ -11,7 +16,10 @@ constexpr std::uint32_t everything = RVM_RIGHT_ALL;
 constexpr PhysicalAddress clock_registers{0x0901'0000};
 constexpr std::uint64_t epoch = 1'000'000;
 
-/// A clock that both agents may lease, an entropy source that the driver's partition is trusted with, and the other's is not.
+constexpr std::array<std::uint8_t, 20> secret{"a word of twenty..."};
+
+/// A clock that both agents may lease, if the one whose partition is not trusted knows a word; an entropy source that the
+/// driver's partition is trusted with, and the other's is not.
 struct Machine : SimulatedKernel {
   static PackageBuilder package() {
     PackageBuilder b;
@@ -23,12 +31,16 @@ struct Machine : SimulatedKernel {
     const auto other = b.agent("other", others);
     b.agent("busy", 0, 100, false);
     const auto clock = b.device("clock", RVM_DEVICE_CLOCK, 0);
+    const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span{secret}));
+    b.last_device().evidence = RVM_EVIDENCE_PREIMAGE;
+    std::memcpy(b.last_device().evidence_value, digest.data(), digest.size());
     const auto entropy = b.device("entropy", RVM_DEVICE_ENTROPY, 4096);
     b.grant("clock", driver, RVM_OBJECT_DEVICE, clock, everything);
     b.grant("entropy", driver, RVM_OBJECT_DEVICE, entropy, everything);
     b.grant("clock", other, RVM_OBJECT_DEVICE, clock, everything);
     b.grant("entropy", other, RVM_OBJECT_DEVICE, entropy, everything);
     b.grant("driver", other, RVM_OBJECT_AGENT, driver, everything);
+    b.grant("clock", b.agent("rival", others), RVM_OBJECT_DEVICE, clock, everything);
     return b;
   }
   static std::vector<hal::SimulatedMachine::Device> hardware() {
@@ -54,6 +66,31 @@ struct Machine : SimulatedKernel {
     }
     return count;
   }
+  /// Evidence in the running agent's heap.
+  std::uint64_t evidence(std::span<const std::uint8_t> preimage) {
+    rvm_evidence e{};
+    e.kind = RVM_EVIDENCE_PREIMAGE;
+    e.count = static_cast<std::uint32_t>(preimage.size());
+    std::memcpy(e.as.preimage, preimage.data(), preimage.size());
+    return poke(std::as_bytes(std::span{&e, 1}));
+  }
+  /// The running agent, which is not trusted, asks for the clock with this evidence; what came of it. Others may have run.
+  Error lease_clock(std::uint64_t evidence_address) {
+    const std::string name{name_of(running().name)};
+    proof_tier = 3;
+    hal::Context& caller = *current;
+    const std::uint64_t at = caller.pc;
+    call(RVM_HVC_LEASE_GRANT, {handle("clock"), 1000, map(), 64, 0, 0, evidence_address});
+    proof_tier = 2;
+    for (int i = 0; i < 20 && caller.pc == at; ++i) {  // it waits for the verdict, to ask again then
+      advance(epoch);
+      run_until(name);
+      caller.pc += 4;
+      current = &on_hypercall(caller);
+    }
+    run_until(name);
+    return static_cast<Error>(caller.reg(0));
+  }
   Error submit(std::uint64_t address, std::uint32_t bytes, std::uint32_t flags) {
     const rvm_device_buffer buffer{address, bytes, flags};
     const std::uint64_t at = poke(std::as_bytes(std::span{&buffer, 1}));
@@ -75,14 +112,88 @@ TEST_CASE("lease: registers are mapped for one agent at a time, as device memory
   CHECK(k.clock_mapped("driver"));
   CHECK(k.call(RVM_HVC_CAP_TRANSFER, {clock, 0}) != Error::ok);
   k.run_until("other");
-  CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("clock"), 10, k.map(), 64}) == Error::bad_state);
+  CHECK(k.lease_clock(k.evidence(secret)) == Error::bad_state);
   CHECK(k.call(RVM_HVC_LEASE_RELEASE, {k.handle("clock")}) == Error::no_lease);
   k.run_until("driver");
   REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {clock}) == Error::ok);
   CHECK(!k.clock_mapped("driver"));
   CHECK(k.call(RVM_HVC_DEVICE_ACKNOWLEDGE, {clock}) == Error::no_lease);
   k.run_until("other");
-  CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("clock"), 10, k.map(), 64}) == Error::ok);
+  CHECK(k.lease_clock(k.evidence(secret)) == Error::ok);
+  CHECK(k.clock_mapped("other"));
+  k.check_invariants();
+}
+
+TEST_CASE("lease: an untrusted partition has to show evidence, which is verified apart") {
+  Machine k;
+  k.run_until("other");
+  const std::uint32_t clock = k.handle("clock");
+  std::uint64_t shown = k.evidence(secret);
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {clock, 10, k.map(), 64, 0, 0, shown}) == Error::proof);  // of tier P2
+  CHECK(!deferred_proofs().has_work());
+  CHECK(k.lease_clock(0) == Error::bad_address);
+  CHECK(k.lease_clock(k.map()) == Error::bad_address);
+  CHECK(k.lease_clock(UINT64_MAX - 4) == Error::bad_address);
+  std::array<std::uint8_t, 20> wrong = secret;
+  wrong[19] ^= 1;
+  CHECK(k.lease_clock(k.evidence(wrong)) == Error::proof);
+  CHECK(k.lease_clock(k.evidence(std::span{secret}.first(15))) == Error::proof);
+  CHECK(!k.clock_mapped("other"));
+  CHECK(k.lease_clock(k.evidence(secret)) == Error::ok);
+  CHECK(k.clock_mapped("other"));
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {clock}) == Error::ok);
+
+  // The verdict is about what was shown, not about what lies there afterwards; and about one request.
+  shown = k.evidence(wrong);
+  k.proof_tier = 3;
+  hal::Context& caller = *k.current;
+  const std::uint64_t at = caller.pc;
+  k.call(RVM_HVC_LEASE_GRANT, {clock, 10, k.map(), 64, 0, 0, shown});
+  REQUIRE(deferred_proofs().has_work());
+  REQUIRE(k.agent("other").wait != Wait::none);
+  std::memcpy(hal::Port::to_pointer(k.agent("other").partition->space.translate(GuestAddress{shown})->address) + 8,
+              secret.data(), secret.size());
+  for (int i = 0; i < 4; ++i) k.advance(epoch);
+  REQUIRE(!deferred_proofs().has_work());
+  k.run_until("other");
+  REQUIRE(caller.pc == at);
+  caller.pc += 4;
+  k.current = &on_hypercall(caller);
+  CHECK(static_cast<Error>(caller.reg(0)) == Error::proof);
+  k.check_invariants();
+}
+
+TEST_CASE("lease: who keeps showing bad evidence keeps nobody else waiting") {
+  Machine k;
+  k.run_until("other");
+  k.proof_tier = 3;
+  const auto ask = [&](hal::Context& caller, std::uint64_t device, std::uint64_t at, std::uint64_t map) {
+    if (caller.reg(0) != RVM_HVC_LEASE_GRANT) {  // else it makes its call again
+      caller.reg(0) = RVM_HVC_LEASE_GRANT;
+      const std::array<std::uint64_t, 7> arguments{device, 10, map, 64, 0, 0, at};
+      for (unsigned i = 0; i < 7; ++i) caller.reg(i + 1) = arguments[i];
+      k.prove();
+    }
+    caller.pc += 4;
+    k.current = &on_hypercall(caller);
+  };
+  // Whenever it runs, "other" asks with a wrong word; "rival" knows the word, and asks when it runs.
+  for (int epochs = 0; epochs < 20 && !k.clock_mapped("rival"); ++epochs) {
+    for (int i = 0; i < 6; ++i) {
+      const std::string_view name = name_of(k.running().name);
+      if (name == "other") {
+        const auto bad = k.evidence(std::array<std::uint8_t, 16>{});
+        ask(*k.current, k.handle("clock"), bad, k.map());
+      } else if (name == "rival") {
+        ask(*k.current, k.handle("clock"), k.evidence(secret), k.map());
+      } else {
+        k.call(RVM_HVC_YIELD);
+      }
+    }
+    k.advance(epoch);
+  }
+  CHECK(k.clock_mapped("rival"));
+  CHECK(!k.clock_mapped("other"));
   k.check_invariants();
 }
 

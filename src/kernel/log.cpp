@@ -48,13 +48,10 @@ bool Log::pump(std::uint32_t records) {
 
 void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root) {
   const Boot boot = boot_.value_or(Boot{});  // callers make sure that there is one
-  note.text(origin()).text("\n").number(size).text("\n").base64(root);
-  note.text("\ntimestamp ").number(boot.wall_clock_ns + hal::Port::now().value).text("\n");
-  if (first_head_) {
-    note.text("measurement ").base64(boot.measurement);
-    note.text("\nattestation-key ").base64(identity_.public_key()).text("\n");
-    first_head_ = false;
-  }
+  witness::HeadText head{origin(), size, root, boot.wall_clock_ns + hal::Port::now().value, {}};
+  if (first_head_) head.boot.emplace(boot.measurement, identity_.public_key());
+  first_head_ = false;
+  witness::write_head(note, head);
   const hal::VectorScope vectors;  // the key id is a hash
   witness::sign_note(note, origin(), identity_);
 }

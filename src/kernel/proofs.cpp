@@ -3,7 +3,12 @@
 
 #include <cstring>
 
+#include "deferred_proofs.hpp"
+#include "leases.hpp"
 #include "rvm/hal/vector_scope.hpp"
+#include "rvm/memory/copy.hpp"
+#include "scheduler.hpp"
+#include "worker.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -21,6 +26,27 @@ bool within_bounds(std::uint64_t operation, const Request& r) {
   const std::uint64_t bytes = std::uint64_t{region->region.pages()} * page_bytes;
   const std::uint64_t end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
   return at >= r.caller.map_base.value && at < end && bytes <= end - at;
+}
+
+/// Copies the evidence to where the worker finds it. What kind it is, is read once: the caller's memory may change.
+Status read_evidence(const Request& r, rvm_evidence& to) {
+  constexpr unsigned at = 7;
+  struct Head {
+    std::uint32_t kind;
+    std::uint32_t count;
+  } head{};
+  static_assert(sizeof head == offsetof(rvm_evidence, as));
+  to = {};
+  const auto bytes = std::as_writable_bytes(std::span{&to, 1});
+  if (auto read = memory::copy_in(r.partition.space, GuestAddress{r.argument(at)}, bytes.first<sizeof head>()); !read)
+    return read;
+  std::memcpy(&head, bytes.data(), sizeof head);
+  const std::size_t size = proof::evidence_bytes(head.kind, head.count);
+  if (size == 0) return fail(Error::proof);
+  if (auto read = memory::copy_in(r.partition.space, GuestAddress{r.argument(at)}, bytes.first(size)); !read)
+    return read;
+  std::memcpy(bytes.data(), &head, sizeof head);
+  return {};
 }
 
 }  // namespace
@@ -48,6 +74,40 @@ Result<proof::Verified> prove(std::uint64_t operation, const Request& r, const p
                            .now = hal::Port::now()};
   const hal::VectorScope vectors;
   return proof::verify_p2(request, token, facts, *r.caller.nonces);
+}
+
+Result<proof::Act> act_of(std::uint64_t operation, const Request& r) {
+  const Device* const device = device_of(r.s, r.object_id());
+  if (device == nullptr) return fail(Error::peer_gone);
+  if (hal::Port::devices()[device->port].dma) return fail(Error::dma_refused);
+  const rvm_package_device& entry = r.s.package.devices()[r.object_id() - 1];
+  proof::Act act{.operation = static_cast<std::uint32_t>(operation), .evidence_kind = entry.evidence};
+  std::memcpy(act.partition, r.partition.name.data(), sizeof act.partition);
+  std::memcpy(act.object, entry.name, sizeof act.object);
+  std::memcpy(act.evidence_value, entry.evidence_value, sizeof act.evidence_value);
+  return act;
+}
+
+Outcome show_evidence(const Request& r, const proof::Token& token, const proof::Act& act) {
+  DeferredProofs& proofs = deferred_proofs();
+  const std::size_t place = r.object_id() - 1;
+  const DeferredProofs::Request request{r.caller.id, token.mutation_hash, r.s.epoch};
+  switch (proofs.ask(place, request)) {
+    case DeferredProofs::State::holds:
+      return Error::ok;
+    case DeferredProofs::State::fails:
+      return Error::proof;
+    case DeferredProofs::State::free:
+      if (auto read = read_evidence(r, proofs.evidence(place)); !read) return read;
+      proofs.file(place, request, act);
+      break;
+    case DeferredProofs::State::waiting:
+      break;
+  }
+  r.caller.context->rewind_call();
+  block(r.s, r.core, Wait::throttled, hal::Port::now() + r.s.epoch_length);
+  (void)wake_worker(r.s, r.core);
+  return Outcome::waiting();
 }
 
 }  // namespace rvm::kernel

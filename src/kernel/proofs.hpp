@@ -5,6 +5,7 @@
 
 #include "hypercalls.hpp"
 #include "rvm/proof/p2.hpp"
+#include "rvm/proof/p3.hpp"
 
 namespace rvm::kernel {
 
@@ -14,5 +15,11 @@ namespace rvm::kernel {
 /// P2 over this request (rvm/proof/p2.hpp). Error::proof.
 [[nodiscard]] Result<proof::Verified> prove(std::uint64_t operation, const Request& r, const proof::Token& token,
                                             proof::Tier tier);
+
+/// What an operation of tier P3 does, and the evidence it wants. Errors are refusals that no evidence changes.
+[[nodiscard]] Result<proof::Act> act_of(std::uint64_t operation, const Request& r);
+/// Whether the evidence in x7 holds. Not done() while it is verified: the caller makes its call again (deferred_proofs.hpp).
+/// Error::proof, or why the evidence cannot be read.
+[[nodiscard]] Outcome show_evidence(const Request& r, const proof::Token& token, const proof::Act& act);
 
 }  // namespace rvm::kernel

@@ -156,11 +156,11 @@ void idle(Guard& guard, Core& core) {
   program_timer(s, core, hal::Port::now());
   const bool worker_exists = s.worker.context != nullptr;
   guard.unlock();
-  if (worker_exists || !log().pump(seal_batch)) hal::Port::wait_for_interrupt();
+  if (worker_exists || !work_a_little()) hal::Port::wait_for_interrupt();
   guard.relock();
   core.idle = false;
   core.timer_stale = true;
-  if (take_interrupts(s, core)) (void)look_after_log(s, core);
+  if (take_interrupts(s, core)) (void)wake_worker(s, core);
 }
 
 /// Park this core, or end the machine when this is the boot core.
@@ -350,7 +350,7 @@ hal::Context& resume(Guard& guard, Core& core) {
       bury(s, *ended);
       guard.unlock();
       guard.relock();
-      if (take_interrupts(s, core)) (void)look_after_log(s, core);
+      if (take_interrupts(s, core)) (void)wake_worker(s, core);
       continue;
     }
     if (s.worker.ready && s.worker.core == nullptr) {

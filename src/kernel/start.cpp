@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "agents.hpp"
+#include "deferred_proofs.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
@@ -360,6 +361,11 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.core_count = std::min(hal::Port::core_count(), maximum_cores);
   attest(s, measurement, Phase::handoff, header.flags, header.wall_clock_ns);
   const crypto::Digest& final_measurement = measurement.value(Phase::handoff);
+  deferred_proofs().bind({.key = the_log.identity().public_key(),
+                          .log_origin = log_start->has_volume ? the_log.origin() : std::string_view{},
+                          .kernel = measurement.loaded(Phase::hal_init),
+                          .programs = measurement.loaded(Phase::handoff)},
+                         header.wall_clock_ns);
   std::uint64_t key_word = 0;
   std::memcpy(&key_word, the_log.identity().public_key().data(), sizeof key_word);
   record(

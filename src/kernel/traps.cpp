@@ -140,9 +140,9 @@ hal::Context& on_interrupt(hal::Context&) {
   Core& core = s.core(hal::Port::current_core());
   // What follows is not the interrupted agent's doing and is not charged to it.
   if (core.current != nullptr) charge(core, hal::Port::now());
-  if (take_interrupts(s, core) && look_after_log(s, core)) {
+  if (take_interrupts(s, core) && wake_worker(s, core)) {
     guard.unlock();
-    log().pump(seal_batch);
+    (void)work_a_little();
     guard.relock();
   }
   if (core.current != nullptr) core.current->resumed_at = hal::Port::now();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "deferred_proofs.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -14,10 +15,17 @@ constinit std::atomic<bool> retired{false};
 /// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
 [[gnu::noinline, maybe_unused]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
 
+/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence.
+[[maybe_unused]] bool work_through() {
+  bool worked = false;
+  for (std::uint32_t i = 0; i < batches_per_proof && log().pump(seal_batch); ++i) worked = true;
+  return deferred_proofs().verify_one() || worked || log().sign_head();
+}
+
 /// What the worker executes, for ever. The core it is on may change at every instruction.
 [[noreturn, maybe_unused]] void work() {
   for (;;) {
-    if (!retired.load(std::memory_order_relaxed) && (log().pump(seal_batch) || log().sign_head())) continue;
+    if (!retired.load(std::memory_order_relaxed) && work_through()) continue;
     // Gives the core back: the kernel finds it at rest when the interrupt that it sends itself arrives, or any other.
     at_rest.store(true, std::memory_order_release);
     interrupt_this_core();
@@ -31,9 +39,9 @@ void start_worker(State& s) {
   if constexpr (hal::Port::has_worker) s.worker.context = &hal::Port::begin_worker(&work);
 }
 
-bool look_after_log(State& s, Core& core) {
+bool wake_worker(State& s, Core& core) {
   if (s.worker.context == nullptr) return true;
-  if (!log().has_work()) return false;
+  if (!log().has_work() && !deferred_proofs().has_work()) return false;
   s.worker.ready = true;
   if (s.worker.core != nullptr || core.current == nullptr) return false;  // it is at it, or about to be
   for (std::uint32_t i = 0; i < s.core_count; ++i) {
@@ -49,6 +57,11 @@ bool look_after_log(State& s, Core& core) {
     core.timer_stale = true;
   }
   return false;
+}
+
+bool work_a_little() {
+  const bool sealed = log().pump(seal_batch);
+  return deferred_proofs().verify_one() || sealed;
 }
 
 void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {

@@ -2,6 +2,7 @@
 //
 // Devices on lease: what they do by themselves, what agents ask of them, and what must hold at any time.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -11,6 +12,11 @@ namespace rvm::sim {
 namespace {
 
 constexpr std::uint64_t clock_registers = 0x0901'0000;
+
+/// A word that agents know, and the beginning of an rvm_evidence that shows it.
+constexpr std::array<std::uint64_t, 2> secret{0x5eed'5eed'5eed'5eed, 0x0123'4567'89ab'cdef};
+constexpr std::array<std::uint64_t, 3> evidence_words{RVM_EVIDENCE_PREIMAGE | sizeof secret << 32, secret[0],
+                                                      secret[1]};
 
 }  // namespace
 
@@ -23,6 +29,11 @@ std::vector<hal::SimulatedMachine::Device> Simulation::make_devices() {
 }
 
 std::span<kernel::Device> Simulation::devices() const { return std::span{state_->devices}.first(state_->device_count); }
+
+bool Simulation::is_dma(const SeenCapability& c) {
+  return c.object.id - 1 < devices().size() &&
+         machine_.hardware.devices[devices()[c.object.id - 1].port].description.dma;
+}
 
 kernel::Device* Simulation::held_by(const Agent& agent) const {
   const auto all = devices();
@@ -80,12 +91,12 @@ void Simulation::choose_device_arguments(const Agent& agent, std::uint64_t opera
   switch (operation) {
     case RVM_HVC_LEASE_GRANT: {
       const auto c = named(*agent.partition, registers.reg(1));
-      const bool queues = c && c->object.type == ObjectType::device && c->object.id - 1 < devices().size() &&
-                          machine_.hardware.devices[devices()[c->object.id - 1].port].description.dma;
+      const bool queues = c && c->object.type == ObjectType::device && is_dma(*c);
       set(2, random.pick({1, 2, 3, 10, 30, 100, RVM_LEASE_EPOCHS_MAX, 0, RVM_LEASE_EPOCHS_MAX + 1}));
       set(3, queues ? 0 : info.map_base + random.below(24) * 8 * page_bytes);
       if (random.one_in(12)) set(3, own_address(agent, random));
       set(4, random.pick({0, 5, 63, 64, 64, random.below(66)}));
+      set(7, random.one_in(12) ? own_address(agent, random) : info.heap_base + 8 * random.below(400));
       return;
     }
     case RVM_HVC_LEASE_RENEW:
@@ -112,6 +123,34 @@ void Simulation::choose_device_arguments(const Agent& agent, std::uint64_t opera
     set(3, random.one_in(10) ? own_address(agent, random) : info.heap_base + random.below(32) * 16);
     set(4, random.pick({1, 1, 1, 2, 3, RVM_DEVICE_BUFFERS_MAX, 0, RVM_DEVICE_BUFFERS_MAX + 1}));
   }
+}
+
+/// What agents that are not trusted must know to lease this device.
+void Simulation::want_evidence(rvm_package_device& device) {
+  const crypto::Digest digest = crypto::sha256(std::as_bytes(std::span{secret}));
+  device.evidence = RVM_EVIDENCE_PREIMAGE;
+  std::memcpy(device.evidence_value, digest.data(), digest.size());
+}
+
+/// Evidence, mostly good.
+void Simulation::write_evidence(std::uint32_t core, std::uint64_t at, Random& random) {
+  std::array<std::uint64_t, 3> words = evidence_words;
+  if (random.one_in(4)) words[random.below(3)] ^= std::uint64_t{1} << random.below(64);
+  for (std::uint64_t i = 0; i < words.size() && at % 8 == 0; ++i) {
+    std::byte* const to = machine_.hardware.access(core, GuestAddress{at + 8 * i}, Access::write);
+    if (to != nullptr) std::memcpy(to, &words[i], sizeof words[i]);
+  }
+}
+
+/// Whether good evidence lies there now, as far as the running agent can read it.
+bool Simulation::shows_evidence(std::uint32_t core, std::uint64_t at) {
+  std::array<std::uint64_t, 3> words{};
+  for (std::uint64_t i = 0; i < sizeof words; ++i) {
+    const std::byte* const from = machine_.hardware.access(core, GuestAddress{at + i}, Access::read);
+    if (from == nullptr) return false;
+    std::memcpy(reinterpret_cast<std::byte*>(words.data()) + i, from, 1);
+  }
+  return words == evidence_words;
 }
 
 /// The list that DEVICE_SUBMIT names: mostly good buffers, sometimes such as must be refused.

@@ -20,7 +20,7 @@ struct Rule {
   const char* name = "?";
 };
 constexpr std::array<Rule, RVM_HVC_LIMIT> rules = [] {
-  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
+  enum : std::uint8_t { P1 = 1, P2, P3, P2_P3 };  // as the table spells them
   std::array<Rule, RVM_HVC_LIMIT> table{};
 #define RVM_X(label, number, object, needed, tier, doc) \
   table[number] = {true, static_cast<ObjectType>(RVM_OBJECT_##object), needed, tier, #label};
@@ -76,6 +76,13 @@ constexpr bool leaves_no_record(Error e) {
 
 const char* operation_name(std::uint64_t operation) { return operation < rules.size() ? rules[operation].name : "?"; }
 
+std::uint8_t Simulation::tier_of(const Agent& agent, std::uint64_t operation) {
+  constexpr std::uint8_t by_trust = 4;  // P2_P3
+  const std::uint8_t tier = operation < rules.size() ? rules[operation].tier : std::uint8_t{1};
+  if (tier != by_trust) return tier;
+  return agent.partition->type == RVM_PARTITION_AGENT ? 3 : 2;
+}
+
 AgentView& Simulation::view(const Agent& agent) {
   AgentView& v = views_[kernel::index_of(agent)];
   if (v.id != agent.id.value) {
@@ -126,7 +133,7 @@ bool Simulation::p2(const Agent& agent, const Attempt& a, hal::Context& register
   return a.object && (a.object->rights & RVM_RIGHT_PROVE) != 0 &&
          std::memcmp(digest.data(), &registers.reg(8), digest.size()) == 0 && subject.not_before_ns <= now &&
          now <= subject.not_after_ns && subject.not_after_ns - subject.not_before_ns <= RVM_PROOF_VALIDITY_MAX_NS &&
-         (subject.tier == 2 || subject.tier == 3) && !old && !used.contains(subject.nonce) &&
+         subject.tier >= tier_of(agent, a.operation) && subject.tier <= 3 && !old && !used.contains(subject.nonce) &&
          subject.nonce != UINT64_MAX;
 }
 
@@ -186,9 +193,11 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   a.first_record = kernel::log().ring.reserved();
   if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(p, a.x[1]);
   a.second = named(p, a.x[2]);
-  if (a.expected == Error::ok && rules[a.operation].tier >= 2) {
+  if (const std::uint8_t tier = tier_of(agent, a.operation); a.expected == Error::ok && tier >= 2) {
     a.nonce = registers.reg(12);
     if (!p2(agent, a, registers)) a.expected = Error::proof;
+    if (tier == 3 && is_dma(*a.object)) a.expected = Error::dma_refused;  // whatever it shows
+    a.shown |= tier != 3 || shows_evidence(core, a.x[7]);
   }
   if (a.object && a.object->object.type == ObjectType::device && a.object->object.id - 1 < devices().size()) {
     const kernel::Device& device = devices()[a.object->object.id - 1];
@@ -308,7 +317,7 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
              " where its proof demands " + std::to_string(static_cast<int>(attempt.expected));
     });
   }
-  // Bounds are part of the proof of REGION_MAP and LEASE_GRANT.
+  // Bounds are part of the proof of REGION_MAP and LEASE_GRANT, and evidence may be bad.
   require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP ||
               attempt.operation == RVM_HVC_LEASE_GRANT,
           "proof", [&] { return std::string{operation_name(attempt.operation)} + " refused a proof that holds"; });
@@ -332,7 +341,8 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
     return std::string{operation_name(attempt.operation)} + " succeeded, but its proof demands error " +
            std::to_string(static_cast<int>(attempt.expected));
   });
-  const std::uint8_t tier = rules[attempt.operation].tier;
+  const std::uint8_t tier = tier_of(agent, attempt.operation);
+  require(tier < 3 || attempt.shown, "evidence", "an agent that is not trusted was believed without evidence");
   if (tier >= 2) view(agent).used_nonces.insert(attempt.nonce);
   if (evidence[attempt.operation] != 0) {
     bool found = false;

@@ -88,7 +88,7 @@ struct Demand {
   std::uint8_t tier = 1;
 };
 constexpr std::array<Demand, RVM_HVC_LIMIT> demands = [] {
-  enum : std::uint8_t { P1 = 1, P2, P3 };  // as the table spells them
+  enum : std::uint8_t { P1 = 1, P2, P3, P2_P3 };  // as the table spells them
   std::array<Demand, RVM_HVC_LIMIT> table{};
 #define RVM_X(name, number, object, needed, tier, doc) \
   table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), needed | (tier >= P2 ? RVM_RIGHT_PROVE : 0u), tier};
@@ -442,14 +442,14 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   v.next_nonce += 1 + random.below(3);
   subject.not_before_ns = now - std::min<std::uint64_t>(now, random.below(1000));
   subject.not_after_ns = now + 5'000'000 + random.below(1'000'000);
-  subject.tier = 2;
+  subject.tier = tier_of(agent, registers.reg(0));
   const std::uint32_t flaw = random.below(80);
   if (flaw == 0) subject.nonce = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin() - random.below(6000);
   if (flaw == 1) subject.not_before_ns = now - std::min<std::uint64_t>(now, 200'000);
   if (flaw == 1) subject.not_after_ns = now - std::min<std::uint64_t>(now, 100'000);
   if (flaw == 2) subject.not_before_ns = now + 1'000'000;
   if (flaw == 3) subject.not_after_ns = subject.not_before_ns + RVM_PROOF_VALIDITY_MAX_NS + 1;
-  if (flaw == 4) subject.tier = 1;
+  if (flaw == 4) --subject.tier;
   if (flaw == 5) ++subject.arguments[random.below(7)];
   if (flaw == 6) ++subject.agent_id;
   if (flaw == 7 && !v.used_nonces.empty()) subject.nonce = *v.used_nonces.begin();

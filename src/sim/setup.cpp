@@ -82,7 +82,9 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
     if (r.one_in(3)) b.grant("log", agents[i], RVM_OBJECT_WITNESS, 0, 1 + r.below(everything));
     if (r.one_in(6)) b.grant("hypervisor", agents[i], RVM_OBJECT_PARTITION, UINT32_MAX, 1 + r.below(everything));
   }
-  const std::array devices{b.device("clock", RVM_DEVICE_CLOCK, 0), b.device("entropy", RVM_DEVICE_ENTROPY, 4096),
+  const std::uint32_t clock = b.device("clock", RVM_DEVICE_CLOCK, 0);
+  want_evidence(b.last_device());
+  const std::array devices{clock, b.device("entropy", RVM_DEVICE_ENTROPY, 4096),
                            b.device("disk", RVM_DEVICE_BLOCK, 200)};
   for (const std::uint32_t device : devices) {
     b.grant("device", supervisor, RVM_OBJECT_DEVICE, device, everything);

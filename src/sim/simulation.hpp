@@ -83,6 +83,7 @@ struct Attempt {
   std::uint64_t message_digest = 0;      ///< of the bytes sent
   bool held = false;                     ///< x1 names a device on an unexpired lease of the caller
   std::uint64_t dma_left = 0;            ///< of that device
+  bool shown = false;                    ///< the evidence that tier P3 wants was in memory when it asked
   bool delivered = false;                ///< a call's message arrived
   bool answered = false;
   std::array<std::uint64_t, 8> reply{};
@@ -145,6 +146,8 @@ class Simulation {
   void fill_buffer(std::uint32_t core, std::uint64_t at, std::uint64_t length, Random& random);
 
   // expectations.cpp
+  /// The proof tier that the agent needs.
+  [[nodiscard]] static std::uint8_t tier_of(const Agent& agent, std::uint64_t operation);
   void begin_attempt(std::uint32_t core, Agent& agent);
   void judge(Agent& agent);
   void judge_refusal(Agent& agent, const Attempt& attempt, Error error);
@@ -176,6 +179,11 @@ class Simulation {
   static std::vector<hal::SimulatedMachine::Device> make_devices();
   void let_device_act(Random& random);
   void choose_device_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
+  /// Of a capability to a device.
+  [[nodiscard]] bool is_dma(const SeenCapability& c);
+  static void want_evidence(rvm_package_device& device);
+  void write_evidence(std::uint32_t core, std::uint64_t at, Random& random);
+  [[nodiscard]] bool shows_evidence(std::uint32_t core, std::uint64_t at);
   void write_buffer_list(std::uint32_t core, const Agent& agent, std::uint64_t at, Random& random);
   void judge_device_success(Agent& agent, const Attempt& attempt);
   void check_devices();

@@ -11,6 +11,28 @@ crypto::Digest node_hash(const crypto::Digest& left, const crypto::Digest& right
   return crypto::sha256_prefixed(std::byte{0x01}, {l[0], l[1], l[2], l[3], r[0], r[1], r[2], r[3]});
 }
 
+bool verify_inclusion(const crypto::Digest& leaf, std::uint64_t index, std::uint64_t size,
+                      std::span<const crypto::Digest> proof, const crypto::Digest& root) {
+  if (index >= size) return false;
+  std::uint64_t node = index, last = size - 1;
+  crypto::Digest hash = leaf;
+  for (const crypto::Digest& sibling : proof) {
+    if (last == 0) return false;
+    if ((node & 1) != 0 || node == last) {
+      hash = node_hash(sibling, hash);
+      while ((node & 1) == 0 && node != 0) {
+        node >>= 1;
+        last >>= 1;
+      }
+    } else {
+      hash = node_hash(hash, sibling);
+    }
+    node >>= 1;
+    last >>= 1;
+  }
+  return last == 0 && hash == root;
+}
+
 // Adding one to a binary number: each carry joins two perfect subtrees of the same size.
 void MerkleFrontier::append_subtree(std::size_t level, const crypto::Digest& root) {
   crypto::Digest subtree = root;

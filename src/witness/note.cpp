@@ -48,6 +48,15 @@ NoteText& NoteText::base64(std::span<const std::byte> bytes) {
   return *this;
 }
 
+void write_head(NoteText& note, const HeadText& head) {
+  note.text(head.origin).text("\n").number(head.size).text("\n").base64(head.root);
+  note.text("\ntimestamp ").number(head.unix_ns).text("\n");
+  if (head.boot) {
+    note.text("measurement ").base64(head.boot->measurement);
+    note.text("\nattestation-key ").base64(head.boot->key).text("\n");
+  }
+}
+
 std::array<std::byte, 4> note_key_id(std::string_view name, const crypto::Ed25519PublicKey& key, SignatureType type) {
   const std::array<std::byte, 2> separator{std::byte{'\n'}, static_cast<std::byte>(type)};
   crypto::Sha256 hash;

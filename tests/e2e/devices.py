@@ -18,26 +18,27 @@ DRIVERS, TIMEKEEPERS = 2, 3
 
 # rvm/abi.h
 LEASE_GRANT, LEASE_RELEASE, DEVICE_ACKNOWLEDGE, DEVICE_SUBMIT = 0x48, 0x4a, 0x4c, 0x4e
-BAD_ARGUMENT, BAD_ADDRESS, UNALIGNED, RESOURCE_LIMIT, NO_LEASE, DMA_REFUSED = 5, 6, 7, 10, 21, 22
+BAD_ARGUMENT, BAD_ADDRESS, UNALIGNED, RESOURCE_LIMIT, PROOF, NO_LEASE, DMA_REFUSED = 5, 6, 7, 10, 20, 21, 22
 
 OVERSTAY = """
 development = true
 [[device]]
 name = "clock"
 kind = "clock"
+evidence_sha256 = "600d8a47f5ef8ae9b4f1361f35ee594472367700dfe0ff2023a571d023b9afc6"
 [[partition]]
 name = "timekeepers"
 [[agent]]
 name = "clock"
 partition = "timekeepers"
 module = "device_clock"
-args = ["overstay"]
+args = ["word:time is what a clock says", "overstay"]
 expect = "fault"
 [[agent]]
 name = "heir"
 partition = "heirs"
 module = "device_clock"
-args = ["heir"]
+args = ["word:time is what a clock says", "heir"]
 [[partition]]
 name = "heirs"
 [[grant]]
@@ -101,7 +102,8 @@ class Devices(rvm_test.RvmTest):
         self.assertEqual({(r["target_object_id"], r["payload"] >> 32, r["actor_partition_id"]) for r in grants},
                          {(CLOCK, CLOCK_AGENT, TIMEKEEPERS), (DISK, BLOCK_AGENT, DRIVERS),
                           (PRINTER, PRINTER_AGENT, DRIVERS)})
-        self.assertEqual({r["proof_tier"] for r in grants} - {2, 3}, set(), "a lease is proven")
+        self.assertEqual({r["target_object_id"]: r["proof_tier"] for r in grants}, {CLOCK: 3, DISK: 2, PRINTER: 2},
+                         "who is not trusted shows evidence")
         # Only the clock's registers are mapped; a device that reaches memory never is.
         self.assertEqual({r["target_object_id"] for r in grants if r["payload"] & 0xffffffff}, {CLOCK})
         expiry = {r["target_object_id"]: r["aux"] for r in grants}
@@ -121,7 +123,7 @@ class Devices(rvm_test.RvmTest):
             of.setdefault(r["target_object_id"], []).append(r)
         self.assertEqual(errors(of[STRANGER]), [(LEASE_GRANT, DMA_REFUSED), (DEVICE_SUBMIT, NO_LEASE),
                                                 (LEASE_RELEASE, NO_LEASE)])
-        self.assertEqual(errors(of[CLOCK_AGENT]), [(DEVICE_ACKNOWLEDGE, NO_LEASE)])
+        self.assertEqual(errors(of[CLOCK_AGENT]), [(LEASE_GRANT, PROOF)] * 2 + [(DEVICE_ACKNOWLEDGE, NO_LEASE)])
         self.assertEqual({operation for operation, _ in errors(of[BLOCK_AGENT])}, {DEVICE_SUBMIT})
         self.assertEqual([error for _, error in errors(of[BLOCK_AGENT])],
                          [BAD_ADDRESS, BAD_ADDRESS, BAD_ADDRESS, UNALIGNED, BAD_ADDRESS, BAD_ARGUMENT, BAD_ARGUMENT,

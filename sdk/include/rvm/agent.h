@@ -73,30 +73,35 @@ static inline enum rvm_error rvm_call4(uint64_t operation, uint64_t a1, uint64_t
 /* The next nonce of this agent's proofs; one for the whole program, whatever its number of source files. */
 __attribute__((weak)) uint64_t rvm_next_nonce;
 
-/* A proof of tier P2 for exactly this call, good for the next second. Up to four arguments in x1-x4; x5-x7 are 0. */
+/* A proof for exactly this call, good for the next second: of tier P3 if there is evidence, at the address that is in x7, else of
+ * tier P2. Up to four arguments in x1-x4; x5 and x6 are 0. */
 struct rvm_proof {
   uint64_t x[8]; /* x8-x15 */
 };
-static inline struct rvm_proof rvm_prove(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-                                         uint64_t now) {
+static inline struct rvm_proof rvm_prove_with(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                                              const struct rvm_evidence* evidence, uint64_t now) {
   const uint64_t lifetime = 1000000000u;
   struct rvm_proof_subject s = {{'R', 'V', 'M', '-', 'P', '2', '-', '1'},
                                 RVM_ABI_VERSION,
                                 (uint32_t)operation,
                                 rvm_this_agent->partition_id,
                                 rvm_this_agent->agent_id,
-                                {a1, a2, a3, a4, 0, 0, 0},
+                                {a1, a2, a3, a4, 0, 0, (uint64_t)evidence},
                                 ++rvm_next_nonce,
                                 now,
                                 now + lifetime,
-                                2};
+                                evidence ? 3u : 2u};
   struct rvm_sha256 digest = rvm_sha256_of(&s, sizeof s);
   struct rvm_proof p = {{digest.words[0], digest.words[1], digest.words[2], digest.words[3], s.nonce, s.not_before_ns,
                          s.not_after_ns, s.tier}};
   return p;
 }
+static inline struct rvm_proof rvm_prove(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                                         uint64_t now) {
+  return rvm_prove_with(operation, a1, a2, a3, a4, 0, now);
+}
 
-/* Executes HVC #0 with x0-x4 as given, x5-x7 zero and the proof; stores what came back in x0-x4. */
+/* Executes HVC #0 with x0-x4 and x7 as given, x5 and x6 zero and the proof; stores what came back in x0-x4. */
 static inline uint64_t rvm_invoke_with(struct rvm_registers* r, struct rvm_proof p) {
   register uint64_t x0 __asm__("x0") = r->x[0];
   register uint64_t x1 __asm__("x1") = r->x[1];
@@ -105,7 +110,7 @@ static inline uint64_t rvm_invoke_with(struct rvm_registers* r, struct rvm_proof
   register uint64_t x4 __asm__("x4") = r->x[4];
   register uint64_t x5 __asm__("x5") = 0;
   register uint64_t x6 __asm__("x6") = 0;
-  register uint64_t x7 __asm__("x7") = 0;
+  register uint64_t x7 __asm__("x7") = r->x[7];
   register uint64_t x8 __asm__("x8") = p.x[0];
   register uint64_t x9 __asm__("x9") = p.x[1];
   register uint64_t x10 __asm__("x10") = p.x[2];
@@ -126,12 +131,14 @@ static inline uint64_t rvm_invoke_with(struct rvm_registers* r, struct rvm_proof
   r->x[4] = x4;
   return x0;
 }
-/* The same with a fresh proof of this call. */
-static inline uint64_t rvm_invoke_proven(struct rvm_registers* r) {
+/* The same with a fresh proof of this call, and evidence unless it is null. */
+static inline uint64_t rvm_invoke_shown(struct rvm_registers* r, const struct rvm_evidence* evidence) {
   struct rvm_registers clock = {{RVM_HVC_TIME, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
   rvm_invoke(&clock);
-  return rvm_invoke_with(r, rvm_prove(r->x[0], r->x[1], r->x[2], r->x[3], r->x[4], clock.x[1]));
+  r->x[7] = (uint64_t)evidence;
+  return rvm_invoke_with(r, rvm_prove_with(r->x[0], r->x[1], r->x[2], r->x[3], r->x[4], evidence, clock.x[1]));
 }
+static inline uint64_t rvm_invoke_proven(struct rvm_registers* r) { return rvm_invoke_shown(r, 0); }
 static inline enum rvm_error rvm_call4_proven(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4) {
   struct rvm_registers r = {{operation, a1, a2, a3, a4, 0, 0, 0, 0, 0}};
   return (enum rvm_error)rvm_invoke_proven(&r);
@@ -321,13 +328,17 @@ static inline enum rvm_error rvm_region_transfer(rvm_handle r, rvm_handle edge) 
 /* ---- devices ----------------------------------------------------------------------------------------------------- */
 
 /* Leases a device for `epochs`. `registers`: a page of the caller's slot where they appear; 0 for a device with queues.
- * Interrupts set `bit` of the caller's notification word; 64: none. */
-static inline enum rvm_error rvm_lease_grant(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
-                                             uint64_t* expiry) {
+ * Interrupts set `bit` of the caller's notification word; 64: none. `evidence`: null in a partition that is trusted. */
+static inline enum rvm_error rvm_lease_grant_shown(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
+                                                   const struct rvm_evidence* evidence, uint64_t* expiry) {
   struct rvm_registers r = {{RVM_HVC_LEASE_GRANT, device, epochs, registers, bit, 0, 0, 0, 0, 0}};
-  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  enum rvm_error e = (enum rvm_error)rvm_invoke_shown(&r, evidence);
   if (e == RVM_ERROR_OK && expiry) *expiry = r.x[1];
   return e;
+}
+static inline enum rvm_error rvm_lease_grant(rvm_handle device, uint64_t epochs, uint64_t registers, uint64_t bit,
+                                             uint64_t* expiry) {
+  return rvm_lease_grant_shown(device, epochs, registers, bit, 0, expiry);
 }
 static inline enum rvm_error rvm_lease_renew(rvm_handle device, uint64_t epochs, uint64_t* expiry) {
   struct rvm_registers r = {{RVM_HVC_LEASE_RENEW, device, epochs, 0, 0, 0, 0, 0, 0, 0}};

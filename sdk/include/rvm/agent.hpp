@@ -12,6 +12,7 @@
 //   }
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <compare>
@@ -20,6 +21,7 @@
 #include <cstdint>
 #include <cstring>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -395,6 +397,38 @@ struct EdgeEnds {
 }
 [[nodiscard]] inline Status destroy(Edge e) { return status(rvm_edge_destroy(e.raw)); }
 
+// ---- evidence --------------------------------------------------------------------------------------------------------
+
+/// What `rvm approve` and `rvm witness prove` print, as it is shown to the kernel. Nothing if it is not base64 or too long.
+[[nodiscard]] inline std::optional<rvm_evidence> evidence_from(std::string_view base64) {
+  rvm_evidence evidence{};
+  const auto to = std::as_writable_bytes(std::span{&evidence, 1});
+  std::size_t at = 0;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  while (base64.ends_with('=')) base64.remove_suffix(1);
+  for (const char c : base64) {
+    const std::size_t digit =
+        std::string_view{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"}.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(digit);
+    if ((count += 6) < 8) continue;
+    if (at == to.size()) return std::nullopt;
+    count -= 8;
+    to[at++] = static_cast<std::byte>(bits >> count);
+  }
+  return evidence;
+}
+/// Bytes whose SHA-256 the manifest has.
+[[nodiscard]] inline rvm_evidence evidence_of(std::string_view preimage) {
+  rvm_evidence evidence{};
+  evidence.kind = RVM_EVIDENCE_PREIMAGE;
+  evidence.count = static_cast<std::uint32_t>(preimage.size());
+  std::copy_n(preimage.begin(), std::min(preimage.size(), std::size_t{RVM_EVIDENCE_PREIMAGE_MAX}),
+              evidence.as.preimage);
+  return evidence;
+}
+
 // ---- devices ---------------------------------------------------------------------------------------------------------
 
 /// Registers of a device without DMA, mapped into the caller's slot while the lease lasts.
@@ -413,13 +447,14 @@ class DeviceRegisters {
 };
 
 /// Leases a device without DMA: its registers appear at `page`. An interrupt sets `bit` of the notification word (64: none) and
-/// no other comes before `acknowledge`.
+/// no other comes before `acknowledge`. An agent of a partition that is not trusted shows evidence.
 [[nodiscard]] inline Result<DeviceRegisters> lease_registers(Device d, std::uint64_t epochs, std::uint64_t page,
-                                                             std::uint64_t bit = 64) {
+                                                             std::uint64_t bit = 64,
+                                                             const rvm_evidence* evidence = nullptr) {
   rvm_lease lease{};
   if (const rvm_error e = rvm_lease_info(d.raw, &lease); e != RVM_ERROR_OK)
     return std::unexpected(static_cast<Error>(e));
-  const rvm_error e = rvm_lease_grant(d.raw, epochs, page, bit, nullptr);
+  const rvm_error e = rvm_lease_grant_shown(d.raw, epochs, page, bit, evidence, nullptr);
   return result(e, DeviceRegisters{page + lease.register_offset});
 }
 /// Leases a device with queues.

@@ -68,6 +68,7 @@ class PackageBuilder {
   /// The last that was added, to change what the functions above do not ask for.
   [[nodiscard]] rvm_package_partition& last_partition() { return partitions_.back(); }
   [[nodiscard]] rvm_package_agent& last_agent() { return agents_.back(); }
+  [[nodiscard]] rvm_package_device& last_device() { return devices_.back(); }
   /// RVM_PACKAGE_*; development is always set.
   std::uint32_t flags = 0;
   /// Pages of every agent's heap.

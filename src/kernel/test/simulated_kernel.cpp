@@ -16,10 +16,10 @@ constexpr std::size_t package_limit = 64 * 1024;
 constexpr std::uint64_t package_address = 0x4200'0000;
 
 bool needs_proof(std::uint64_t operation) {
-  enum : std::uint8_t { P1, P2 };  // as the table spells them
+  enum : std::uint8_t { P1, P2, P2_P3 };  // as the table spells them
   constexpr std::array proven = [] {
     std::array<bool, RVM_HVC_LIMIT> table{};
-#define RVM_X(name, number, object, rights, tier, doc) table[number] = (tier) == P2;
+#define RVM_X(name, number, object, rights, tier, doc) table[number] = (tier) != P1;
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
     return table;
@@ -83,7 +83,7 @@ void SimulatedKernel::prove(std::uint64_t nonce) {
                      .nonce = nonce != 0 ? nonce : ++next_nonce_,
                      .not_before = machine.now,
                      .not_after = machine.now + Nanoseconds{1'000'000'000},
-                     .tier = 2};
+                     .tier = proof_tier};
   token.mutation_hash = proof::mutation_hash(request, token);
   for (unsigned i = 0; i < 4; ++i) {
     std::uint64_t word = 0;

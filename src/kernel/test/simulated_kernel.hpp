@@ -32,7 +32,8 @@ class SimulatedKernel {
   /// The current agent makes a hypercall; afterwards `current` is whoever runs next. Returns x0 of the caller as it is then,
   /// which is the result only if the call did not wait.
   Error call(std::uint64_t operation, std::initializer_list<std::uint64_t> arguments = {});
-  bool prove_calls = true;  ///< each call that needs one carries a proof of tier P2
+  bool prove_calls = true;       ///< each call that needs one carries a proof
+  std::uint64_t proof_tier = 2;  ///< that these proofs say they are
   /// Sets x8-x15 to a proof of what x0-x7 of the current agent say; 0: the next nonce.
   void prove(std::uint64_t nonce = 0);
   void fault(hal::FaultKind kind = hal::FaultKind::data_abort);

@@ -69,28 +69,6 @@ void SubtreeRoots::add(const crypto::Digest& leaf) {
   ++at_;
 }
 
-bool verify_inclusion(const crypto::Digest& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
-                      const crypto::Digest& root) {
-  if (index >= size) return false;
-  std::uint64_t node = index, last = size - 1;
-  crypto::Digest hash = leaf;
-  for (const crypto::Digest& sibling : proof) {
-    if (last == 0) return false;
-    if ((node & 1) != 0 || node == last) {
-      hash = node_hash(sibling, hash);
-      while ((node & 1) == 0 && node != 0) {
-        node >>= 1;
-        last >>= 1;
-      }
-    } else {
-      hash = node_hash(hash, sibling);
-    }
-    node >>= 1;
-    last >>= 1;
-  }
-  return last == 0 && hash == root;
-}
-
 bool verify_consistency(std::uint64_t from, std::uint64_t size, const Proof& proof, const crypto::Digest& from_root,
                         const crypto::Digest& root) {
   if (from == 0 || from > size) return false;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "rvm/crypto/sha256.hpp"
 
@@ -11,6 +12,11 @@ namespace rvm::witness {
 
 /// SHA-256(0x01 || left || right), the inner node of RFC 6962 section 2.1.
 [[nodiscard]] crypto::Digest node_hash(const crypto::Digest& left, const crypto::Digest& right);
+
+/// Whether `proof` shows that `leaf` is the leaf `index` of the tree of `size` leaves with this root: the inclusion proof of RFC
+/// 6962 section 2.1.1, as RFC 9162 section 2.1.3.2 verifies it. At most 64 node hashes are looked at.
+[[nodiscard]] bool verify_inclusion(const crypto::Digest& leaf, std::uint64_t index, std::uint64_t size,
+                                    std::span<const crypto::Digest> proof, const crypto::Digest& root);
 
 /// The right edge of an append-only RFC 6962 Merkle tree: for each bit set in the size, the root of a perfect subtree of
 /// that many leaves. Enough to append and to compute the root; 2 KiB whatever the size.

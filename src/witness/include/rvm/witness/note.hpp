@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -45,6 +46,21 @@ class NoteText {
   std::size_t length_ = 0;
   bool complete_ = true;
 };
+
+/// What a tree head's note says, up to its signature.
+struct HeadText {
+  std::string_view origin;
+  std::uint64_t size;
+  const crypto::Digest& root;
+  std::uint64_t unix_ns;
+  /// Of the first head of a boot: what was booted, and the key of the signatures.
+  struct Boot {
+    const crypto::Digest& measurement;
+    const crypto::Ed25519PublicKey& key;
+  };
+  std::optional<Boot> boot;
+};
+void write_head(NoteText& note, const HeadText& head);
 
 /// A signer's key id: first 4 bytes of SHA-256(name || 0x0a || type || public key).
 [[nodiscard]] std::array<std::byte, 4> note_key_id(std::string_view name, const crypto::Ed25519PublicKey& key,

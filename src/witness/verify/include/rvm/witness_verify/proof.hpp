@@ -45,8 +45,6 @@ class SubtreeRoots {
   Proof roots_;
 };
 
-[[nodiscard]] bool verify_inclusion(const crypto::Digest& leaf, std::uint64_t index, std::uint64_t size,
-                                    const Proof& proof, const crypto::Digest& root);
 [[nodiscard]] bool verify_consistency(std::uint64_t from, std::uint64_t size, const Proof& proof,
                                       const crypto::Digest& from_root, const crypto::Digest& root);
 
