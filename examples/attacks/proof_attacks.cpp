@@ -119,12 +119,105 @@ Verdict proof_without_right() {
   return tries.verdict();
 }
 
+/// A proof of REGION_MAP that is right in itself, on terms of the caller's choice.
+rvm_proof proof_on_terms(const Target& t, std::uint64_t at, std::uint64_t nonce, std::uint64_t from, std::uint64_t to,
+                         std::uint64_t tier) {
+  const rvm_proof_subject s{{'R', 'V', 'M', '-', 'P', '2', '-', '1'},
+                            RVM_ABI_VERSION,
+                            RVM_HVC_REGION_MAP,
+                            info().partition_id,
+                            info().agent_id,
+                            {t.region, at, RVM_MAP_READ, 0, 0, 0, 0},
+                            nonce,
+                            from,
+                            to,
+                            tier};
+  const rvm_sha256 d = rvm_sha256_of(&s, sizeof s);
+  return {{d.words[0], d.words[1], d.words[2], d.words[3], nonce, from, to, tier}};
+}
+
+/// The time is that of a clock which counts instructions (`icount`), so equal is equal to the instruction. The least of
+/// several tries is taken, for interrupts come in between; proofs that differ in what is wrong with them take turns.
+Verdict proof_timing() {
+  Tries tries;
+  const Target t(tries);
+  constexpr std::uint64_t second = 1'000'000'000;
+  const std::uint64_t used = rvm_next_nonce + 1;
+  rvm_next_nonce += 10'000;
+  tries.check("map", t.map(proof_on_terms(t, t.at, used, 0, rvm_time() + second, 2)) == RVM_ERROR_OK);
+  tries.check("unmap", t.unmap());
+  rvm_handle weak = RVM_INVALID_HANDLE;
+  tries.check("derive", rvm_cap_derive(t.region, RVM_RIGHT_ALL & ~RVM_RIGHT_PROVE, 0, &weak) == RVM_ERROR_OK);
+  Target unproven = t;
+  unproven.region = weak;
+  Target outside = t;
+  outside.at = t.at - RVM_PAGE_SIZE;
+  constexpr unsigned ways = 11;
+  std::uint64_t least[ways];
+  for (std::uint64_t& l : least) l = ~0ull;
+  for (unsigned i = 0; i < 8 * ways; ++i) {
+    const std::uint64_t now = rvm_time();
+    const std::uint64_t fresh = ++rvm_next_nonce;
+    const std::uint64_t to = now + second;
+    const Target* on = &t;
+    rvm_proof p{};
+    switch (i % ways) {
+      case 0:
+        p = proof_on_terms(t, t.at, fresh, now, to, 2);
+        p.x[0] ^= 1;
+        break;
+      case 1:
+        p = proof_on_terms(t, t.at, fresh, now, to, 2);
+        p.x[3] ^= 1ull << 63;
+        break;
+      case 2:
+        p = proof_on_terms(t, t.at, fresh, now, to, 1);
+        break;
+      case 3:
+        p = proof_on_terms(t, t.at, fresh, now, to, 4);
+        break;
+      case 4:
+        p = proof_on_terms(t, t.at, fresh, now + second, now + 2 * second, 2);
+        break;
+      case 5:
+        p = proof_on_terms(t, t.at, fresh, now / 4, now / 2, 2);
+        break;
+      case 6:
+        p = proof_on_terms(t, t.at, fresh, 0, ~0ull, 2);
+        break;
+      case 7:
+        p = proof_on_terms(t, t.at, used, now, to, 2);
+        break;
+      case 8:
+        p = rvm_proof{};
+        break;
+      case 9:
+        on = &unproven;
+        p = proof_on_terms(unproven, t.at, fresh, now, to, 2);
+        break;
+      default:
+        on = &outside;
+        p = proof_on_terms(t, outside.at, fresh, now, to, 2);
+        break;
+    }
+    rvm_registers r{{RVM_HVC_REGION_MAP, on->region, on->at, RVM_MAP_READ, 0, 0, 0, 0, 0, 0}};
+    const std::uint64_t before = rvm_time();
+    const auto e = static_cast<rvm_error>(rvm_invoke_with(&r, p));
+    const std::uint64_t took = rvm_time() - before;
+    tries.refused("a wrong proof", e, {RVM_ERROR_PROOF});
+    least[i % ways] = std::min(least[i % ways], took);
+  }
+  for (unsigned way = 1; way < ways; ++way) tries.check("the time tells what is wrong", least[way] == least[0]);
+  return tries.verdict();
+}
+
 constexpr Attack proof_table[] = {
     {"without-proof", without_proof},
     {"borrowed-proof", borrowed_proof},
     {"replayed-proof", replayed_proof},
     {"proof-out-of-time", proof_out_of_time},
     {"proof-without-right", proof_without_right},
+    {"proof-timing", proof_timing},
 };
 
 }  // namespace
