@@ -13,19 +13,22 @@
 namespace rvm::kernel {
 namespace {
 
+/// Whether [at, at + bytes) lies in the part of the caller's slot that is for mappings. Takes the same time whatever the answer.
+bool is_mappable(const Request& r, std::uint64_t at, std::uint64_t bytes) {
+  const std::uint64_t end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
+  const unsigned after_start = at >= r.caller.map_base.value ? 1 : 0;
+  const unsigned before_end = at < end ? 1 : 0;
+  const unsigned fits = bytes <= end - at ? 1 : 0;
+  return (after_start & before_end & fits) != 0;
+}
+
 /// What is mapped must stay inside the part of the caller's slot that is for it; nothing else names a range.
 bool within_bounds(std::uint64_t operation, const Request& r) {
-  if (operation == RVM_HVC_LEASE_GRANT) {
-    const std::uint64_t end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
-    return r.argument(3) == 0 || (r.argument(3) >= r.caller.map_base.value && r.argument(3) < end);
-  }
+  if (operation == RVM_HVC_LEASE_GRANT) return r.argument(3) == 0 || is_mappable(r, r.argument(3), 1);
   if (operation != RVM_HVC_REGION_MAP) return true;
   const RegionObject* const region = r.object_region();
   if (region == nullptr) return true;  // the handler says that it is gone
-  const std::uint64_t at = r.argument(2);
-  const std::uint64_t bytes = std::uint64_t{region->region.pages()} * page_bytes;
-  const std::uint64_t end = r.caller.slot.value + hal::Port::geometry().slot_bytes;
-  return at >= r.caller.map_base.value && at < end && bytes <= end - at;
+  return is_mappable(r, r.argument(2), std::uint64_t{region->region.pages()} * page_bytes);
 }
 
 /// Copies the evidence to where the worker finds it. What kind it is, is read once: the caller's memory may change.

@@ -22,6 +22,7 @@
 #include "rvm/cap/space.hpp"
 #include "rvm/crypto/sha256.hpp"
 #include "rvm/proof/p2.hpp"
+#include "rvm/proof/p3.hpp"
 
 namespace {
 
@@ -222,6 +223,40 @@ void bench_hash(benchmark::State& state) {
   }
 }
 BENCHMARK(bench_hash)->Name("p2_floor_sha256_of_112_bytes");
+
+/// An attestation: the dearest thing that tier P3 may have to verify is one signature.
+void bench_p3(benchmark::State& state) {
+  crypto::Ed25519Seed seed;
+  seed.fill(std::byte{1});
+  const crypto::Ed25519Key approver{seed};
+  const proof::Machine machine{.key = approver.public_key(),
+                               .log_origin = "rvm.local/0123456789abcdef0123456789abcdef"};
+  proof::Act act{.operation = RVM_HVC_LEASE_GRANT,
+                 .partition = "timekeepers",
+                 .object = "clock",
+                 .evidence_kind = RVM_EVIDENCE_ATTESTATION};
+  std::memcpy(act.evidence_value, approver.public_key().data(), sizeof act.evidence_value);
+  rvm_evidence evidence{};
+  evidence.kind = RVM_EVIDENCE_ATTESTATION;
+  evidence.as.attestation.not_after_ns = 2;
+  const auto subject = proof::attestation_subject(act, machine, 0, 2);
+  const crypto::Ed25519Signature signature = approver.sign(crypto::bytes_of(subject));
+  std::memcpy(evidence.as.attestation.signature, signature.data(), sizeof evidence.as.attestation.signature);
+  if (!proof::evidence_holds(evidence, act, machine, 1)) state.SkipWithError("good evidence does not hold");
+  for (auto _ : state) benchmark::DoNotOptimize(proof::evidence_holds(evidence, act, machine, 1));
+}
+BENCHMARK(bench_p3)->Name("p3_attestation");
+
+/// The floor of P3: the signature alone.
+void bench_verify(benchmark::State& state) {
+  crypto::Ed25519Seed seed;
+  seed.fill(std::byte{1});
+  const crypto::Ed25519Key key{seed};
+  const std::array<std::byte, sizeof(rvm_attestation_subject)> message{};
+  const crypto::Ed25519Signature signature = key.sign(message);
+  for (auto _ : state) benchmark::DoNotOptimize(crypto::verify(key.public_key(), message, signature));
+}
+BENCHMARK(bench_verify)->Name("p3_floor_ed25519_of_192_bytes");
 
 }  // namespace
 
