@@ -159,6 +159,8 @@ void Simulation::write_buffer_list(std::uint32_t core, const Agent& agent, std::
   for (std::uint64_t i = 0; i < RVM_DEVICE_BUFFERS_MAX; ++i) {
     rvm_device_buffer buffer{info.heap_base + random.below(1000) * 8, 1u << random.below(6), random.below(2)};
     if (random.one_in(20)) buffer.address = own_address(agent, random);
+    if (random.one_in(10))
+      buffer.address = view(agent).last_mapped[random.below(2)];  // a region, or a device's registers
     if (random.one_in(40)) buffer.address = hostile_value(agent, random);
     if (random.one_in(40)) buffer.bytes = static_cast<std::uint32_t>(random.pick({0, 512, 4096, 4097, UINT32_MAX}));
     if (random.one_in(40)) buffer.flags = 2 + random.below(1000);

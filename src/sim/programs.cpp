@@ -154,6 +154,7 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
     if (device->queues.value == 0)
       return random.pick({RVM_HVC_LEASE_RENEW, RVM_HVC_LEASE_RELEASE, RVM_HVC_DEVICE_ACKNOWLEDGE});
     const std::uint32_t kind = random.below(16);
+    if (!machine_.hardware.devices[device->port].done.empty() && kind < 12) return RVM_HVC_DEVICE_COMPLETE;
     if (kind < 7) return RVM_HVC_DEVICE_SUBMIT;
     if (kind < 12) return RVM_HVC_DEVICE_COMPLETE;
     return random.pick({RVM_HVC_DEVICE_ACKNOWLEDGE, RVM_HVC_DEVICE_CONFIGURATION, RVM_HVC_LEASE_RENEW,

@@ -137,12 +137,10 @@ Result<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t qu
                                           std::span<const DeviceBuffer> buffers) {
   SimulatedMachine::Device& d = machine_->devices[device];
   if (!d.running || queue != 0) return fail(Error::would_block);
-  for (std::uint16_t i = 0; i < d.requests.size(); ++i) {
-    if (!d.requests[i].empty()) continue;
-    d.requests[i].assign(buffers.begin(), buffers.end());
-    return i;
-  }
-  return fail(Error::would_block);
+  const auto free = std::ranges::find_if(d.requests, &std::vector<DeviceBuffer>::empty);
+  if (free == d.requests.end()) return fail(Error::would_block);
+  free->assign(buffers.begin(), buffers.end());
+  return static_cast<std::uint16_t>(free - d.requests.begin());
 }
 
 DeviceCompletion Port::device_complete(std::uint32_t device, std::uint32_t) {
