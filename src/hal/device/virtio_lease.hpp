@@ -64,9 +64,9 @@ class VirtioLease {
     auto& q = memory_->queues[index];
     const auto head = static_cast<std::uint16_t>(request * RVM_DEVICE_BUFFERS_MAX);
     std::uint32_t writable = 0;
-    for (std::uint16_t i = 0; i < buffers.size(); ++i) {
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
       const auto at = static_cast<std::uint16_t>(head + i);
-      const bool last = i + 1u == buffers.size();
+      const bool last = i + 1 == buffers.size();
       const unsigned flags = (buffers[i].device_writes ? VirtioDescriptor::device_writes : 0u) |
                              (last ? 0u : VirtioDescriptor::next_valid);
       q.descriptors[at] = {buffers[i].address.value, buffers[i].bytes, static_cast<std::uint16_t>(flags),
