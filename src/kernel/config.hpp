@@ -22,6 +22,7 @@ inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long
 /// costs 1 and about 100 instructions, a page unmapped with it an eighth.
 inline constexpr std::uint32_t revocation_step = 96;
 inline constexpr std::uint32_t pages_per_budget_unit = 8;
+inline constexpr std::uint32_t device_interrupts_per_epoch = 16;  ///< of each device; its cause may never be removed
 inline constexpr std::uint64_t release_step_pages = 24;  ///< of an ended agent's arena, scrubbed and freed in one go
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 

@@ -43,14 +43,9 @@ Status attach(const Request& r, Device& device, GuestAddress at) {
     device.mapped_at = at;
     return {};
   }
-  if (auto charged = r.partition.account.charge(1); !charged) return charged;
-  const auto page = r.s.pages.allocate_run(1, page_owner(r.partition));
-  if (!page || !hal::Port::begin_device(device.port, *page)) {
-    if (page) ensure(r.s.pages.free_run(*page, 1).has_value());
-    r.partition.account.credit(1);
-    return fail(page ? Error::device_failed : page.error());
-  }
-  device.queues = *page;
+  const auto queues = begin_queues(r.s, device, r.partition);
+  if (!queues) return fail(queues.error());
+  device.queues = *queues;
   return {};
 }
 
@@ -86,6 +81,7 @@ Outcome lease_grant(const Request& r) {
     if (at.value < r.caller.map_base.value || at.value >= r.caller.slot.value + hal::Port::geometry().slot_bytes)
       return Error::bad_address;
   }
+  if (device->broken) return Error::device_failed;
   if (device->holder != nullptr) return Error::bad_state;
   const cap::CapabilityRef by = r.object_ref();
   const Nanoseconds expiry = expiry_after(r, epochs);
@@ -102,7 +98,7 @@ Outcome lease_grant(const Request& r) {
                                 expiry.value, by.slot};
       });
   if (!done) return done;
-  if (notify < 64) hal::Port::permit_device_interrupt(device->port, true);
+  if (notify < 64) permit_interrupt(*device);
   r.result(1, expiry.value);
   return Error::ok;
 }
@@ -142,7 +138,8 @@ Outcome lease_info(const Request& r) {
 Outcome device_acknowledge(const Request& r) {
   const Lease lease = lease_of(r);
   if (lease.device == nullptr) return lease.refusal;
-  hal::Port::permit_device_interrupt(lease.device->port, true);
+  if (lease.device->notify == 64) return Error::bad_state;
+  permit_interrupt(*lease.device);
   return Error::ok;
 }
 
@@ -168,16 +165,20 @@ Outcome device_submit(const Request& r) {
     return read;
   std::array<hal::DeviceBuffer, RVM_DEVICE_BUFFERS_MAX> buffers{};
   std::uint64_t bytes = 0;
+  bool writes = false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const auto buffer = buffer_of(r, wanted[i]);
     if (!buffer) return buffer.error();
+    // What the device reads comes before what it writes (virtio 1.2 section 2.7.4.2); it may stop for good otherwise.
+    if (writes && !buffer->device_writes) return Error::bad_argument;
+    writes = buffer->device_writes;
     buffers[i] = *buffer;
     bytes += buffer->bytes;
   }
   if (bytes > lease.device->dma_left) return Error::resource_limit;
   const auto request = hal::Port::device_submit(lease.device->port, static_cast<std::uint32_t>(r.argument(2)),
                                                 std::span{buffers}.first(wanted.size()));
-  if (!request) return Error::would_block;
+  if (!request) return request.error();
   lease.device->dma_left -= bytes;
   r.result(1, *request);
   return Error::ok;

@@ -57,6 +57,15 @@ struct Machine : SimulatedKernel {
     const auto found = a.partition->space.translate(GuestAddress{a.information->map_base});
     return found.has_value() && found->address == clock_registers && found->type == memory::MemoryType::device;
   }
+  /// How many records of this kind the log has taken.
+  [[nodiscard]] std::uint32_t count_records(witness::Kind kind) {
+    std::uint32_t count = 0;
+    for (std::uint64_t i = 0; i < log().ring.reserved(); ++i) {
+      const witness::Record* const r = log().ring.committed(i);
+      count += r != nullptr && r->action_kind == kind ? 1 : 0;
+    }
+    return count;
+  }
   /// Evidence in the running agent's heap.
   std::uint64_t evidence(std::span<const std::uint8_t> preimage) {
     rvm_evidence e{};
@@ -260,6 +269,12 @@ TEST_CASE("lease: a device with DMA is for trusted partitions, and reaches only 
   CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {entropy, 0, k.heap(), RVM_DEVICE_BUFFERS_MAX + 1}) == Error::bad_argument);
   CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {k.handle("clock"), 0, k.heap(), 1}) == Error::no_lease);
 
+  // What the device reads stands before what it writes.
+  const std::array<rvm_device_buffer, 2> reversed{rvm_device_buffer{target, 8, RVM_BUFFER_DEVICE_WRITES},
+                                                  rvm_device_buffer{target, 8, 0}};
+  const std::uint64_t list = k.poke(std::as_bytes(std::span{reversed}));
+  CHECK(k.call(RVM_HVC_DEVICE_SUBMIT, {entropy, 0, list, 2}) == Error::bad_argument);
+
   // 4 KiB an epoch, of which 64 bytes are used now.
   REQUIRE(k.submit(target, 64, 0) == Error::ok);
   CHECK(k.submit(k.heap(), 4096, 0) == Error::resource_limit);
@@ -270,6 +285,65 @@ TEST_CASE("lease: a device with DMA is for trusted partitions, and reaches only 
   k.run_until("other");
   CHECK(k.call(RVM_HVC_LEASE_GRANT, {k.handle("entropy"), 1000, 0, 2}) == Error::dma_refused);
   CHECK(k.call(RVM_HVC_DEVICE_COMPLETE, {k.handle("entropy"), 0}) == Error::no_lease);
+  k.check_invariants();
+}
+
+TEST_CASE("lease: a device that does not stop is nobody's any more, and keeps its page") {
+  Machine k;
+  const std::uint32_t entropy = k.handle("entropy");
+  const std::uint32_t used = k.running().partition->account.used;
+  k.machine.devices[1].refuses = true;  // but lets itself be stopped
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, 0, 2}) == Error::device_failed);
+  CHECK(k.running().partition->account.used == used);
+  k.machine.devices[1].refuses = false;
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, 0, 2}) == Error::ok);
+  CHECK(k.running().partition->account.used == used + 1);
+  const PhysicalAddress page = k.state().devices[1].queues;
+  k.machine.devices[1].stuck = true;
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {entropy}) == Error::ok);
+  CHECK(k.running().partition->account.used == used);
+  CHECK(k.state().pages.owner_of(page) == hypervisor_partition);
+  CHECK_FALSE(k.machine.devices[1].permitted);
+  CHECK(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, 0, 2}) == Error::device_failed);
+  CHECK(k.call(RVM_HVC_DEVICE_COMPLETE, {entropy, 0}) == Error::no_lease);
+  k.advance(epoch);
+  CHECK(k.count_records(witness::Kind::device_failed) == 1);
+  k.advance(epoch);
+  CHECK(k.count_records(witness::Kind::device_failed) == 1);
+}
+
+TEST_CASE("lease: an interrupt whose cause stays comes so many times in an epoch and no more") {
+  Machine k;
+  const std::uint32_t clock = k.handle("clock");
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {clock, 1000, k.map(), 7}) == Error::ok);
+  const auto storm = [&] {
+    std::uint32_t taken = 0;
+    for (int i = 0; i < 100; ++i) {
+      k.machine.devices[0].asserted = true;
+      if (!k.machine.devices[0].permitted) break;
+      k.current = &on_interrupt(*k.current);
+      ++taken;
+      k.run_until("driver");
+      CHECK(k.call(RVM_HVC_DEVICE_ACKNOWLEDGE, {clock}) == Error::ok);
+    }
+    return taken;
+  };
+  const std::uint64_t begin = k.state().epoch;
+  CHECK(storm() == device_interrupts_per_epoch);
+  REQUIRE(k.state().epoch == begin);
+  CHECK_FALSE(k.machine.devices[0].permitted);
+  k.machine.devices[0].asserted = false;
+  k.advance(epoch);
+  CHECK(k.machine.devices[0].permitted);  // what was acknowledged is permitted with the new epoch
+  k.run_until("driver");
+  storm();
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {clock}) == Error::ok);
+  k.advance(epoch);
+  CHECK_FALSE(k.machine.devices[0].permitted);  // and not without a lease
+  k.run_until("driver");
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {clock, 1000, k.map(), 64}) == Error::ok);
+  CHECK(k.call(RVM_HVC_DEVICE_ACKNOWLEDGE, {clock}) == Error::bad_state);  // no interrupt was asked for
+  CHECK_FALSE(k.machine.devices[0].permitted);
   k.check_invariants();
 }
 

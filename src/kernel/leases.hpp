@@ -16,6 +16,11 @@ namespace rvm::kernel {
 /// The device with this id; nullptr if there is none.
 [[nodiscard]] Device* device_of(State& s, std::uint32_t id);
 
+/// Gives a device a page for its queues, which the partition pays for. Errors: resource_limit, no_memory, device_failed.
+[[nodiscard]] Result<PhysicalAddress> begin_queues(State& s, Device& device, Partition& payer);
+/// Permits the next interrupt, with the next epoch if this one had as many as it may have.
+void permit_interrupt(Device& device);
+
 /// Ends a lease. False when no record could be reserved: nothing is changed then.
 [[nodiscard]] bool end_lease(State& s, Device& device, const security::Authority& by, witness::Kind kind);
 /// Of an agent that has ended, or those held through a capability that goes: the record of that says it.

@@ -73,6 +73,10 @@ struct Device {
   std::uint32_t kind = 0;  ///< rvm_device_kind
   std::uint64_t dma_per_epoch = 0;
   cap::ObjectCapabilities holders;
+  std::uint32_t interrupts_left = 0;  ///< in this epoch
+  bool permission_due = false;        ///< its interrupt was acknowledged, but this epoch had enough of them
+  bool broken = false;                ///< it does not stop: nobody gets it any more
+  bool reported = false;              ///< the log says so
 
   // The lease.
   Agent* holder = nullptr;  ///< nullptr: nobody has it

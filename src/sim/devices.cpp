@@ -55,6 +55,9 @@ void Simulation::let_device_act(Random& random) {
   }
   const kernel::Device& device = all[at];
   auto& machine = hardware.devices[device.port];
+  // Now and then one does not begin, for a while, or does not end, until the power is cut.
+  machine.refuses = random.one_in(machine.refuses ? 2 : 50);
+  machine.stuck |= random.one_in(1500);
   if (!machine.description.dma) {
     machine.asserted = true;
     machine.core = random.below(machine_.core_count());
@@ -232,6 +235,11 @@ void Simulation::check_devices() {
     const auto& machine = machine_.hardware.devices[d.port];
     require(machine.description.kind == d.kind, "lease", "a device is not the one that the package names");
     require(d.dma_left <= d.dma_per_epoch, "dma-budget", "more is left of a budget than there ever was");
+    if (d.broken) {
+      require(machine.stuck && d.holder == nullptr && !machine.permitted, "lease",
+              "a device that does not stop is held, or may interrupt");
+      continue;
+    }
     if (d.holder == nullptr) {
       require(!machine.running && machine.requests.empty(), "lease", "a device that nobody holds reaches memory");
       require(!machine.permitted, "lease", "a device that nobody holds may interrupt");

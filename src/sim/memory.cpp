@@ -68,6 +68,7 @@ void Simulation::check_memory() {
     }
   });
   for (const kernel::Device& d : devices()) {
+    if (d.broken) claim(h.devices[d.port].queues, 1, kernel_use, hypervisor_partition.value);
     if (d.queues.value != 0) claim(d.queues, 1, kernel_use, kernel::index_of(*d.holder->partition).value);
   }
   each_region([&](RegionObject& r) {
@@ -154,6 +155,7 @@ void Simulation::check_memory() {
   require(of_devices == static_cast<std::size_t>(mapped), "lease",
           "a leased device is not mapped where its lease says");
   for (const kernel::Device& d : devices()) {
+    if (d.broken) continue;  // what it was told to reach it may reach for ever: docs/adr/0025-devices-are-leased.md
     for (const auto& request : h.devices[d.port].requests) {
       for (const hal::DeviceBuffer& buffer : request) {
         const std::uint64_t page = (buffer.address.value - ram_base) >> page_shift;

@@ -163,6 +163,7 @@ void Simulation::check_counts() {
     shape = Random::mix(shape ^ p.capabilities->used() ^ std::uint64_t{p.id.value} << 20) +
             (static_cast<std::uint64_t>(p.state) << 40);
   });
+  for (const kernel::Device& d : devices()) owned += d.broken ? 1 : 0;  // nobody's any more
   require(owned + s.pages.free_pages() == s.pages.total_pages(), "pages", [&] {
     return std::to_string(owned) + " pages charged and " + std::to_string(s.pages.free_pages()) + " free, of " +
            std::to_string(s.pages.total_pages());

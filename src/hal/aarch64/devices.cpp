@@ -123,9 +123,9 @@ bool Port::begin_device(std::uint32_t device, PhysicalAddress queues) {
   auto& memory = *reinterpret_cast<VirtioLeaseMemory*>(to_pointer(queues));
   return port_state.devices[device].queues.begin(registers, memory, queues);
 }
-void Port::end_device(std::uint32_t device) { port_state.devices[device].queues.end(); }
-std::optional<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t queue,
-                                                 std::span<const DeviceBuffer> buffers) {
+bool Port::end_device(std::uint32_t device) { return port_state.devices[device].queues.end(); }
+Result<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t queue,
+                                          std::span<const DeviceBuffer> buffers) {
   return port_state.devices[device].queues.submit(queue, buffers);
 }
 DeviceCompletion Port::device_complete(std::uint32_t device, std::uint32_t queue) {

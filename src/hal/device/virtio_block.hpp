@@ -132,14 +132,14 @@ class VirtioBlock {
     }
     descriptors[status_index] = {address_of(&m.status), 1, VirtioDescriptor::device_writes, 0};
     state_ = BlockStatus::busy;
-    device_.publish(0, m.queue, 0);
+    device_.publish(0, m.queue, 0, published_);
   }
 
   VirtioDevice<Registers> device_;
   VirtioQueueMemory* memory_ = nullptr;
   PhysicalAddress physical_;
   std::uint64_t sectors_ = 0;
-  std::uint16_t seen_ = 0;
+  std::uint16_t published_ = 0, seen_ = 0;
   bool can_flush_ = false;
   BlockStatus state_ = BlockStatus::idle;
 };

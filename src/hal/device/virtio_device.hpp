@@ -43,6 +43,11 @@ struct VirtioQueue {
   } used;
 
   [[nodiscard]] std::uint16_t device_index() const { return *static_cast<const volatile std::uint16_t*>(&used.index); }
+  /// Read once: the device may change it at any time.
+  [[nodiscard]] VirtioUsed device_entry(std::uint16_t index) const {
+    const volatile VirtioUsed& entry = used.ring[index % length];
+    return {entry.id, entry.bytes};
+  }
 };
 
 template <typename Registers>
@@ -58,17 +63,21 @@ class VirtioDevice {
   /// Virtio 1.2 section 5; 0: nothing is attached.
   [[nodiscard]] std::uint32_t device() const { return read(device_id); }
 
-  /// Stops it: from its return on the device reaches no memory.
-  void reset() const {
+  /// Stops it: when this returns true the device reaches no memory. One that does not answer within `patience` reads, some
+  /// milliseconds where each costs a microsecond, is not waited for: whoever asks may hold a lock.
+  [[nodiscard]] bool reset() const {
+    constexpr unsigned patience = 4096;
     write(status, 0);
-    while (read(status) != 0) {
+    for (unsigned i = 0; i < patience; ++i) {
+      if (read(status) == 0) return true;
     }
+    return false;
   }
 
   /// Resets it and agrees on VERSION_1 and those of the low 32 features that are in `wanted` and offered. Queues come next, then
   /// `start`.
   [[nodiscard]] std::expected<std::uint32_t, std::string_view> initialise(std::uint32_t wanted) const {
-    reset();
+    if (!reset()) return give_up("the device does not reset");
     write(status, acknowledged | driver);
     write(device_features_select, 0);
     const std::uint32_t offered = read(device_features);
@@ -112,13 +121,13 @@ class VirtioDevice {
   }
   void start() const { write(status, acknowledged | driver | features_ok | driver_ok); }
 
-  /// Hands the chain that begins with descriptor `head` to the device.
+  /// Hands the chain that begins with descriptor `head` to the device. `published` counts the chains before this one; it is the
+  /// driver's, as the device could have changed what lies in the queue.
   template <std::uint16_t length>
-  void publish(std::uint32_t index, VirtioQueue<length>& queue, std::uint16_t head) const {
-    queue.available.ring[queue.available.index % length] = head;
+  void publish(std::uint32_t index, VirtioQueue<length>& queue, std::uint16_t head, std::uint16_t& published) const {
+    queue.available.ring[published % length] = head;
     Registers::order();  // descriptors and ring entry before the index that publishes them
-    *static_cast<volatile std::uint16_t*>(&queue.available.index) =
-        static_cast<std::uint16_t>(queue.available.index + 1);
+    *static_cast<volatile std::uint16_t*>(&queue.available.index) = ++published;
     Registers::order();  // the index before the doorbell
     write(queue_notify, index);
   }

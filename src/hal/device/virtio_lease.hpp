@@ -5,10 +5,12 @@
 // on a machine without an SMMU too, as long as it does what its queues say.
 #pragma once
 
-#include <optional>
+#include <array>
+#include <bit>
 #include <span>
 
 #include "rvm/hal/machine.hpp"
+#include "rvm/types/error.hpp"
 #include "virtio_device.hpp"
 
 namespace rvm::hal {
@@ -24,11 +26,12 @@ static_assert(sizeof(VirtioLeaseMemory) == 4096);
 template <typename Registers>
 class VirtioLease {
  public:
-  /// `memory` is a page that nobody else uses; it is cleared. False: the device does not do what the specification says.
+  /// `memory` is a page that nobody else uses; it is cleared. False: the device does not do what the specification says;
+  /// `end` comes then, too.
   [[nodiscard]] bool begin(Registers registers, VirtioLeaseMemory& memory, PhysicalAddress physical) {
     device_ = VirtioDevice<Registers>{registers};
-    memory_ = &memory;
-    requests_ = {};
+    memory_ = nullptr;
+    queues_ = {};
     constexpr std::uint32_t block = 2, feature_flush = 1u << 9;
     if (!device_.initialise(device_.device() == block ? feature_flush : 0)) return false;
     memory = VirtioLeaseMemory{};
@@ -36,27 +39,31 @@ class VirtioLease {
       const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(&memory.queues[i]) -
                                                      reinterpret_cast<const std::byte*>(&memory));
       if (!device_.use_queue(i, memory.queues[i], PhysicalAddress{physical.value + offset})) return false;
-      requests_[i].exists = true;
+      queues_[i].usable = true;
     }
+    memory_ = &memory;
     device_.start();
     return true;
   }
-  /// From its return on the device reaches no memory.
-  void end() {
-    device_.reset();
+  /// True: from its return on the device reaches no memory. False: it does not stop, and nothing it was given is safe from it.
+  [[nodiscard]] bool end() {
     memory_ = nullptr;
-    requests_ = {};
+    queues_ = {};
+    return device_.reset();
   }
 
-  /// The number of the request, at most 1 to RVM_DEVICE_BUFFERS_MAX buffers; nothing when the queue is full or there is none.
-  [[nodiscard]] std::optional<std::uint16_t> submit(std::uint32_t queue, std::span<const DeviceBuffer> buffers) {
-    if (memory_ == nullptr || queue >= RVM_DEVICE_QUEUES || !requests_[queue].exists) return std::nullopt;
-    Requests& requests = requests_[queue];
-    std::uint16_t request = 0;
-    while (request < VirtioLeaseMemory::requests && (requests.in_flight >> request & 1) != 0) ++request;
-    if (request == VirtioLeaseMemory::requests) return std::nullopt;
-    auto& q = memory_->queues[queue];
+  /// The number of the request, of 1 to RVM_DEVICE_BUFFERS_MAX buffers. Errors: would_block (the queue is full, or there is
+  /// none), device_failed.
+  [[nodiscard]] Result<std::uint16_t> submit(std::uint32_t index, std::span<const DeviceBuffer> buffers) {
+    if (memory_ == nullptr || index >= RVM_DEVICE_QUEUES || buffers.empty() || buffers.size() > RVM_DEVICE_BUFFERS_MAX)
+      return fail(Error::would_block);
+    Queue& queue = queues_[index];
+    if (queue.failed) return fail(Error::device_failed);
+    const auto request = static_cast<std::uint16_t>(std::countr_one(queue.in_flight));
+    if (!queue.usable || request == VirtioLeaseMemory::requests) return fail(Error::would_block);
+    auto& q = memory_->queues[index];
     const auto head = static_cast<std::uint16_t>(request * RVM_DEVICE_BUFFERS_MAX);
+    std::uint32_t writable = 0;
     for (std::uint16_t i = 0; i < buffers.size(); ++i) {
       const auto at = static_cast<std::uint16_t>(head + i);
       const bool last = i + 1u == buffers.size();
@@ -64,28 +71,34 @@ class VirtioLease {
                              (last ? 0u : VirtioDescriptor::next_valid);
       q.descriptors[at] = {buffers[i].address.value, buffers[i].bytes, static_cast<std::uint16_t>(flags),
                            static_cast<std::uint16_t>(last ? 0 : at + 1)};
+      if (buffers[i].device_writes) writable += buffers[i].bytes;
     }
-    requests.in_flight = static_cast<std::uint8_t>(requests.in_flight | 1u << request);
-    device_.publish(queue, q, head);
+    queue.in_flight = static_cast<std::uint8_t>(queue.in_flight | 1u << request);
+    queue.writable[request] = writable;
+    device_.publish(index, q, head, queue.published);
     return request;
   }
 
-  /// The next request that the device is done with.
-  [[nodiscard]] DeviceCompletion complete(std::uint32_t queue) {
+  /// The next request that the device is done with. Everything it says is checked; after one lie it is not believed any more.
+  [[nodiscard]] DeviceCompletion complete(std::uint32_t index) {
     using enum DeviceCompletion::Status;
-    if (memory_ == nullptr || queue >= RVM_DEVICE_QUEUES) return {none, 0, 0};
-    auto& q = memory_->queues[queue];
-    Requests& requests = requests_[queue];
-    if (q.device_index() == requests.seen) return {none, 0, 0};
+    if (memory_ == nullptr || index >= RVM_DEVICE_QUEUES || !queues_[index].usable) return {none, 0, 0};
+    const auto& q = memory_->queues[index];
+    Queue& queue = queues_[index];
+    if (queue.failed) return {failed, 0, 0};
+    const auto ahead = static_cast<std::uint16_t>(q.device_index() - queue.seen);
+    if (ahead == 0) return {none, 0, 0};
     Registers::order();  // the entry is read after the index that announces it
-    const VirtioUsed used = q.used.ring[requests.seen % VirtioLeaseMemory::length];
-    ++requests.seen;
+    const VirtioUsed used = q.device_entry(queue.seen);
     const std::uint32_t request = used.id / RVM_DEVICE_BUFFERS_MAX;
-    if (used.id % RVM_DEVICE_BUFFERS_MAX != 0 || request >= VirtioLeaseMemory::requests ||
-        (requests.in_flight >> request & 1) == 0) {
+    if (ahead > std::popcount(queue.in_flight) || used.id % RVM_DEVICE_BUFFERS_MAX != 0 ||
+        request >= VirtioLeaseMemory::requests || (queue.in_flight >> request & 1) == 0 ||
+        used.bytes > queue.writable[request]) {
+      queue.failed = true;
       return {failed, 0, 0};
     }
-    requests.in_flight = static_cast<std::uint8_t>(requests.in_flight & ~(1u << request));
+    ++queue.seen;
+    queue.in_flight = static_cast<std::uint8_t>(queue.in_flight & ~(1u << request));
     return {done, static_cast<std::uint16_t>(request), used.bytes};
   }
 
@@ -93,15 +106,19 @@ class VirtioLease {
   void acknowledge_interrupt() const { device_.acknowledge_interrupt(); }
 
  private:
-  struct Requests {
-    bool exists = false;
-    std::uint8_t in_flight = 0;  ///< a bit each
-    std::uint16_t seen = 0;      ///< how many completions were taken
+  /// What the driver knows of a queue, where the device cannot change it.
+  struct Queue {
+    bool usable = false;
+    bool failed = false;                                                ///< the device said what cannot be
+    std::uint8_t in_flight = 0;                                         ///< a bit for each request
+    std::array<std::uint32_t, VirtioLeaseMemory::requests> writable{};  ///< bytes that the device may write
+    std::uint16_t published = 0;
+    std::uint16_t seen = 0;  ///< how many completions were taken
   };
 
   VirtioDevice<Registers> device_;
   VirtioLeaseMemory* memory_ = nullptr;
-  std::array<Requests, RVM_DEVICE_QUEUES> requests_{};
+  std::array<Queue, RVM_DEVICE_QUEUES> queues_{};
 };
 
 }  // namespace rvm::hal

@@ -113,31 +113,36 @@ std::span<const DeviceDescription> Port::devices() {
   return descriptions_;
 }
 
-bool Port::begin_device(std::uint32_t device, PhysicalAddress) {
+bool Port::begin_device(std::uint32_t device, PhysicalAddress queues) {
   SimulatedMachine::Device& d = machine_->devices[device];
+  d.queues = queues;
+  if (d.refuses) return false;
   d.running = true;
   d.requests.assign(8, {});
   d.done.clear();
   return true;
 }
 
-void Port::end_device(std::uint32_t device) {
+bool Port::end_device(std::uint32_t device) {
   SimulatedMachine::Device& d = machine_->devices[device];
-  d.running = d.asserted = false;
+  d.asserted = false;
+  if (d.stuck) return false;
+  d.running = false;
   d.requests.clear();
   d.done.clear();
+  return true;
 }
 
-std::optional<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t queue,
-                                                 std::span<const DeviceBuffer> buffers) {
+Result<std::uint16_t> Port::device_submit(std::uint32_t device, std::uint32_t queue,
+                                          std::span<const DeviceBuffer> buffers) {
   SimulatedMachine::Device& d = machine_->devices[device];
-  if (!d.running || queue != 0) return std::nullopt;
+  if (!d.running || queue != 0) return fail(Error::would_block);
   for (std::uint16_t i = 0; i < d.requests.size(); ++i) {
     if (!d.requests[i].empty()) continue;
     d.requests[i].assign(buffers.begin(), buffers.end());
     return i;
   }
-  return std::nullopt;
+  return fail(Error::would_block);
 }
 
 DeviceCompletion Port::device_complete(std::uint32_t device, std::uint32_t) {

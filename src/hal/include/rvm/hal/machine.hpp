@@ -18,6 +18,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/types/address.hpp"
+#include "rvm/types/error.hpp"
 #include "rvm/types/ids.hpp"
 #include "rvm/types/time.hpp"
 
@@ -149,13 +150,13 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
   // Devices for lease, by kind and then by ascending address. An interrupt of one masks it until it is permitted again.
   { P::devices() } -> std::same_as<std::span<const DeviceDescription>>;
   P::permit_device_interrupt(std::uint32_t{} /*device*/, bool{});
-  // Of devices with DMA. `begin_device` takes a page for the queues; false: the device is broken. After `end_device` it reaches
-  // no memory.
+  // Of devices with DMA. `begin_device` takes a page for the queues; false: the device is broken. After `end_device`, which also
+  // follows a `begin_device` that failed, it reaches no memory; false: it does not stop, and the page stays its own for ever.
   { P::begin_device(std::uint32_t{}, pa) } -> std::same_as<bool>;
-  P::end_device(std::uint32_t{});
+  { P::end_device(std::uint32_t{}) } -> std::same_as<bool>;
   {
     P::device_submit(std::uint32_t{}, std::uint32_t{} /*queue*/, std::span<const DeviceBuffer>{})
-  } -> std::same_as<std::optional<std::uint16_t>>;
+  } -> std::same_as<Result<std::uint16_t>>;  // would_block: its queue is full; device_failed
   { P::device_complete(std::uint32_t{}, std::uint32_t{}) } -> std::same_as<DeviceCompletion>;
   { P::device_configuration(std::uint32_t{}, std::uint32_t{} /*offset*/) } -> std::same_as<std::uint32_t>;
 

@@ -56,6 +56,7 @@ namespace rvm::witness {
   X(device_lease_revoke, 0x41, DeviceLeaseRevoke, "device", "-", "holder agent", "expiry ns") \
   X(device_lease_expire, 0x42, DeviceLeaseExpire, "device", "-", "holder agent", "expiry ns") \
   X(device_lease_renew, 0x43, DeviceLeaseRenew, "device", "-", "holder agent", "expiry ns") \
+  X(device_failed, 0x44, DeviceFailed, "device", "-", "-", "-") \
   X(proof_verified_p1, 0x50, ProofVerifiedP1, "object", "operation", "checks", "-") \
   X(proof_verified_p2, 0x51, ProofVerifiedP2, "object", "operation", "proof digest", "nonce") \
   X(proof_verified_p3, 0x52, ProofVerifiedP3, "object", "operation", "proof digest", "nonce") \

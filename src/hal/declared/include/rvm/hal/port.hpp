@@ -53,9 +53,9 @@ class Port {
   [[nodiscard]] static std::span<const DeviceDescription> devices();
   static void permit_device_interrupt(std::uint32_t device, bool permitted);
   [[nodiscard]] static bool begin_device(std::uint32_t device, PhysicalAddress queues);
-  static void end_device(std::uint32_t device);
-  [[nodiscard]] static std::optional<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
-                                                                  std::span<const DeviceBuffer> buffers);
+  [[nodiscard]] static bool end_device(std::uint32_t device);
+  [[nodiscard]] static Result<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
+                                                           std::span<const DeviceBuffer> buffers);
   [[nodiscard]] static DeviceCompletion device_complete(std::uint32_t device, std::uint32_t queue);
   [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset);
   static void start_secondary_cores();

@@ -84,6 +84,9 @@ struct SimulatedMachine {
     bool permitted = false;                           ///< its interrupt
     bool asserted = false;                            ///< it wants attention
     std::uint32_t core = 0;                           ///< that takes its interrupts
+    PhysicalAddress queues;                           ///< the page it was last given
+    bool refuses = false;                             ///< begin_device
+    bool stuck = false;                               ///< it does not stop
     bool running = false;                             ///< between begin_device and end_device
     std::vector<std::vector<DeviceBuffer>> requests;  ///< by number; empty: free
     std::vector<std::uint16_t> done;
@@ -197,9 +200,9 @@ class Port {
     machine_->devices[device].permitted = permitted;
   }
   [[nodiscard]] static bool begin_device(std::uint32_t device, PhysicalAddress queues);
-  static void end_device(std::uint32_t device);
-  [[nodiscard]] static std::optional<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
-                                                                  std::span<const DeviceBuffer> buffers);
+  [[nodiscard]] static bool end_device(std::uint32_t device);
+  [[nodiscard]] static Result<std::uint16_t> device_submit(std::uint32_t device, std::uint32_t queue,
+                                                           std::span<const DeviceBuffer> buffers);
   [[nodiscard]] static DeviceCompletion device_complete(std::uint32_t device, std::uint32_t queue);
   [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset) {
     return device << 16 | offset;
