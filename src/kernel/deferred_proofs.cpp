@@ -43,7 +43,8 @@ bool DeferredProofs::verify_one() {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     cursor_ = (cursor_ + 1) % places_.size();
     Place& p = places_[cursor_];
-    if (p.phase.load(std::memory_order_acquire) != Phase::filed) continue;
+    Phase expected = Phase::filed;
+    if (!p.phase.compare_exchange_strong(expected, Phase::taken, std::memory_order_acquire)) continue;
     const std::uint64_t unix_ns = wall_clock_ns_ + hal::Port::now().value;
     {
       const hal::VectorScope vectors;

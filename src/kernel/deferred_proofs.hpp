@@ -36,10 +36,12 @@ class DeferredProofs {
     holds,    ///< the verdict; the place is free again
     fails,
   };
-  /// Under the kernel lock, as is `file`.
+  /// Under the kernel lock, as are `leave` and `file`.
   [[nodiscard]] State ask(std::size_t place, const Request& request);
-  /// Where the evidence of whom `ask` told that the place is free is copied to, until `file`.
+  /// Where the evidence of whom `ask` told that the place is free is copied to, until `file` or `leave`.
   [[nodiscard]] rvm_evidence& evidence(std::size_t place) { return places_[place].evidence; }
+  /// There is no evidence to file after all. So who has none to show cannot keep the place from others.
+  void leave(std::size_t place) { places_[place].next = AgentId{}; }
   void file(std::size_t place, const Request& request, const proof::Act& act);
 
   /// Whether verify_one has something to do. From any core.
@@ -50,9 +52,9 @@ class DeferredProofs {
  private:
   /// A verdict, and a turn that was promised, that nobody comes for are kept no longer than this.
   static constexpr std::uint64_t patience_epochs = 8;
-  enum class Phase : std::uint8_t { free, filed, verified };
+  enum class Phase : std::uint8_t { free, filed, taken, verified };
   struct Place {
-    std::atomic<Phase> phase{Phase::free};  ///< filed: the worker's, else the kernel lock's
+    std::atomic<Phase> phase{Phase::free};  ///< filed, taken: the worker's; else the kernel lock's
     bool holds = false;
     AgentId by;
     AgentId next;             ///< who has asked in vain and is to have it next; 0: nobody

@@ -101,7 +101,10 @@ Outcome show_evidence(const Request& r, const proof::Token& token, const proof::
     case DeferredProofs::State::fails:
       return Error::proof;
     case DeferredProofs::State::free:
-      if (auto read = read_evidence(r, proofs.evidence(place)); !read) return read;
+      if (auto read = read_evidence(r, proofs.evidence(place)); !read) {
+        proofs.leave(place);
+        return read;
+      }
       proofs.file(place, request, act);
       break;
     case DeferredProofs::State::waiting:
