@@ -184,14 +184,14 @@ Outcome run_signal(const Request& r) {
 
 /// P2 or P3. The nonce is used up by what succeeds: an operation that changed nothing, or has parts to come, may be repeated.
 Outcome run_proven(std::uint64_t operation, const Request& r, proof::Tier tier) {
-  const bool wants_evidence = tier == proof::Tier::p3;
-  const Result<proof::Act> act = wants_evidence ? act_of(operation, r) : proof::Act{};
-  if (!act) return act.error();
+  if (tier == proof::Tier::p3) [[unlikely]] {
+    if (const Error hopeless = refused_in_any_case(operation, r); hopeless != Error::ok) return hopeless;
+  }
   const proof::Token token = token_of(r.registers);
   const auto verified = prove(operation, r, token, tier);
   if (!verified) return verified.error();
-  if (wants_evidence) {
-    const Outcome shown = show_evidence(r, token, *act);
+  if (tier == proof::Tier::p3) [[unlikely]] {
+    const Outcome shown = show_evidence(operation, r, token);
     if (!shown.done() || shown.error() != Error::ok) return shown;
   }
   const auto raised = r.authority.raised(*verified);

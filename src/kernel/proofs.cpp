@@ -31,8 +31,21 @@ bool within_bounds(std::uint64_t operation, const Request& r) {
   return is_mappable(r, r.argument(2), std::uint64_t{region->region.pages()} * page_bytes);
 }
 
+/// What an operation of tier P3 does, and the evidence it wants.
+[[clang::minsize]] Result<proof::Act> act_of(std::uint64_t operation, const Request& r) {
+  const Device* const device = device_of(r.s, r.object_id());
+  if (device == nullptr) return fail(Error::peer_gone);
+  if (hal::Port::devices()[device->port].dma) return fail(Error::dma_refused);
+  const rvm_package_device& entry = r.s.package.devices()[r.object_id() - 1];
+  proof::Act act{.operation = static_cast<std::uint32_t>(operation), .evidence_kind = entry.evidence};
+  std::memcpy(act.partition, r.partition.name.data(), sizeof act.partition);
+  std::memcpy(act.object, entry.name, sizeof act.object);
+  std::memcpy(act.evidence_value, entry.evidence_value, sizeof act.evidence_value);
+  return act;
+}
+
 /// Copies the evidence to where the worker finds it. What kind it is, is read once: the caller's memory may change.
-Status read_evidence(const Request& r, rvm_evidence& to) {
+[[clang::minsize]] Status read_evidence(const Request& r, rvm_evidence& to) {
   constexpr unsigned at = 7;
   struct Head {
     std::uint32_t kind;
@@ -79,19 +92,14 @@ Result<proof::Verified> prove(std::uint64_t operation, const Request& r, const p
   return proof::verify_p2(request, token, facts, *r.caller.nonces);
 }
 
-Result<proof::Act> act_of(std::uint64_t operation, const Request& r) {
-  const Device* const device = device_of(r.s, r.object_id());
-  if (device == nullptr) return fail(Error::peer_gone);
-  if (hal::Port::devices()[device->port].dma) return fail(Error::dma_refused);
-  const rvm_package_device& entry = r.s.package.devices()[r.object_id() - 1];
-  proof::Act act{.operation = static_cast<std::uint32_t>(operation), .evidence_kind = entry.evidence};
-  std::memcpy(act.partition, r.partition.name.data(), sizeof act.partition);
-  std::memcpy(act.object, entry.name, sizeof act.object);
-  std::memcpy(act.evidence_value, entry.evidence_value, sizeof act.evidence_value);
-  return act;
+[[clang::minsize]] Error refused_in_any_case(std::uint64_t operation, const Request& r) {
+  const auto act = act_of(operation, r);
+  return act ? Error::ok : act.error();
 }
 
-Outcome show_evidence(const Request& r, const proof::Token& token, const proof::Act& act) {
+[[clang::minsize]] Outcome show_evidence(std::uint64_t operation, const Request& r, const proof::Token& token) {
+  const auto act = act_of(operation, r);
+  if (!act) return act.error();
   DeferredProofs& proofs = deferred_proofs();
   const std::size_t place = r.object_id() - 1;
   const DeferredProofs::Request request{r.caller.id, token.mutation_hash, r.s.epoch};
@@ -105,7 +113,7 @@ Outcome show_evidence(const Request& r, const proof::Token& token, const proof::
         proofs.leave(place);
         return read;
       }
-      proofs.file(place, request, act);
+      proofs.file(place, request, *act);
       break;
     case DeferredProofs::State::waiting:
       break;

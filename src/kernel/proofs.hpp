@@ -16,10 +16,11 @@ namespace rvm::kernel {
 [[nodiscard]] Result<proof::Verified> prove(std::uint64_t operation, const Request& r, const proof::Token& token,
                                             proof::Tier tier);
 
-/// What an operation of tier P3 does, and the evidence it wants. Errors are refusals that no evidence changes.
-[[nodiscard]] Result<proof::Act> act_of(std::uint64_t operation, const Request& r);
+/// Of an operation of tier P3: the refusal that no evidence changes, or Error::ok.
+[[nodiscard, gnu::noinline]] Error refused_in_any_case(std::uint64_t operation, const Request& r);
 /// Whether the evidence in x7 holds. Not done() while it is verified: the caller makes its call again (deferred_proofs.hpp).
 /// Error::proof, or why the evidence cannot be read.
-[[nodiscard]] Outcome show_evidence(const Request& r, const proof::Token& token, const proof::Act& act);
+[[nodiscard, gnu::noinline]] Outcome show_evidence(std::uint64_t operation, const Request& r,
+                                                   const proof::Token& token);
 
 }  // namespace rvm::kernel

@@ -412,7 +412,8 @@ struct EdgeEnds {
         std::string_view{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"}.find(c);
     if (digit == std::string_view::npos) return std::nullopt;
     bits = bits << 6 | static_cast<std::uint32_t>(digit);
-    if ((count += 6) < 8) continue;
+    count += 6;
+    if (count < 8) continue;
     if (at == to.size()) return std::nullopt;
     count -= 8;
     to[at++] = static_cast<std::byte>(bits >> count);
