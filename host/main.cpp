@@ -440,6 +440,11 @@ void add_attest(CLI::App& app, AttestOptions& o, Command& command) {
                    "the machine's verifier key (rvm witness export --pubkey), instead of the "
                    "identity that follows from the device key")
       ->type_name("FILE");
+  attest
+      ->add_option("--tee", o.tee,
+                   "what the machine's trusted execution environment must say that it launched, besides; in "
+                   "hexadecimal, by its platform's rules")
+      ->type_name("HEX");
   attest->add_option("--disk", o.run.disk, "log volume of the machine that is booted")->type_name("FILE");
   attest->add_option("--kernel", o.run.kernel, "kernel image that is booted")->type_name("FILE");
   add_key(*attest, o.run.key);

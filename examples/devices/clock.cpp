@@ -19,7 +19,7 @@ rvm_evidence given_evidence() {
   if (text.starts_with(word)) return evidence_of(text.substr(word.size()));
   const auto evidence = evidence_from(text);
   require(evidence.has_value(), "the first argument is no evidence");
-  return *evidence;
+  return evidence.value_or(rvm_evidence{});
 }
 
 void overstay(Device clock, const rvm_evidence& evidence) {

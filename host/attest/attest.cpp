@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "host/attest/tee.hpp"
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
 #include "host/run/run.hpp"
@@ -74,6 +75,15 @@ Outcome<Bytes> requested_nonce(const std::optional<std::string>& text) {
                    fmt::format("give {} to {} bytes in hexadecimal, fresh ones each time", nonce_least, nonce_most));
   }
   return *nonce;
+}
+
+Outcome<Bytes> expected_launch(const std::string& text) {
+  auto measurement = from_hex(text);
+  if (!measurement || measurement->empty() || measurement->size() > security::LaunchMeasurement::bytes_max) {
+    return failure(ExitCode::usage, fmt::format("'{}' is no launch measurement", text),
+                   "give it in hexadecimal, as the platform's own tool computes it for the kernel image");
+  }
+  return *measurement;
 }
 
 /// A saved quote; nothing if the file is something else.
@@ -284,8 +294,9 @@ ExitCode build_command(const RunOptions& options) {
 ExitCode attest_command(AttestOptions options) {
   const auto reference = read_reference(options.reference);
   const auto nonce = requested_nonce(options.nonce);
-  if (!reference || !nonce) {
-    return report(reference ? nonce.error() : reference.error());
+  const auto launch = options.tee ? expected_launch(*options.tee) : Outcome<Bytes>{};
+  if (!reference || !nonce || !launch) {
+    return report(!reference ? reference.error() : !nonce ? nonce.error() : launch.error());
   }
   const auto text = obtain_quote(options, *nonce);
   if (!text) {
@@ -301,8 +312,11 @@ ExitCode attest_command(AttestOptions options) {
     return report(key.error());
   }
   const auto quote = parse_quote(*text);
-  const std::vector<std::string> problems =
+  std::vector<std::string> problems =
       quote ? quote_problems(*quote, *key, *nonce, *reference) : std::vector{"format: " + quote.error()};
+  if (quote && options.tee) {
+    std::ranges::move(tee_problems(*quote, *key, VerifiablePlatforms{}, *launch), std::back_inserter(problems));
+  }
   if (options.json) {
     Json out;
     out["attested"] = problems.empty();
@@ -316,7 +330,9 @@ ExitCode attest_command(AttestOptions options) {
   }
   if (!problems.empty()) {
     return report({ExitCode::failed, fmt::format("not attested: {}", fmt::join(problems, "\n  and ")),
-                   "do not trust this machine before the difference is explained"});
+                   problems.size() == 1 && problems[0] == no_tee
+                       ? "take a machine that has one, or leave out --tee and trust the kernel's own measurement"
+                       : "do not trust this machine before the difference is explained"});
   }
   if (!options.json) {
     fmt::print("attested: {} booted what the reference says, and continues a log of {}\n", quote->origin,

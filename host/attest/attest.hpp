@@ -60,6 +60,7 @@ struct AttestOptions {
   std::filesystem::path reference;              ///< as `rvm build` printed it
   std::optional<std::filesystem::path> pubkey;  ///< verifier key of the machine, instead of the device key's identity
   std::optional<std::filesystem::path> save;    ///< where to keep the quote
+  std::optional<std::string> tee;               ///< hexadecimal; what its execution environment must have launched
   bool json = false;
   RunOptions run;
 };

@@ -32,6 +32,11 @@ Digest HmacKey::mac(std::span<const std::byte> message) const {
   return hmac.finish();
 }
 
+Digest HmacKey::identity() const {
+  constexpr std::string_view text = "rvm key id";
+  return mac(std::as_bytes(std::span{text}));
+}
+
 void HmacKey::erase() {
   wipe(std::as_writable_bytes(std::span{inner_}));
   wipe(std::as_writable_bytes(std::span{outer_}));

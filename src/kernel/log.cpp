@@ -2,6 +2,7 @@
 #include "log.hpp"
 
 #include "rvm/hal/vector_scope.hpp"
+#include "rvm/security/tee.hpp"
 #include "text.hpp"
 
 namespace rvm::kernel {
@@ -46,7 +47,7 @@ bool Log::pump(std::uint32_t records) {
   return worked;
 }
 
-void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root) {
+void Log::write_head(witness::NoteWriter& note, std::uint64_t size, const crypto::Digest& root) {
   const Boot boot = boot_.value_or(Boot{});  // callers make sure that there is one
   witness::HeadText head{origin(), size, root, boot.wall_clock_ns + hal::Port::now().value, {}};
   if (first_head_) head.boot.emplace(boot.measurement, identity_.public_key());
@@ -58,18 +59,21 @@ void Log::write_head(witness::NoteText& note, std::uint64_t size, const crypto::
 
 void Log::quote(std::span<const std::byte> nonce, const boot::Measurement& measurement) const {
   if (!has_volume_) return;
-  witness::NoteText note;
+  constexpr hal::Port::TrustedEnvironment tee;
+  witness::NoteBuffer<witness::note_bytes_max + security::TeeSigner<hal::Port::TrustedEnvironment>::line_bytes_max>
+      note;
   note.text(origin()).text("/quote\nnonce ").hex(nonce);
   note.text("\nhead ").number(drain_.durable().records).text(" ").base64(drain_.durable().root).text("\n");
   for (std::size_t i = 0; i < boot::phases; ++i) {
     note.text(boot::phase_names[i]).text(" ").base64(measurement.loaded(static_cast<boot::Phase>(i + 1))).text("\n");
   }
   const hal::VectorScope vectors;  // the key id is a hash
-  witness::sign_note(note, origin(), identity_);
-  Line line;
-  line.text("rvm# {\"t\":\"quote\",\"note\":\"");
-  for (const char& c : note.view()) line.text(c == '\n' ? std::string_view{"\\n"} : std::string_view{&c, 1});
-  line.text("\"}").print();
+  if (tee.platform() == hal::TeePlatform::none) {
+    witness::sign_note(note, origin(), identity_);
+  } else if (!witness::sign_note(note, origin(), identity_, security::TeeSigner{tee, identity_.public_key()})) {
+    Line{}.text("rvm: the trusted execution environment gave no quote").print();
+  }
+  print_note("quote", note.view());
 }
 
 bool Log::sign_head() {

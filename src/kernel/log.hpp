@@ -79,7 +79,7 @@ class Log {
 
  private:
   void report_progress(Nanoseconds now);
-  void write_head(witness::NoteText& note, std::uint64_t size, const crypto::Digest& root);
+  void write_head(witness::NoteWriter& note, std::uint64_t size, const crypto::Digest& root);
 
   SpinLock lock_;
   witness::Keys keys_;

@@ -147,7 +147,7 @@ boot::Package open_package(const hal::BootInformation& boot, std::span<const std
   std::array<std::byte, 32> claimed{};
   std::memcpy(claimed.data(), header.authenticator, claimed.size());
   std::memset(header.authenticator, 0, sizeof header.authenticator);
-  const crypto::Digest expected = crypto::HmacKey{key}.mac(crypto::bytes_of(header));
+  const crypto::Digest expected = crypto::HmacKey{key}.sign(crypto::bytes_of(header));
   crypto::wipe(key);
   if (!crypto::equal_constant_time(expected, claimed))
     refuse("the boot package is not signed under this device key", cure);

@@ -72,4 +72,14 @@ void Line::print() {
   length_ = 0;
 }
 
+void print_note(std::string_view type, std::string_view note) {
+  const hal::Port::InterruptMask masked;
+  console_lock.lock();
+  for (const std::string_view part : {std::string_view{"rvm# {\"t\":\""}, type, std::string_view{"\",\"note\":\""}})
+    hal::Port::console_write(part);
+  for (const char& c : note) hal::Port::console_write(c == '\n' ? std::string_view{"\\n"} : std::string_view{&c, 1});
+  hal::Port::console_write(std::string_view{"\"}\n"});
+  console_lock.unlock();
+}
+
 }  // namespace rvm::kernel

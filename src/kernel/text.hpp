@@ -44,4 +44,7 @@ class Line {
   std::size_t length_ = 0;
 };
 
+/// The report rvm# {"t":TYPE,"note":NOTE}. A note may be longer than a Line; it needs no escapes but for its line feeds.
+void print_note(std::string_view type, std::string_view note);
+
 }  // namespace rvm::kernel

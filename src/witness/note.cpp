@@ -7,7 +7,7 @@
 
 namespace rvm::witness {
 
-void NoteText::put(char c) {
+void NoteWriter::put(char c) {
   if (length_ < buffer_.size()) {
     buffer_[length_++] = c;
   } else {
@@ -15,12 +15,12 @@ void NoteText::put(char c) {
   }
 }
 
-NoteText& NoteText::text(std::string_view s) {
+NoteWriter& NoteWriter::text(std::string_view s) {
   for (const char c : s) put(c);
   return *this;
 }
 
-NoteText& NoteText::number(std::uint64_t value) {
+NoteWriter& NoteWriter::number(std::uint64_t value) {
   std::array<char, 20> digits;
   std::size_t at = digits.size();
   do {
@@ -29,26 +29,29 @@ NoteText& NoteText::number(std::uint64_t value) {
   return text(std::string_view{digits.data() + at, digits.size() - at});
 }
 
-NoteText& NoteText::hex(std::span<const std::byte> bytes) {
+NoteWriter& NoteWriter::hex(std::span<const std::byte> bytes) {
   for (const std::byte b : bytes) {
     for (const unsigned shift : {4U, 0U}) put("0123456789abcdef"[std::to_integer<unsigned>(b) >> shift & 15]);
   }
   return *this;
 }
 
-NoteText& NoteText::base64(std::span<const std::byte> bytes) {
+NoteWriter& NoteWriter::base64(std::span<const std::byte> bytes, std::span<const std::byte> more) {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t here = std::min<std::size_t>(3, bytes.size() - i);
+  const std::size_t size = bytes.size() + more.size();
+  const auto at = [&](std::size_t i) {
+    return std::to_integer<std::uint32_t>(i < bytes.size() ? bytes[i] : more[i - bytes.size()]);
+  };
+  for (std::size_t i = 0; i < size; i += 3) {
+    const std::size_t here = std::min<std::size_t>(3, size - i);
     std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < here ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < here ? at(i + k) : 0);
     for (std::size_t k = 0; k < 4; ++k, group <<= 6) put(k <= here ? alphabet[group >> 18 & 63] : '=');
   }
   return *this;
 }
 
-void write_head(NoteText& note, const HeadText& head) {
+void write_head(NoteWriter& note, const HeadText& head) {
   note.text(head.origin).text("\n").number(head.size).text("\n").base64(head.root);
   note.text("\ntimestamp ").number(head.unix_ns).text("\n");
   if (head.boot) {
@@ -57,25 +60,24 @@ void write_head(NoteText& note, const HeadText& head) {
   }
 }
 
-std::array<std::byte, 4> note_key_id(std::string_view name, const crypto::Ed25519PublicKey& key, SignatureType type) {
-  const std::array<std::byte, 2> separator{std::byte{'\n'}, static_cast<std::byte>(type)};
+std::array<std::byte, 4> note_key_id(std::string_view name, std::string_view signature_type,
+                                     std::span<const std::byte> identity) {
+  constexpr std::array separator{std::byte{'\n'}};
   crypto::Sha256 hash;
   hash.update(std::as_bytes(std::span{name}));
   hash.update(separator);
-  hash.update(key);
+  hash.update(std::as_bytes(std::span{signature_type}));
+  hash.update(identity);
   const crypto::Digest digest = hash.finish();
   std::array<std::byte, 4> id;
   std::copy_n(digest.begin(), id.size(), id.begin());
   return id;
 }
 
-void sign_note(NoteText& note, std::string_view name, const crypto::Ed25519Key& key) {
-  struct {
-    std::array<std::byte, 4> id;
-    crypto::Ed25519Signature signature;
-  } signature{note_key_id(name, key.public_key()), key.sign(std::as_bytes(std::span{note.view()}))};
-  static_assert(sizeof(signature) == 68);
-  note.text("\n\xe2\x80\x94 ").text(name).text(" ").base64(crypto::bytes_of(signature)).text("\n");
+void put_signature(NoteWriter& note, std::string_view name, std::string_view signature_type,
+                   std::span<const std::byte> identity, std::span<const std::byte> signature) {
+  const auto id = note_key_id(name, signature_type, identity);
+  note.text("\xe2\x80\x94 ").text(name).text(" ").base64(id, signature).text("\n");
 }
 
 Origin::Origin(const std::array<std::byte, 16>& volume_id) {

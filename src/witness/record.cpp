@@ -31,7 +31,7 @@ std::uint64_t record_mac(const crypto::HmacKey& record_key, const Record& record
 Keys derive_keys(std::span<const std::byte, device_key_bytes> device_key) {
   Keys keys;
   keys.record = crypto::HmacKey{device_key};
-  keys.key_id = first_eight(keys.record.mac(text("rvm key id")));
+  keys.key_id = first_eight(keys.record.identity());
   crypto::Digest volume_key;
   // 32 bytes are within what HKDF can give, so this cannot fail.
   if (!crypto::hkdf_sha256(device_key, {}, text("rvm log volume v1"), volume_key)) __builtin_trap();

@@ -140,9 +140,32 @@ class Attest(rvm_test.RvmTest):
         self.rvm("witness", "export", disk, "--heads", heads)
         self.differs(self.attest(heads), "format")
 
+    def test_a_machine_without_a_trusted_execution_environment(self):
+        result = self.rvm("attest", self.path, "--nonce", NONCE, "--reference", self.reference, "--tee", "00" * 32)
+        self.assertEqual(result.returncode, 1, str(result))
+        self.assertIn("the machine has no trusted execution environment", result.stderr)
+        self.assertIn("cure: take a machine that has one, or leave out --tee", result.stderr)
+        self.differs(self.attest(self.path, "--tee", "00" * 32), "tee")
+        # A line of it that the program cannot verify is no better.
+        quote, disk, pubkey = self.folder / "quote", self.folder / "log.img", self.folder / "pub"
+        self.assertTrue(self.attest(self.path, "--disk", disk, "--save", quote)["attested"])
+        self.rvm("witness", "export", disk, "--pubkey", pubkey)
+        text = quote.read_text()
+        origin = text.split("/quote")[0]
+        key = base64.b64decode(pubkey.read_text().split("+", 2)[2])[1:]
+        key_id = hashlib.sha256(origin.encode() + b"\n\xffrvm.local/tee-quote/v1" + key).digest()[:4]
+        line = base64.b64encode(key_id + b"\x03" + bytes(1184)).decode()
+        quote.write_text(text + f"\u2014 {origin} {line}\n")
+        self.assertTrue(self.attest(quote)["attested"])
+        outcome = self.attest(quote, "--tee", "00" * 48)
+        self.assertEqual(outcome["problems"], ["tee: the quote of AMD SEV-SNP: this program cannot verify it"])
+
     def test_mistakes(self):
         for arguments in (("--nonce", "00"), ("--nonce", "xy" * 8), ("--nonce", "00" * 65)):
             result = self.rvm("attest", self.path, "--reference", self.reference, *arguments)
+            self.assertEqual(result.returncode, 2, str(result))
+        for measurement in ("", "0", "xy", "00" * 65):
+            result = self.rvm("attest", self.path, "--reference", self.reference, "--tee", measurement)
             self.assertEqual(result.returncode, 2, str(result))
         broken = self.folder / "broken.json"
         broken.write_text("{}")

@@ -232,4 +232,12 @@ std::byte* SimulatedMachine::access(std::uint32_t core, GuestAddress guest, Acce
   return ram.data() + ((entry.frame << page_shift) - ram_base) + guest.value % page_bytes;
 }
 
+std::optional<std::size_t> Port::TrustedEnvironment::quote(const ReportData& data,
+                                                           std::span<std::byte, quote_bytes_max> to) {
+  const std::vector<std::byte> quote = machine_->trusted_environment.quote(data);
+  if (quote.empty() || quote.size() > to.size()) return std::nullopt;
+  std::ranges::copy(quote, to.begin());
+  return quote.size();
+}
+
 }  // namespace rvm::hal

@@ -58,7 +58,7 @@ std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> devi
   std::array<std::byte, 32> key{};
   ensure(crypto::hkdf_sha256(device_key, {}, std::as_bytes(std::span{std::string_view{RVM_PACKAGE_KEY_INFO}}), key)
              .has_value());
-  const auto authenticator = crypto::HmacKey{key}.mac(crypto::bytes_of(header));
+  const auto authenticator = crypto::HmacKey{key}.sign(crypto::bytes_of(header));
   std::memcpy(header.authenticator, authenticator.data(), authenticator.size());
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;

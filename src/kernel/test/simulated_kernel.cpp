@@ -30,9 +30,10 @@ bool needs_proof(std::uint64_t operation) {
 }  // namespace
 
 SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes,
-                                 std::vector<hal::SimulatedMachine::Device> devices)
+                                 std::vector<hal::SimulatedMachine::Device> devices, const Asked& asked)
     : machine(ram_bytes, 1, std::size_t{16} << 20) {
   machine.devices = std::move(devices);
+  machine.trusted_environment = asked.tee;
   // The kernel's globals start afresh: what a reset does to a machine.
   std::destroy_at(&the_state);
   new (&the_state) Locked<State>{};
@@ -54,7 +55,7 @@ SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_
                     .device_key = &key,
                     .kernel_image = {},
                     .relocations = {},
-                    .nonce = {},
+                    .nonce = asked.nonce,
                     .device_memory = {}});
 }
 

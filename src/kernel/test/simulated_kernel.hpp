@@ -22,8 +22,13 @@ namespace rvm::kernel::test {
 /// Boots a package. One per process at a time; the kernel's global state starts afresh with each.
 class SimulatedKernel {
  public:
+  /// For a quote of the boot: the nonce, and by what kind of machine.
+  struct Asked {
+    std::vector<std::byte> nonce;
+    hal::SimulatedMachine::TrustedEnvironment tee;
+  };
   explicit SimulatedKernel(const PackageBuilder& builder, std::size_t ram_bytes = std::size_t{64} << 20,
-                           std::vector<hal::SimulatedMachine::Device> devices = {});
+                           std::vector<hal::SimulatedMachine::Device> devices = {}, const Asked& asked = {});
 
   hal::SimulatedMachine machine;
   hal::Context* current = nullptr;
@@ -42,6 +47,7 @@ class SimulatedKernel {
   /// Calls yield until the agent of this name runs.
   void run_until(std::string_view name);
 
+  [[nodiscard]] std::span<const std::byte, 32> device_key() const { return key_; }
   [[nodiscard]] State& state() { return *Guard{the_state}; }
   [[nodiscard]] Agent& agent(std::string_view name);
   [[nodiscard]] Agent& running() { return *state().cores[0].current; }

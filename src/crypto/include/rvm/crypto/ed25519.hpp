@@ -7,6 +7,9 @@
 #include <array>
 #include <cstddef>
 #include <span>
+#include <string_view>
+
+#include "rvm/crypto/signer.hpp"
 
 namespace rvm::crypto {
 
@@ -18,12 +21,14 @@ struct Ed25519Signature : std::array<std::byte, 64> {};
 /// A key pair. Time and memory accesses of everything here are independent of the secret.
 class Ed25519Key {
  public:
+  static constexpr std::string_view signature_type{"\x01", 1};  // C2SP signed-note
   /// Holds no key; assign one before use. Exists so that a global can be initialised later.
   constexpr Ed25519Key() = default;
   /// Cost: one multiplication of the base point.
   explicit Ed25519Key(const Ed25519Seed& seed);
 
   [[nodiscard]] const Ed25519PublicKey& public_key() const { return public_; }
+  [[nodiscard]] const Ed25519PublicKey& identity() const { return public_; }
   /// Cost: one multiplication of the base point and two SHA-512 over the message; 2 KiB of stack, which are overwritten
   /// afterwards.
   [[nodiscard]] Ed25519Signature sign(std::span<const std::byte> message) const;
@@ -34,6 +39,8 @@ class Ed25519Key {
   Ed25519Seed seed_{};
   Ed25519PublicKey public_{};  // directly after the seed: the form in which libsodium takes a secret key
 };
+
+static_assert(Signer<Ed25519Key>);
 
 /// Strict: also refuses an S that is not below the group order, encodings that are not canonical, and keys and points R of
 /// small order, so that a signature cannot be changed into another valid one and no key verifies arbitrary messages.

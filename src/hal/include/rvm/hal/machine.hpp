@@ -17,6 +17,7 @@
 #include <span>
 
 #include "rvm/abi.h"
+#include "rvm/hal/quote_provider.hpp"
 #include "rvm/types/address.hpp"
 #include "rvm/types/error.hpp"
 #include "rvm/types/ids.hpp"
@@ -159,6 +160,8 @@ concept Machine = SavedContext<C> && requires(CoreIndex core, Nanoseconds t, Phy
   } -> std::same_as<Result<std::uint16_t>>;  // would_block: its queue is full; device_failed
   { P::device_complete(std::uint32_t{}, std::uint32_t{}) } -> std::same_as<DeviceCompletion>;
   { P::device_configuration(std::uint32_t{}, std::uint32_t{} /*offset*/) } -> std::same_as<std::uint32_t>;
+
+  requires QuoteProvider<typename P::TrustedEnvironment>;  // NoTrustedEnvironment where there is none
 
   P::start_secondary_cores();  // brings up the others; they call kernel::start_secondary
   P::power_off();              // does not return

@@ -170,6 +170,9 @@ class Port {
     std::uint64_t before_;
   };
 
+  /// On the machines that this port knows nothing below EL2 measures what it starts; Arm CCA's tokens are for realms.
+  using TrustedEnvironment = NoTrustedEnvironment;
+
   static void start_secondary_cores();
   [[noreturn]] static void power_off();
 

@@ -58,6 +58,7 @@ class Port {
                                                            std::span<const DeviceBuffer> buffers);
   [[nodiscard]] static DeviceCompletion device_complete(std::uint32_t device, std::uint32_t queue);
   [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset);
+  using TrustedEnvironment = NoTrustedEnvironment;
   static void start_secondary_cores();
   static void power_off();
   static constexpr bool has_worker = false;

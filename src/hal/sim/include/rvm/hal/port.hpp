@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -95,6 +96,13 @@ struct SimulatedMachine {
   std::array<std::byte, page_bytes> device_registers{};
   /// An interrupt of a device waits for this core.
   [[nodiscard]] bool device_pending(std::uint32_t core) const;
+
+  /// What a test may build into the machine; as it comes there is none.
+  struct TrustedEnvironment {
+    TeePlatform platform = TeePlatform::none;
+    std::function<std::vector<std::byte>(const ReportData&)> quote;
+  };
+  TrustedEnvironment trusted_environment;
 
   using Pause = void (*)(SimulatedMachine&);
 
@@ -207,6 +215,13 @@ class Port {
   [[nodiscard]] static std::uint32_t device_configuration(std::uint32_t device, std::uint32_t offset) {
     return device << 16 | offset;
   }
+
+  struct TrustedEnvironment {
+    static constexpr std::size_t quote_bytes_max = 2048;
+    [[nodiscard]] static TeePlatform platform() { return machine_->trusted_environment.platform; }
+    [[nodiscard]] static std::optional<std::size_t> quote(const ReportData& data,
+                                                          std::span<std::byte, quote_bytes_max> to);
+  };
 
   static void start_secondary_cores() { machine_->secondary_cores_started = true; }
   static void power_off() { machine_->powered_off = true; }
