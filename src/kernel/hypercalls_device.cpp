@@ -92,7 +92,6 @@ Outcome lease_grant(const Request& r) {
         device->by = by;
         device->expiry = expiry;
         device->notify = static_cast<std::uint8_t>(notify);
-        device->dma_left = device->dma_per_epoch;
         return security::Effect{id_of(r.s, *device),
                                 pair_word(r.caller.id.value, static_cast<std::uint32_t>(at.value >> page_shift)),
                                 expiry.value, by.slot};

@@ -278,6 +278,9 @@ TEST_CASE("lease: a device with DMA is for trusted partitions, and reaches only 
   // 4 KiB an epoch, of which 64 bytes are used now.
   REQUIRE(k.submit(target, 64, 0) == Error::ok);
   CHECK(k.submit(k.heap(), 4096, 0) == Error::resource_limit);
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {entropy}) == Error::ok);  // another lease is no other epoch
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {entropy, 1000, 0, 2}) == Error::ok);
+  CHECK(k.submit(k.heap(), 4096, 0) == Error::resource_limit);
   k.advance(epoch);
   k.run_until("driver");
   CHECK(k.submit(k.heap(), 4096, 0) == Error::ok);

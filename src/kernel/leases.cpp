@@ -50,7 +50,7 @@ bool find_devices(State& s) {
     Device& device = s.devices[s.device_count++];
     device.port = next;
     device.kind = wanted.kind;
-    device.dma_per_epoch = wanted.dma_bytes_per_epoch;
+    device.dma_left = device.dma_per_epoch = wanted.dma_bytes_per_epoch;
     device.interrupts_left = device_interrupts_per_epoch;
   }
   return true;

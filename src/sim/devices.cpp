@@ -211,7 +211,11 @@ void Simulation::judge_device_success(Agent& agent, const Attempt& attempt) {
         bytes += buffer.bytes;
       }
       require(attempt.held, "lease", "a request was taken from somebody without a lease");
-      require(bytes <= attempt.dma_left, "dma-budget", "a request exceeds the budget of its epoch");
+      const kernel::Device& device = devices()[attempt.object->object.id - 1];
+      std::uint64_t& spent = dma_in_epoch_[attempt.object->object.id - 1];
+      spent += bytes;
+      require(bytes <= attempt.dma_left && spent <= device.dma_per_epoch, "dma-budget",
+              "a device moves more than it may in an epoch");
       break;
     }
     case RVM_HVC_LEASE_RENEW:
@@ -233,6 +237,7 @@ void Simulation::judge_device_success(Agent& agent, const Attempt& attempt) {
 void Simulation::check_devices() {
   const bool epoch_ended = state_->epoch != epoch_seen_;
   epoch_seen_ = state_->epoch;
+  if (epoch_ended) dma_in_epoch_ = {};
   for (const kernel::Device& d : devices()) {
     const auto& machine = machine_.hardware.devices[d.port];
     require(machine.description.kind == d.kind, "lease", "a device is not the one that the package names");

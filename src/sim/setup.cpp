@@ -140,6 +140,7 @@ void Simulation::boot(Random& random) {
   for (std::uint32_t core = 1; core < machine_.core_count(); ++core) machine_.resume(core);
   up_ = true;
   epoch_seen_ = state_->epoch;
+  dma_in_epoch_ = {};
   views_.resize(state_->agents.capacity());
   // What was durable before is still there, as it was.
   const std::uint64_t first = kernel::log().ring.durable();

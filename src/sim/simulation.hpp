@@ -245,6 +245,7 @@ class Simulation {
   std::uint64_t reclaims_seen_ = 0;
   std::uint64_t invalidations_seen_ = 0;
   std::uint64_t epoch_seen_ = 0;
+  std::array<std::uint64_t, RVM_PACKAGE_DEVICES_MAX> dma_in_epoch_{};  ///< bytes, by device
 
   // The log as it must be: every record since the very first boot, sealed or not.
   std::vector<witness::Record> records_;
