@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "syntax.hpp"
 #include "translator.hpp"
 
 namespace rvm::wasm {
@@ -240,13 +241,20 @@ void Loader::code(Module& module) {
     referable_ = all;
   }
   const std::size_t mark = arena_.high_mark();
-  const Surroundings around{module, referable_, data_count_, has_data_count_};
+  const Surroundings around{module, referable_, data_count_, has_data_count_, reader_.byte_behind() == data_};
   Translator translator{reader_, arena_, limits_, around};
   for (std::uint32_t i = 0; i < count && reader_.ok(); ++i) {
     const std::uint32_t size = reader_.u32();
     const std::size_t outer = reader_.enter(size, ModuleError::section_end);
+    const std::uint32_t start = reader_.offset();
+    const auto body = reader_.rest();
     bodies[i] = translator.translate(module.imported_functions + i);
     if (reader_.ok() && reader_.remaining() != 0) reader_.fail(ModuleError::section_size);
+    if (!reader_.ok() && describe(reader_.error().reason).kind == ErrorClass::invalid) {
+      Reader again{body};
+      read_body(again);
+      if (!again.ok()) reader_.replace_error({again.error().reason, start + again.error().offset});
+    }
     reader_.leave(outer);
   }
   arena_.release_high(mark);

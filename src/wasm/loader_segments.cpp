@@ -5,6 +5,7 @@
 
 #include "code.hpp"
 #include "loader.hpp"
+#include "syntax.hpp"
 
 namespace rvm::wasm {
 
@@ -77,9 +78,7 @@ ConstantExpression Loader::expression(const Module& module, ValueType expected) 
   while (reader_.ok()) {
     const std::uint32_t at = reader_.offset();
     if (reader_.remaining() == 0) reader_.fail(ModuleError::section_end);
-    std::uint32_t number = reader_.byte();
-    if (number == 0xfd) number = number << 8 | (reader_.u32() & 0xff);
-    const auto code = static_cast<Code>(number);
+    const Code code = read_code(reader_);
     if (!reader_.ok()) break;
     if (code == Code::end) break;
     if (given) {
@@ -133,7 +132,7 @@ ConstantExpression Loader::expression(const Module& module, ValueType expected) 
         value.bits[1] = reader_.fixed(8);
         break;
       default:
-        reader_.fail(ModuleError::constant_required, at);
+        reader_.fail(is_instruction(code) ? ModuleError::constant_required : ModuleError::illegal_opcode, at);
     }
   }
   if (reader_.ok() && type != expected) reader_.fail(ModuleError::type_mismatch);

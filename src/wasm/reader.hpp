@@ -29,9 +29,14 @@ class Reader {
     at_ = end_;
   }
 
+  /// Another error in place of the one found.
+  void replace_error(const LoadError& error) { error_ = error; }
+
   [[nodiscard]] std::uint8_t byte();
-  [[nodiscard]] std::uint8_t peek() const {
-    return at_ < end_ ? static_cast<std::uint8_t>(bytes_[at_]) : std::uint8_t{0};
+  /// What is left up to the end that enter() set, and the byte behind it (0: none).
+  [[nodiscard]] std::span<const std::byte> rest() const { return bytes_.subspan(at_, end_ - at_); }
+  [[nodiscard]] std::uint8_t byte_behind() const {
+    return end_ < bytes_.size() ? static_cast<std::uint8_t>(bytes_[end_]) : std::uint8_t{0};
   }
   [[nodiscard]] std::uint32_t u32() { return static_cast<std::uint32_t>(unsigned_leb(32)); }
   [[nodiscard]] std::int32_t s32() { return static_cast<std::int32_t>(signed_leb(32)); }

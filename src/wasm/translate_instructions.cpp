@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include "syntax.hpp"
 #include "translator.hpp"
 
 namespace rvm::wasm {
@@ -9,21 +10,11 @@ constexpr bool fits_constant(std::int64_t value) { return value >= INT16_MIN && 
 
 }  // namespace
 
-/// An instruction's code: a byte, or a prefix and a number.
-Code Translator::code_point() {
-  const std::uint32_t at = reader_.offset();
-  const std::uint32_t first = reader_.byte();
-  if (first != 0xfc && first != 0xfd) return static_cast<Code>(first);
-  const std::uint32_t second = reader_.u32();
-  if (second > 0xff) reader_.fail(ModuleError::illegal_opcode, at);
-  return static_cast<Code>(first << 8 | second);
-}
-
 void Translator::instruction() {
   using enum ValueType;
   if (reader_.remaining() == 0) return fail(ModuleError::section_end);
   const std::uint32_t at = reader_.offset();
-  const Code code = code_point();
+  const Code code = read_code(reader_);
   if (!reader_.ok()) return;
   if (emitting()) ++cost_;
   // clang-format off

@@ -10,7 +10,7 @@ void Translator::need_memory() {
 }
 
 void Translator::need_data(std::uint32_t segment) {
-  if (!around_.has_data_count) return fail(ModuleError::data_count_required);
+  if (!around_.has_data_count && around_.data_follows) return fail(ModuleError::data_count_required);
   if (segment >= around_.data_count) fail(ModuleError::unknown_data);
 }
 

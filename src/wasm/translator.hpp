@@ -21,6 +21,7 @@ struct Surroundings {
   std::span<const std::uint64_t> referable;  ///< bit set: functions that ref.func may name
   std::uint32_t data_count = 0;
   bool has_data_count = false;
+  bool data_follows = false;  ///< the next section is the data section
 };
 
 class Translator {
@@ -120,7 +121,6 @@ class Translator {
 
   // translate_instructions.cpp
   void instruction();
-  [[nodiscard]] Code code_point();
   void control(Code code);
   void variable(Code code);
   void constant(ValueType type, std::uint64_t bits);
