@@ -12,7 +12,9 @@
 #include "code.hpp"
 #include "rvm/wasm/execution.hpp"
 
-#if __has_cpp_attribute(clang::preserve_none) && (defined(__x86_64__) || defined(__aarch64__))
+// AddressSanitizer realigns stacks, which clang 19 cannot do under this convention.
+#if __has_cpp_attribute(clang::preserve_none) && (defined(__x86_64__) || defined(__aarch64__)) && \
+    !__has_feature(address_sanitizer)
   #define RVM_WASM_CONVENTION [[clang::preserve_none]]
 #else
   #define RVM_WASM_CONVENTION
