@@ -12,7 +12,8 @@
 //   operands              each at the place that the heights of those below it give ("home"), when it is in the frame at all
 // Results are left at the frame's lowest slots, where the caller's operands go on.
 //
-// Fuel: instructions that end a basic block carry its price in c, one unit per WebAssembly instruction. A block that ends by
+// Fuel: instructions that end a basic block carry its price in c, one unit per WebAssembly instruction that does
+// something (block, loop, else, end and nop are free). A block that ends by
 // running into a label has a `charge` instead.
 #pragma once
 

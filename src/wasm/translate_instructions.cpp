@@ -8,6 +8,11 @@ namespace {
 
 constexpr bool fits_constant(std::int64_t value) { return value >= INT16_MIN && value <= INT16_MAX; }
 
+/// What only marks places in the code becomes nothing, and is free.
+constexpr bool is_structure(Code code) {
+  return code == Code::nop || code == Code::block || code == Code::loop || code == Code::else_ || code == Code::end;
+}
+
 }  // namespace
 
 void Translator::instruction() {
@@ -16,7 +21,7 @@ void Translator::instruction() {
   const std::uint32_t at = reader_.offset();
   const Code code = read_code(reader_);
   if (!reader_.ok()) return;
-  if (emitting()) ++cost_;
+  if (emitting() && !is_structure(code)) ++cost_;
   // clang-format off
   switch (code) {
 #define RVM_X(name, number, text) case Code::name: return control(code);
