@@ -57,6 +57,7 @@ void Translator::begin_block(Code kind) {
   }
   pop_all(type.parameters);
   last_ = none;
+  if (kind == Code::loop) ++loops_;
   open(kind, type);
   if (depth_ > 0) top().else_site = else_site;
 }
@@ -96,6 +97,7 @@ void Translator::end_block() {
   land(block.else_site);
   land_all(block);
   last_ = none;
+  if (block.kind == Code::loop) --loops_;
   --depth_;
   push_all(block.type.results);
 }

@@ -41,6 +41,9 @@ std::uint32_t Translator::memory_argument(std::uint32_t bytes) {
 /// Where an access goes: a slot and an offset that fits the instruction. A large offset is added beforehand; the sum has 33
 /// bits and takes the whole slot, which is why the slot of an i32 always has a zero upper half.
 Translator::Address Translator::address(const Operand& base, std::uint32_t offset) {
+  if (base.where == Where::constant && base.bits + offset <= UINT16_MAX) {
+    return {constant_slot({}), static_cast<std::uint32_t>(base.bits) + offset};
+  }
   const std::uint32_t slot = slot_of(base);
   if (offset <= UINT16_MAX) return {slot, offset};
   emit(encode(Op::far_address, base.home, slot));

@@ -17,7 +17,8 @@ Translator::Translator(Reader& reader, Arena& arena, const Limits& limits, const
 FunctionBody Translator::translate(std::uint32_t function) {
   const FunctionType& type = around_.module.function_type(function);
   const std::uint32_t entry = size_;
-  height_ = depth_ = cost_ = 0;
+  height_ = depth_ = cost_ = loops_ = constant_count_ = 0;
+  zero_used_ = false;
   last_ = none;
   declare_locals(type);
   if (!reader_.ok()) return {};
@@ -27,9 +28,27 @@ FunctionBody Translator::translate(std::uint32_t function) {
   while (reader_.ok() && depth_ > 0) instruction();
   if (!reader_.ok()) return {};
   if (frame_slots_ > limits_.frame_slots) fail(ModuleError::frame_too_large);
+  return {finish_entry(entry), frame_slots_};
+}
+
+/// Writes the function's first instruction, now that the frame is known. With constants to be kept, the function is entered
+/// behind its end, where they are written; gives where.
+std::uint32_t Translator::finish_entry(std::uint32_t entry) {
   const std::uint32_t first_local = header_ + header_slots;
-  code_[entry] = encode(Op::enter, frame_slots_, first_local, first_home_ - first_local);
-  return {entry, frame_slots_};
+  const std::uint32_t zeros = zero_slot_ - first_local + (zero_used_ ? 1 : 0);
+  code_[entry] = encode(Op::enter, frame_slots_, first_local, zeros);
+  if (constant_count_ == 0) return entry;
+  const std::uint32_t prologue = size_;
+  open(Code::block, {});  // what is emitted lies in some block
+  emit(code_[entry]);
+  for (std::uint32_t i = 0; i < constant_count_; ++i) {
+    emit(encode(Op::constant, zero_slot_ + 1 + i));
+    emit_more(constants_[i]);
+  }
+  const std::uint32_t back = entry + 1 - size_;
+  emit(encode_wide(Op::jump, 0, back));
+  --depth_;
+  return prologue;
 }
 
 void Translator::declare_locals(const FunctionType& type) {
@@ -37,7 +56,7 @@ void Translator::declare_locals(const FunctionType& type) {
   std::uint32_t slot = 0;
   bool fits = true;
   const auto add = [&](ValueType t) {
-    fits = fits && slot + slots(t) <= limits_.frame_slots - header_slots;
+    fits = fits && slot + slots(t) + header_slots + 1 + kept_constants <= limits_.frame_slots;
     if (!fits) return;
     locals_[local_count_++] = {t, static_cast<std::uint16_t>(slot)};
     slot += slots(t);
@@ -54,7 +73,8 @@ void Translator::declare_locals(const FunctionType& type) {
     for (std::uint32_t i = 0; i < count && fits; ++i) add(t);
   }
   if (!fits) fail(ModuleError::frame_too_large);
-  first_home_ = slot;
+  zero_slot_ = slot;
+  first_home_ = slot + 1 + kept_constants;
 }
 
 // --- Operands --------------------------------------------------------------------------------------------------------
@@ -108,7 +128,25 @@ void Translator::push_all(Types types) {
 /// A slot that holds the operand, for reading.
 std::uint32_t Translator::slot_of(const Operand& operand) {
   if (operand.where == Where::local) return operand.local;
-  if (operand.where == Where::constant) move_to(operand.home, operand);
+  if (operand.where == Where::constant) return constant_slot(operand);
+  return operand.home;
+}
+
+std::uint32_t Translator::constant_slot(const Operand& operand) {
+  if (operand.bits == 0) {
+    zero_used_ = zero_used_ || emitting();
+    return zero_slot_;
+  }
+  if (loops_ > 0 && emitting()) {
+    std::uint32_t i = 0;
+    while (i < constant_count_ && constants_[i] != operand.bits) ++i;
+    if (i < kept_constants) {
+      constants_[i] = operand.bits;
+      constant_count_ = std::max(constant_count_, i + 1);
+      return zero_slot_ + 1 + i;
+    }
+  }
+  move_to(operand.home, operand);
   return operand.home;
 }
 

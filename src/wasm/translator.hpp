@@ -83,6 +83,7 @@ class Translator {
   /// The callee's header lies in the caller's frame as far as the check of the stack goes.
   void need_frame(std::uint32_t size) { frame_slots_ = size > frame_slots_ ? size : frame_slots_; }
   [[nodiscard]] std::uint32_t slot_of(const Operand& operand);
+  [[nodiscard]] std::uint32_t constant_slot(const Operand& operand);
   void move_to(std::uint32_t slot, const Operand& operand);
   void settle(Operand& operand);
   void settle_top(std::uint32_t count);
@@ -95,6 +96,7 @@ class Translator {
   [[nodiscard]] std::uint32_t price();
   void charge();
   void declare_locals(const FunctionType& type);
+  [[nodiscard]] std::uint32_t finish_entry(std::uint32_t entry);
 
   // translate_control.cpp
   [[nodiscard]] BlockType block_type();
@@ -168,6 +170,15 @@ class Translator {
   std::uint32_t header_ = 0;
   std::uint32_t frame_slots_ = 0;
   std::uint32_t cost_ = 0;  ///< of the basic block so far
+
+  // Constants in slots of their own between locals and operands: zero, which `enter` writes with the locals when any
+  // instruction wants it, and those used in loops, which a prologue writes.
+  static constexpr std::uint32_t kept_constants = 8;
+  std::uint32_t zero_slot_ = 0;
+  bool zero_used_ = false;
+  std::uint32_t loops_ = 0;  ///< around the instruction being translated
+  std::uint64_t constants_[kept_constants]{};
+  std::uint32_t constant_count_ = 0;
 };
 
 }  // namespace rvm::wasm
