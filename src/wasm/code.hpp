@@ -78,7 +78,8 @@ inline constexpr std::uint32_t header_slots = 2;
 
 // clang-format off
 /// One enumerator per handler. A suffix says which form of a WebAssembly instruction it is: _k takes c as a signed constant,
-/// if_ jumps by w1 when a and b compare so.
+/// if_ jumps by w1 when a and b compare so. Of loads and stores: the address is b + constant c (_k) or slot b + slot c (_x), in
+/// 32 bits.
 enum class Op : std::uint16_t {
 #define RVM_X(name, ...) name,
   RVM_WASM_INTERNAL(RVM_X)
@@ -108,6 +109,14 @@ enum class Op : std::uint16_t {
 #undef RVM_X
 #define RVM_X(name, ...) if_##name##_k,
   RVM_WASM_COMPARE(RVM_X)
+#undef RVM_X
+#define RVM_X(name, ...) name##_k,
+  RVM_WASM_LOAD(RVM_X)
+  RVM_WASM_STORE(RVM_X)
+#undef RVM_X
+#define RVM_X(name, ...) name##_x,
+  RVM_WASM_LOAD(RVM_X)
+  RVM_WASM_STORE(RVM_X)
 #undef RVM_X
   count
 };

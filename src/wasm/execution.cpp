@@ -41,6 +41,12 @@ consteval Dispatch make_dispatch() {
   RVM_WASM_INTEGER_BINARY(RVM_X)
   RVM_WASM_COMPARE(RVM_X)
 #undef RVM_X
+#define RVM_X(name, ...)                                \
+  d.handlers[number(Op::name##_k)] = handle_##name##_k; \
+  d.handlers[number(Op::name##_x)] = handle_##name##_x;
+  RVM_WASM_LOAD(RVM_X)
+  RVM_WASM_STORE(RVM_X)
+#undef RVM_X
 #define RVM_X(name, ...)                                  \
   d.handlers[number(Op::if_##name)] = handle_if_##name;   \
   d.handlers[number(Op::if_##name##_k)] = handle_if_##name##_k;

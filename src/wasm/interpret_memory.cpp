@@ -9,31 +9,40 @@ namespace rvm::wasm {
 
 using namespace type;
 
-// Addresses have at most 33 bits, so nothing here overflows.
-#define RVM_WASM_ADDRESS(bytes) \
-  const std::uint64_t at = fp[field_b(word)] + field_c(word); \
-  if (at + (bytes) > memory_bytes) [[unlikely]] \
-  RVM_WASM_STOP(Trap::memory_bounds)
+// Where an access goes, in the three forms of an address. At most 33 bits, so nothing here overflows.
+#define RVM_WASM_AT_OFFSET (fp[field_b(word)] + field_c(word))
+#define RVM_WASM_AT_SUM_K static_cast<std::uint32_t>(fp[field_b(word)] + constant_c<std::uint64_t>(word))
+#define RVM_WASM_AT_SUM static_cast<std::uint32_t>(fp[field_b(word)] + fp[field_c(word)])
 
 // clang-format off
-#define RVM_X(name, code, text, type, cell)                                                  \
+#define RVM_WASM_READ(name, address, type, cell)                                             \
   RVM_WASM_HANDLER(name) {                                                                   \
-    RVM_WASM_ADDRESS(sizeof(cell));                                                          \
+    const std::uint64_t at = address;                                                        \
+    if (at + sizeof(cell) > memory_bytes) [[unlikely]] RVM_WASM_STOP(Trap::memory_bounds);   \
     cell value;                                                                              \
     std::memcpy(&value, memory + at, sizeof value);                                          \
     using Bits = std::conditional_t<sizeof(type) == 4, std::uint32_t, std::uint64_t>;        \
     put(fp, field_a(word), static_cast<Bits>(value));                                        \
     RVM_WASM_NEXT(1);                                                                        \
   }
+#define RVM_X(name, code, text, type, cell)                                                  \
+  RVM_WASM_READ(name, RVM_WASM_AT_OFFSET, type, cell)                                        \
+  RVM_WASM_READ(name##_k, RVM_WASM_AT_SUM_K, type, cell)                                     \
+  RVM_WASM_READ(name##_x, RVM_WASM_AT_SUM, type, cell)
 RVM_WASM_LOAD(RVM_X)
 #undef RVM_X
-#define RVM_X(name, code, text, type, cell)                                                  \
+#define RVM_WASM_WRITE(name, address, cell)                                                  \
   RVM_WASM_HANDLER(name) {                                                                   \
-    RVM_WASM_ADDRESS(sizeof(cell));                                                          \
+    const std::uint64_t at = address;                                                        \
+    if (at + sizeof(cell) > memory_bytes) [[unlikely]] RVM_WASM_STOP(Trap::memory_bounds);   \
     const auto value = static_cast<cell>(fp[field_a(word)]);                                 \
     std::memcpy(memory + at, &value, sizeof value);                                          \
     RVM_WASM_NEXT(1);                                                                        \
   }
+#define RVM_X(name, code, text, type, cell)                                                  \
+  RVM_WASM_WRITE(name, RVM_WASM_AT_OFFSET, cell)                                             \
+  RVM_WASM_WRITE(name##_k, RVM_WASM_AT_SUM_K, cell)                                          \
+  RVM_WASM_WRITE(name##_x, RVM_WASM_AT_SUM, cell)
 RVM_WASM_STORE(RVM_X)
 #undef RVM_X
 // clang-format on

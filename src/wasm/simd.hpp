@@ -75,7 +75,8 @@ inline V128 i8x16_popcnt(V128 a) {
 RVM_VECTOR(i8)
 RVM_VECTOR(u8)
 RVM_VECTOR(i16)
-RVM_VECTOR(u16) RVM_VECTOR(i32) RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
+RVM_VECTOR(u16)
+RVM_VECTOR(i32) RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
 #undef RVM_VECTOR
 
 #define RVM_AS(type, v) (__builtin_bit_cast(type##_vector, v))

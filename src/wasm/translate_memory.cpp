@@ -51,9 +51,26 @@ Translator::Address Translator::address(const Operand& base, std::uint32_t offse
   return {base.home, 0};
 }
 
+/// When an address is the sum that the last instruction made, the access makes it itself: takes that instruction back, gives it
+/// for its operands, and turns `op` into the form that adds. Zero: it is not.
+std::uint64_t Translator::take_sum(Op& op, const Operand& base, std::uint32_t offset) {
+  if (offset != 0 || !between(op, Op::i32_load, Op::i64_store32) || !defined_last(base) || last_ + 1 != size_) return 0;
+  const std::uint64_t sum = code_[last_];
+  if (op_of(sum) != Op::i32_add && op_of(sum) != Op::i32_add_k) return 0;
+  --size_;
+  last_ = none;
+  op = shifted(op, Op::i32_load, op_of(sum) == Op::i32_add ? Op::i32_load_x : Op::i32_load_k);
+  return sum;
+}
+
 void Translator::load(Op op, ValueType result, std::uint32_t bytes) {
   const std::uint32_t offset = memory_argument(bytes);
-  const auto [slot, near] = address(pop(ValueType::i32), offset);
+  const Operand base = pop(ValueType::i32);
+  if (const std::uint64_t sum = take_sum(op, base, offset); sum != 0) {
+    const std::uint32_t a = push(result);
+    return define(encode(op, a, field_b(sum), field_c(sum)));
+  }
+  const auto [slot, near] = address(base, offset);
   const std::uint32_t a = push(result);
   define(encode(op, a, slot, near));
 }
@@ -61,7 +78,11 @@ void Translator::load(Op op, ValueType result, std::uint32_t bytes) {
 void Translator::store(Op op, ValueType operand, std::uint32_t bytes) {
   const std::uint32_t offset = memory_argument(bytes);
   const std::uint32_t a = slot_of(pop(operand));
-  const auto [slot, near] = address(pop(ValueType::i32), offset);
+  const Operand base = pop(ValueType::i32);
+  if (const std::uint64_t sum = take_sum(op, base, offset); sum != 0) {
+    return emit(encode(op, a, field_b(sum), field_c(sum)));
+  }
+  const auto [slot, near] = address(base, offset);
   emit(encode(op, a, slot, near));
 }
 

@@ -136,6 +136,7 @@ class Translator {
   };
   [[nodiscard]] std::uint32_t memory_argument(std::uint32_t bytes);
   [[nodiscard]] Address address(const Operand& base, std::uint32_t offset);
+  [[nodiscard]] std::uint64_t take_sum(Op& op, const Operand& base, std::uint32_t offset);
   void need_memory();
   void need_data(std::uint32_t segment);
   [[nodiscard]] const TableType* table(std::uint32_t index);
@@ -173,7 +174,7 @@ class Translator {
 
   // Constants in slots of their own between locals and operands: zero, which `enter` writes with the locals when any
   // instruction wants it, and those used in loops, which a prologue writes.
-  static constexpr std::uint32_t kept_constants = 8;
+  static constexpr std::uint32_t kept_constants = 16;
   std::uint32_t zero_slot_ = 0;
   bool zero_used_ = false;
   std::uint32_t loops_ = 0;  ///< around the instruction being translated
