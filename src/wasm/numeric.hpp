@@ -31,7 +31,7 @@ template <std::floating_point F>
 }
 template <std::floating_point F>
 [[nodiscard]] constexpr F canonical(F x) {
-  return x != x ? canonical_nan<F>() : x;
+  return __builtin_isnan(x) ? canonical_nan<F>() : x;
 }
 
 // --- Integers --------------------------------------------------------------------------------------------------------
@@ -149,13 +149,13 @@ template <std::floating_point F>
 
 template <std::floating_point F>
 [[nodiscard]] constexpr F lesser(F a, F b) {
-  if (a != a || b != b) return canonical_nan<F>();
+  if (__builtin_isnan(a) || __builtin_isnan(b)) return canonical_nan<F>();
   if (a == b) return std::bit_cast<F>(std::bit_cast<BitsOf<F>>(a) | std::bit_cast<BitsOf<F>>(b));  // -0 before +0
   return a < b ? a : b;
 }
 template <std::floating_point F>
 [[nodiscard]] constexpr F greater(F a, F b) {
-  if (a != a || b != b) return canonical_nan<F>();
+  if (__builtin_isnan(a) || __builtin_isnan(b)) return canonical_nan<F>();
   if (a == b) return std::bit_cast<F>(std::bit_cast<BitsOf<F>>(a) & std::bit_cast<BitsOf<F>>(b));
   return a > b ? a : b;
 }
@@ -213,7 +213,7 @@ struct TruncationRange {
 };
 template <std::integral I, std::floating_point F, std::unsigned_integral U>
 [[nodiscard]] constexpr Trap truncate_to(F x, U& result) {
-  if (x != x) return Trap::invalid_conversion;
+  if (__builtin_isnan(x)) return Trap::invalid_conversion;
   if (!TruncationRange<I, F>::holds(x)) return Trap::integer_overflow;
   result = static_cast<U>(static_cast<I>(x));
   return Trap::none;
@@ -221,7 +221,7 @@ template <std::integral I, std::floating_point F, std::unsigned_integral U>
 template <std::integral I, std::floating_point F>
 [[nodiscard]] constexpr std::make_unsigned_t<I> truncate_saturating(F x) {
   using U = std::make_unsigned_t<I>;
-  if (x != x) return 0;
+  if (__builtin_isnan(x)) return 0;
   if (TruncationRange<I, F>::holds(x)) return static_cast<U>(static_cast<I>(x));
   return static_cast<U>(x < 0 ? std::numeric_limits<I>::min() : std::numeric_limits<I>::max());
 }

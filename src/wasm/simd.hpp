@@ -76,7 +76,8 @@ RVM_VECTOR(i8)
 RVM_VECTOR(u8)
 RVM_VECTOR(i16)
 RVM_VECTOR(u16)
-RVM_VECTOR(i32) RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
+RVM_VECTOR(i32)
+RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
 #undef RVM_VECTOR
 
 #define RVM_AS(type, v) (__builtin_bit_cast(type##_vector, v))
@@ -199,7 +200,7 @@ template <typename To, typename From>
 [[nodiscard]] inline V128 extend(V128 a, std::size_t first) {
   const auto x = lanes_of<From>(a);
   Lanes<To> r;
-  for (std::size_t i = 0; i < r.size(); ++i) r[i] = x[first + i];
+  for (std::size_t i = 0; i < r.size(); ++i) r[i] = To{x[first + i]};
   return vector_of<To>(r);
 }
 template <typename To, typename From>

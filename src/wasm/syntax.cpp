@@ -24,8 +24,6 @@ void read_immediates(Reader& reader, Code code, std::uint32_t& depth) {
     case Code::global_get: case Code::global_set: case Code::table_get: case Code::table_set: case Code::ref_func:
     case Code::data_drop: case Code::elem_drop: case Code::table_grow: case Code::table_size: case Code::table_fill:
       return read_numbers(reader, 1);
-    case Code::call_indirect: case Code::table_init: case Code::table_copy: case Code::memory_init:
-      return read_numbers(reader, 2);
     case Code::br_table:
       for (std::uint32_t left = reader.count() + 1; left > 0 && reader.ok(); --left) read_numbers(reader, 1);
       return;
@@ -44,7 +42,7 @@ void read_immediates(Reader& reader, Code code, std::uint32_t& depth) {
     case Code::f64_const: static_cast<void>(reader.fixed(8)); return;
     case Code::ref_null: static_cast<void>(reader.reference_type()); return;
     case Code::v128_const: case Code::i8x16_shuffle: static_cast<void>(reader.take(16)); return;
-    case Code::v128_store: return read_numbers(reader, 2);
+    case Code::call_indirect: case Code::table_init: case Code::table_copy: case Code::memory_init: case Code::v128_store:
 #define RVM_X(name, ...) case Code::name:
     RVM_WASM_LOAD(RVM_X)
     RVM_WASM_STORE(RVM_X)

@@ -21,8 +21,10 @@ void Translator::instruction() {
   const std::uint32_t at = reader_.offset();
   const Code code = read_code(reader_);
   if (!reader_.ok()) return;
+  if (!is_instruction(code)) return reader_.fail(ModuleError::illegal_opcode, at);
   if (emitting() && !is_structure(code)) ++cost_;
   // clang-format off
+  // NOLINTBEGIN(bugprone-branch-clone): a row of a table is a case, and rows may agree
   switch (code) {
 #define RVM_X(name, number, text) case Code::name: return control(code);
     RVM_WASM_CONTROL(RVM_X)
@@ -73,8 +75,8 @@ void Translator::instruction() {
     RVM_WASM_SIMD_SPECIAL(RVM_X)
 #undef RVM_X
   }
+  // NOLINTEND(bugprone-branch-clone)
   // clang-format on
-  reader_.fail(ModuleError::illegal_opcode, at);
 }
 
 void Translator::control(Code code) {

@@ -457,6 +457,7 @@ std::vector<std::uint8_t> generate_module(Source& source, const GeneratorOptions
   const std::uint32_t inner = source.below(4);
   const std::uint32_t exported = 1 + source.below(3);
   std::vector<Signature> functions;
+  functions.reserve(inner + exported);
   for (std::uint32_t i = 0; i < inner; ++i) functions.push_back({some(4), some(2)});
   for (std::uint32_t i = 0; i < exported; ++i) {
     Types results = some(4);

@@ -20,15 +20,16 @@ class Arena {
   explicit Arena(std::span<std::byte> bytes) : base_(bytes.data()), high_(bytes.size()) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
+  ~Arena() = default;
 
   /// `count` value-initialised objects, or an empty span when the arena is full (or count is zero).
   template <typename T>
   [[nodiscard]] std::span<T> allocate(std::size_t count) {
     static_assert(std::is_trivially_destructible_v<T>);
-    void* place = take(count, sizeof(T), alignof(T));
+    void* place = take(count, sizeof(T), alignof(T));  // NOLINT(bugprone-sizeof-expression): T may be a pointer
     if (place == nullptr) return {};
     T* first = static_cast<T*>(place);
-    for (std::size_t i = 0; i < count; ++i) new (first + i) T{};
+    for (std::size_t i = 0; i < count; ++i) new (static_cast<void*>(first + i)) T{};
     return {first, count};
   }
 
@@ -47,7 +48,7 @@ class Arena {
     if (start < low_ || start > high_) return {};
     high_ = start;
     T* first = reinterpret_cast<T*>(base_ + start);  // aligned above; the bytes are the arena's own
-    for (std::size_t i = 0; i < count; ++i) new (first + i) T{};
+    for (std::size_t i = 0; i < count; ++i) new (static_cast<void*>(first + i)) T{};
     return {first, count};
   }
   [[nodiscard]] std::size_t high_mark() const { return high_; }

@@ -17,6 +17,7 @@ class Execution {
   Execution(Store& store, std::span<std::uint64_t> stack) : store_(store), stack_(stack) {}
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
+  ~Execution() = default;
 
   /// Calls a function with `arguments` in slots and runs until it returns or traps. Precondition: arguments has the
   /// function's parameter slots; the upper half of 32-bit values is zero. After Trap::none, results() has its results.

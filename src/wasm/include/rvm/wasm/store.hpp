@@ -91,6 +91,7 @@ class Store {
   Store(Arena& arena, const Limits& limits, Host host) : arena_(arena), limits_(limits), host_(host) {}
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
+  ~Store() = default;
 
   /// Checks the imports (one per Module::imports, in order) and builds the instance; the module must outlive the store. Its
   /// segments and its start function are still to be run: see initialize.
