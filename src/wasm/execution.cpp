@@ -66,6 +66,7 @@ RVM_WASM_FUNCTION(stop_with) {
 }
 
 RVM_WASM_FUNCTION(refill_for) {
+  fuel += static_cast<std::int64_t>(word);
   if (!execution->refill(fuel, static_cast<std::int64_t>(word))) RVM_WASM_STOP(execution->reason());
   RVM_WASM_AGAIN;
 }

@@ -41,10 +41,11 @@ struct Dispatch {
 };
 
 #define RVM_WASM_TAIL [[clang::musttail]] return
+#define RVM_WASM_DISPATCH [[clang::nomerge, clang::musttail]] return  // each place predicts its own successor
 #define RVM_WASM_AGAIN \
   do { \
     word = *pc; \
-    RVM_WASM_TAIL dispatch->handlers[word % dispatch_entries](RVM_WASM_PASS); \
+    RVM_WASM_DISPATCH dispatch->handlers[word % dispatch_entries](RVM_WASM_PASS); \
   } while (false)
 /// On to the instruction `words` further.
 #define RVM_WASM_NEXT(words) \
@@ -67,16 +68,17 @@ struct Dispatch {
 /// Pays before anything is done, so that a computation that stops here can go on here.
 #define RVM_WASM_PAY(price) \
   do { \
-    if (fuel < static_cast<std::int64_t>(price)) [[unlikely]] { \
-      word = (price); \
+    const auto due = static_cast<std::int64_t>(price); \
+    fuel -= due; \
+    if (fuel < 0) [[unlikely]] { \
+      word = static_cast<std::uint64_t>(due); \
       RVM_WASM_TAIL refill_for(RVM_WASM_PASS); \
     } \
-    fuel -= static_cast<std::int64_t>(price); \
   } while (false)
 
 /// Ends the run; `word` is the Trap.
 RVM_WASM_FUNCTION(stop_with);
-/// Asks for fuel, `word` units of it, and repeats the instruction.
+/// The last `word` units were not there: asks for fuel and repeats the instruction.
 RVM_WASM_FUNCTION(refill_for);
 
 // clang-format off

@@ -71,14 +71,14 @@ inline V128 i8x16_popcnt(V128 a) {
 // --- Integer lanes ---------------------------------------------------------------------------------------------------
 
 // The compiler's vector types wrap around and compare to all ones or zero, as the instructions do.
-#define RVM_VECTOR(lane) using lane##_vector = lane __attribute__((vector_size(16)));
-RVM_VECTOR(i8)
-RVM_VECTOR(u8)
-RVM_VECTOR(i16)
-RVM_VECTOR(u16)
-RVM_VECTOR(i32)
-RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
-#undef RVM_VECTOR
+using i8_vector = i8 __attribute__((vector_size(16)));
+using u8_vector = u8 __attribute__((vector_size(16)));
+using i16_vector = i16 __attribute__((vector_size(16)));
+using u16_vector = u16 __attribute__((vector_size(16)));
+using i32_vector = i32 __attribute__((vector_size(16)));
+using u32_vector = u32 __attribute__((vector_size(16)));
+using i64_vector = i64 __attribute__((vector_size(16)));
+using u64_vector = u64 __attribute__((vector_size(16)));
 
 #define RVM_AS(type, v) (__builtin_bit_cast(type##_vector, v))
 #define RVM_V128(v) (__builtin_bit_cast(V128, v))
@@ -113,11 +113,12 @@ RVM_VECTOR(u32) RVM_VECTOR(i64) RVM_VECTOR(u64)
     for (std::size_t i = 0; i < x.size(); ++i) mask |= u32{x[i] < 0} << i; \
     return mask; \
   }
-    RVM_INTEGER_LANES(i8x16, i8, u8) RVM_INTEGER_LANES(i16x8, i16, u16) RVM_INTEGER_LANES(i32x4, i32, u32)
-        RVM_INTEGER_LANES(i64x2, i64, u64)
+RVM_INTEGER_LANES(i8x16, i8, u8)
+RVM_INTEGER_LANES(i16x8, i16, u16)
+RVM_INTEGER_LANES(i32x4, i32, u32) RVM_INTEGER_LANES(i64x2, i64, u64)
 #undef RVM_INTEGER_LANES
 
-            inline V128 i16x8_mul(V128 a, V128 b) {
+    inline V128 i16x8_mul(V128 a, V128 b) {
   return RVM_V128((RVM_AS(u16, a) * RVM_AS(u16, b)));
 }
 inline V128 i32x4_mul(V128 a, V128 b) { return RVM_V128((RVM_AS(u32, a) * RVM_AS(u32, b))); }
