@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "encoding.hpp"
@@ -110,9 +111,47 @@ class Body {
   void took(const Types& types) { stack_.resize(stack_.size() - types.size()); }
   void gave(const Types& types) { stack_.insert(stack_.end(), types.begin(), types.end()); }
 
+  /// The condition of a branch: mostly a comparison, because those become one with it.
+  void condition() {
+    const std::uint32_t way = source_.below(8);
+    if (way == 0) return want({ValueType::i32});
+    const bool wide = source_.below(2) == 0;
+    const ValueType t = wide ? ValueType::i64 : ValueType::i32;
+    if (way == 1) {
+      want({t});
+      op(wide ? Code::i64_eqz : Code::i32_eqz);
+      stack_.back() = ValueType::i32;
+      return;
+    }
+    want({t, t});
+    const Code first = wide ? Code::i64_eq : Code::i32_eq;
+    op(static_cast<Code>(static_cast<std::uint32_t>(first) + source_.below(10)));
+    took({t, t});
+    gave({ValueType::i32});
+  }
+
+  /// A condition above what a branch takes along: its operands must not eat into that.
+  void condition_over() {
+    const std::size_t outer = base_;
+    base_ = stack_.size();
+    condition();
+    base_ = outer;
+  }
+
   void compute() {
     static const std::vector<Operation> operations = make_operations();
-    const Operation& o = operations[source_.below(static_cast<std::uint32_t>(operations.size()))];
+    // Half of all are of integers, which is where the translator joins instructions.
+    static const std::vector<Operation> integer = [] {
+      std::vector<Operation> some;
+      std::ranges::copy_if(operations, std::back_inserter(some), [](const Operation& o) {
+        return std::ranges::all_of(o.operands,
+                                   [](ValueType t) { return t == ValueType::i32 || t == ValueType::i64; }) &&
+               o.result != ValueType::v128;
+      });
+      return some;
+    }();
+    const std::vector<Operation>& chosen = source_.below(2) == 0 ? operations : integer;
+    const Operation& o = chosen[source_.below(static_cast<std::uint32_t>(chosen.size()))];
     if (o.shows_nan && !options_.nan_bits) return;
     // Most accesses lie inside memory and most operations do not trap: a trap ends the run.
     const bool daring = source_.below(64) == 63;
@@ -122,6 +161,14 @@ class Body {
       op(Code::i32_const);
       signed_leb(code_, 0x3fff);
       op(Code::i32_and);
+      if (source_.below(2) == 0) {  // base and index, or base and distance
+        want({ValueType::i32, ValueType::i32});
+        op(Code::i32_const);
+        signed_leb(code_, source_.below(3000));
+        op(Code::i32_and);
+        op(Code::i32_add);
+        took({ValueType::i32});
+      }
     }
     want(o.operands);
     op(o.code);
@@ -224,9 +271,8 @@ class Body {
       unsigned_leb(code_, depth);
       return true;
     }
-    Types all = types;
-    all.push_back(ValueType::i32);
-    want(all);
+    want(types);
+    condition_over();
     op(Code::br_if, depth);
     took({ValueType::i32});
     return false;
@@ -243,7 +289,7 @@ class Body {
       signed_leb(code_, 1 + source_.below(4));
       op(Code::local_set, counter);
     }
-    if (kind == 2) want({ValueType::i32});
+    if (kind == 2) condition();
     if (kind == 2) took({ValueType::i32});
     op(kind == 0 ? Code::block : kind == 1 ? Code::loop : Code::if_);
     code_.push_back(result.empty() ? 0x40 : static_cast<std::uint8_t>(result[0]));
@@ -303,14 +349,14 @@ class Body {
   }
 
   bool step() {
-    const std::uint32_t choice = source_.below(32);
-    if (choice < 16)
+    const std::uint32_t choice = source_.below(33);
+    if (choice < 12)
       compute();
-    else if (choice < 21)
+    else if (choice < 19)
       variable();
-    else if (choice < 23)
-      value(type());
     else if (choice < 24)
+      value(type());
+    else if (choice < 25)
       select();
     else if (choice < 26)
       call();
