@@ -115,12 +115,11 @@ using u64_vector = u64 __attribute__((vector_size(16)));
   }
 RVM_INTEGER_LANES(i8x16, i8, u8)
 RVM_INTEGER_LANES(i16x8, i16, u16)
-RVM_INTEGER_LANES(i32x4, i32, u32) RVM_INTEGER_LANES(i64x2, i64, u64)
+RVM_INTEGER_LANES(i32x4, i32, u32)
+RVM_INTEGER_LANES(i64x2, i64, u64)
 #undef RVM_INTEGER_LANES
 
-    inline V128 i16x8_mul(V128 a, V128 b) {
-  return RVM_V128((RVM_AS(u16, a) * RVM_AS(u16, b)));
-}
+inline V128 i16x8_mul(V128 a, V128 b) { return RVM_V128((RVM_AS(u16, a) * RVM_AS(u16, b))); }
 inline V128 i32x4_mul(V128 a, V128 b) { return RVM_V128((RVM_AS(u32, a) * RVM_AS(u32, b))); }
 inline V128 i64x2_mul(V128 a, V128 b) { return a * b; }
 
