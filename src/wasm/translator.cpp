@@ -22,6 +22,8 @@ FunctionBody Translator::translate(std::uint32_t function) {
   last_ = none;
   declare_locals(type);
   if (!reader_.ok()) return {};
+  // What `enter` has to write is part of the first block's price, at a unit for 64 bytes.
+  cost_ = (zero_slot_ - header_ - header_slots) / 8;
   frame_slots_ = std::max(first_home_, type.result_slots);
   open(Code::block, {{}, type.results});
   emit(0);  // `enter`, once the frame's size is known

@@ -125,6 +125,14 @@ TEST_CASE("exactly the price is enough and one unit less is not") {
   CHECK(m.call({3}) == Trap::out_of_fuel);
 }
 
+TEST_CASE("many locals cost their writing") {
+  // 160 locals, then local.get 0.
+  Machine m{module_of(i32_to_i32, {1, 0xa0, 0x01, 0x7f, 0x20, 0, 0x0b})};
+  m.execution.set_fuel(100);
+  CHECK(m.call({0}) == Trap::none);
+  CHECK(m.execution.fuel() == 100 - 160 / 8 - 1);
+}
+
 TEST_CASE("an endless loop ends by fuel or by interruption") {
   Machine m{module_of(i32_to_i32, endless)};
   m.execution.set_fuel(1'000'000);
