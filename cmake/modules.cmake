@@ -64,19 +64,24 @@ function(rvm_unit_test name)
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
 
-# rvm_fuzz_test(NAME SOURCES ... LINK ... [RUNS n]): a libFuzzer target in the sanitised host tree, registered as
-# fuzz.NAME with a fixed seed and a bounded number of inputs. `NAME_fuzz CORPUS_FOLDER` goes on for as long as one likes.
+# rvm_fuzz_test(NAME SOURCES ... LINK ... [RUNS n] [SEEDS file...]): a libFuzzer target in the sanitised host tree, registered
+# as fuzz.NAME with a fixed seed and a bounded number of inputs, which begin with SEEDS. `NAME_fuzz CORPUS_FOLDER` goes on for
+# as long as one likes.
 function(rvm_fuzz_test name)
-  cmake_parse_arguments(T "" "RUNS" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(T "" "RUNS" "SOURCES;LINK;SEEDS" ${ARGN})
   if(NOT RVM_TARGET STREQUAL "host" OR NOT RVM_SANITIZE)
     return()
   endif()
   if(NOT T_RUNS)
     set(T_RUNS 100000)
   endif()
+  list(JOIN T_SEEDS "," seeds)
+  if(seeds)
+    set(seeds -seed_inputs=${seeds})
+  endif()
   add_executable(${name}_fuzz ${T_SOURCES})
   target_link_libraries(${name}_fuzz PRIVATE ${T_LINK})
   target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
-  add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -seed=1 -runs=${T_RUNS} -max_total_time=30 -max_len=16384 -verbosity=0)
+  add_test(NAME fuzz.${name} COMMAND ${name}_fuzz -seed=1 -runs=${T_RUNS} -max_total_time=30 -max_len=16384 -verbosity=0 ${seeds})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()

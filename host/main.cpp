@@ -356,6 +356,9 @@ void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
       ->type_name("FILE");
   bench->add_flag("--update-baseline", o.update_baseline, "write the figures there instead of comparing");
   bench->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
+  bench->add_flag(
+      "--host", o.host,
+      "run the benchmark programs for this computer, too: a minute (tools/build host core_bench log_bench)");
   bench->footer(
       "Exit code 1 when a figure is more than 5 % above the baseline.\n\nExamples:\n  rvm bench\n  rvm bench --json\n"
       "  rvm bench --update-baseline");

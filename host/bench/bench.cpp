@@ -79,15 +79,27 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
     return std::unexpected(image.error());
   }
   BenchFigures out{instruction_figures(finished->session.report), std::move(*image), {}};
+  auto sealing = sealing_figures();
+  if (!sealing) {
+    return std::unexpected(sealing.error());
+  }
+  out.instructions.merge(*sealing);
   for (const std::string_view name : required_figures) {
     if (!out.instructions.contains(name)) {
       return failure(ExitCode::failed, fmt::format("the benchmark agents did not measure '{}'", name),
                      "see their output: rvm run examples/bench --icount --verbose");
     }
   }
-  const std::uint64_t records = std::max<std::uint64_t>(1, finished->log.value_or(LogCheck{}).records);
-  out.host_ns = {{"package_build", package_build_ns(run)},
-                 {"witness_verify_record", nanoseconds(finished->verify_time) / records}};
+  const auto records = static_cast<double>(std::max<std::uint64_t>(1, finished->log.value_or(LogCheck{}).records));
+  out.host_ns = {{"package_build", static_cast<double>(package_build_ns(run))},
+                 {"verify_small_log", static_cast<double>(nanoseconds(finished->verify_time)) / records}};
+  if (options.host) {
+    auto programs = host_program_figures();
+    if (!programs) {
+      return std::unexpected(programs.error());
+    }
+    out.host_ns.merge(*programs);
+  }
   return out;
 }
 
@@ -105,7 +117,10 @@ void print_table(const BenchFigures& now, const std::optional<BenchFigures>& bas
   };
   section("instructions (exact, medians)", now.instructions, baseline ? &baseline->instructions : nullptr);
   section("kernel image", now.image, baseline ? &baseline->image : nullptr);
-  section("this computer, ns", now.host_ns, nullptr);
+  fmt::print("this computer, CPU time in ns; one call, record or block\n");
+  for (const auto& [name, ns] : now.host_ns) {
+    fmt::print("  {:<32}{:>16.1f}\n", name, ns);
+  }
 }
 
 Outcome<std::optional<BenchFigures>> load_baseline(const fs::path& path) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The benchmark: exact instruction counts under -icount, sizes of the kernel image, and a few times on this computer.
+// The benchmark: exact instruction counts under -icount, sizes of the kernel image, and times on this computer.
 #pragma once
 
 #include <array>
@@ -19,16 +19,20 @@ namespace rvm::host {
 
 using Figures = std::map<std::string, std::uint64_t, std::less<>>;
 
+/// Nanoseconds of CPU time, each of one call, record or block.
+using HostFigures = std::map<std::string, double, std::less<>>;
+
 struct BenchFigures {
   Figures instructions;
   Figures image;
-  Figures host_ns;
+  HostFigures host_ns;
 };
 
 /// What every benchmark run must measure. docs/performance.md says how, and where the floors are.
-inline constexpr std::array<std::string_view, 9> required_figures{
-    "hypercall_null",  "hypercall_denied", "partition_switch", "ipc_call_reply",       "ipc_signal",
-    "region_map_page", "witness_emit",     "timer_preempt",    "boot_to_first_witness"};
+inline constexpr std::array<std::string_view, 12> required_figures{
+    "hypercall_null",      "hypercall_denied", "partition_switch", "ipc_call_reply",
+    "ipc_signal",          "region_map_page",  "witness_emit",     "witness_ring_emit",
+    "witness_emit_sealed", "sha256_block",     "timer_preempt",    "boot_to_first_witness"};
 
 /// Boot reads the volume and spins until the disk has answered, which takes as long as this computer likes: the figure has
 /// a ceiling (tests/e2e/bench.py) and is shown, but neither repeats to the instruction nor belongs in a baseline.
@@ -40,6 +44,16 @@ inline constexpr std::uint64_t regression_percent = 5;
 /// The `bench: NAME instructions=N` lines of a run; under -icount shift=0 the time of the first record counts
 /// instructions from reset, too.
 [[nodiscard]] Figures instruction_figures(const MachineReport& report);
+
+/// The figures of the kernel that measures what a record costs until it is sealed (src/witness/cost).
+[[nodiscard]] Outcome<Figures> sealing_figures();
+
+/// What the benchmark programs for this computer measure (build/host/core_bench and log_bench, Google Benchmark): medians. They
+/// must have been built; takes about a minute.
+[[nodiscard]] Outcome<HostFigures> host_program_figures();
+/// From the JSON that such a program prints: a median per benchmark. CPU time of one of its items, or of one iteration if it
+/// does not count items. Nothing if it is not such a text.
+[[nodiscard]] std::optional<HostFigures> parse_benchmark_json(std::string_view text);
 
 struct Regression {
   std::string name;
@@ -59,6 +73,7 @@ struct Regression {
 struct BenchOptions {
   bool json = false;
   bool update_baseline = false;
+  bool host = false;                              ///< run the benchmark programs for this computer, too
   std::optional<std::filesystem::path> baseline;  ///< default tests/baseline/bench.json under the root
   std::optional<std::filesystem::path> kernel;
 };

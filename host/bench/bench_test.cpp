@@ -46,3 +46,20 @@ TEST_CASE("a baseline survives being written and read") {
   CHECK_FALSE(parse_bench_json("{\"instructions\":{\"a\":-1}}"));
   CHECK_FALSE(parse_bench_json("nonsense"));
 }
+
+TEST_CASE("times on this computer are medians, of an item where items are counted") {
+  const auto figures = parse_benchmark_json(R"({"context":{},"benchmarks":[
+      {"run_name":"p1_check","aggregate_name":"median","cpu_time":1.75,"time_unit":"ns"},
+      {"run_name":"p1_check","aggregate_name":"mean","cpu_time":9,"time_unit":"ns"},
+      {"run_name":"query","aggregate_name":"median","cpu_time":2.5,"time_unit":"ms"},
+      {"run_name":"verify/2/process_time","aggregate_name":"median","cpu_time":100,"time_unit":"ms","items_per_second":8e6},
+      {"run_name":"odd","aggregate_name":"median","cpu_time":"much","time_unit":3}, 7]})");
+  REQUIRE(figures);
+  CHECK(figures->at("p1_check") == 1.75);
+  CHECK(figures->at("query") == 2.5e6);
+  CHECK(figures->at("verify") == 125);
+  CHECK(figures->at("odd") == 0);
+  CHECK_FALSE(parse_benchmark_json("[]"));
+  CHECK_FALSE(parse_benchmark_json("{\"benchmarks\":{}}"));
+  CHECK_FALSE(parse_benchmark_json("nonsense"));
+}

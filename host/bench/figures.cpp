@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "host/bench/bench.hpp"
@@ -105,10 +106,39 @@ std::string bench_json(const BenchFigures& f, bool pretty) {
   Json out;
   out["instructions"] = object_of(f.instructions);
   out["image"] = object_of(f.image);
-  if (!f.host_ns.empty()) {
-    out["host_ns"] = object_of(f.host_ns);
+  for (const auto& [name, ns] : f.host_ns) {
+    out["host_ns"][name] = std::round(ns * 10) / 10;
   }
   return out.dump(pretty ? 2 : -1);
+}
+
+std::optional<HostFigures> parse_benchmark_json(std::string_view text) {
+  const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto runs = parsed.is_object() ? parsed.find("benchmarks") : parsed.end();
+  if (runs == parsed.end() || !runs->is_array()) {
+    return std::nullopt;
+  }
+  const auto number = [](const Json& run, const char* key) {
+    const auto it = run.find(key);
+    return it != run.end() && it->is_number() ? it->get<double>() : 0.0;
+  };
+  const auto word = [](const Json& run, const char* key) {
+    const auto it = run.find(key);
+    return it != run.end() && it->is_string() ? it->get<std::string>() : std::string{};
+  };
+  HostFigures out;
+  for (const Json& run : *runs) {
+    if (!run.is_object() || word(run, "aggregate_name") != "median") {
+      continue;
+    }
+    const std::string name = word(run, "run_name");
+    const std::string unit = word(run, "time_unit");
+    const double scale = unit == "ns" ? 1 : unit == "us" ? 1e3 : unit == "ms" ? 1e6 : 1e9;
+    const double per_second = number(run, "items_per_second");
+    // What follows a slash are arguments and how it was measured.
+    out[name.substr(0, name.find('/'))] = per_second > 0 ? 1e9 / per_second : number(run, "cpu_time") * scale;
+  }
+  return out;
 }
 
 std::optional<BenchFigures> parse_bench_json(std::string_view text) {

@@ -97,17 +97,4 @@ Digest sha256(std::span<const std::byte> data) {
   return hash.finish();
 }
 
-// 65 bytes are two blocks: the body moved up by the prefix, the one bit that ends the message, and its length in bits.
-Digest sha256_prefixed(std::byte prefix, const std::array<std::uint64_t, 8>& body) {
-  std::array<std::uint64_t, 16> blocks;
-  blocks[0] = body[0] << 8 | std::to_integer<std::uint64_t>(prefix);
-  for (unsigned i = 1; i < body.size(); ++i) blocks[i] = body[i] << 8 | body[i - 1] >> 56;
-  blocks[8] = body[7] >> 56 | 0x8000;
-  for (unsigned i = 9; i < 15; ++i) blocks[i] = 0;
-  blocks[15] = __builtin_bswap64(65 * 8);
-  Sha256::State state = Sha256{}.state();
-  absorb(state, std::as_bytes(std::span{blocks}).data(), 2);
-  return digest_of(state);
-}
-
 }  // namespace rvm::crypto

@@ -18,20 +18,20 @@ void sha256_blocks_portable(std::uint32_t* state, const std::byte* blocks, std::
 /// The CPU's SHA-256 instructions. Call only if `sha256_vector_available`.
 void sha256_blocks_vector(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 [[nodiscard]] bool sha256_vector_available();
-/// Two states, each with blocks of its own (sha256_pair_x86.cpp).
-void sha256_pair_vector(std::uint32_t* first, const std::byte* first_blocks, std::uint32_t* second,
-                        const std::byte* second_blocks, std::size_t count);
 /// The one of the first two that the module hashes with at present.
 void sha256_blocks(std::uint32_t* state, const std::byte* blocks, std::size_t count);
 
-/// The digest that a final state is: its words, big-endian.
-[[nodiscard]] inline Digest digest_of(const Sha256::State& state) {
+/// Words 2 i and 2 i + 1 of a state, big-endian, as they lie in a digest: on AArch64 one instruction.
+[[nodiscard]] inline std::uint64_t digest_word(const Sha256::State& state, unsigned i) {
   static_assert(std::endian::native == std::endian::little);
-  std::array<std::uint32_t, 8> words;
-  for (unsigned i = 0; i < words.size(); ++i) words[i] = __builtin_bswap32(state[i]);
-  Digest digest;
-  std::memcpy(digest.data(), words.data(), digest.size());
-  return digest;
+  return std::rotl(__builtin_bswap64(std::uint64_t{state[2 * i + 1]} << 32 | state[2 * i]), 32);
+}
+
+/// The digest that a final state is.
+[[nodiscard]] inline Digest digest_of(const Sha256::State& state) {
+  std::array<std::uint64_t, 4> words;
+  for (unsigned i = 0; i < words.size(); ++i) words[i] = digest_word(state, i);
+  return std::bit_cast<Digest>(words);
 }
 
 /// First 32 bits of the fractional parts of the cube roots of the first 64 primes (FIPS 180-4 section 4.2.2).

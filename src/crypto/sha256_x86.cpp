@@ -17,13 +17,15 @@ bool sha256_vector_available() {
 
 void sha256_blocks_vector(std::uint32_t* state, const std::byte* blocks, std::size_t count) {
   const __m128i big_endian = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-  const auto lanes = [state](unsigned h, unsigned i, unsigned j, unsigned k) {
-    return _mm_set_epi32(static_cast<int>(state[h]), static_cast<int>(state[i]), static_cast<int>(state[j]),
-                         static_cast<int>(state[k]));
-  };
+  // Unaligned-access types, which may alias. Whole vectors, because one loaded from words just stored has to wait for them.
+  auto* const first = reinterpret_cast<__m128i_u*>(state);
+  auto* const second = reinterpret_cast<__m128i_u*>(state + 4);
+  constexpr int reversed = 0x1b;
+  const __m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128(first), reversed);
+  const __m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128(second), reversed);
   // The instructions want the state as (a,b,e,f) and (c,d,g,h), first letter in the highest lane.
-  __m128i abef = lanes(0, 1, 4, 5);
-  __m128i cdgh = lanes(2, 3, 6, 7);
+  __m128i abef = _mm_unpackhi_epi64(hgfe, dcba);
+  __m128i cdgh = _mm_unpacklo_epi64(hgfe, dcba);
   for (; count != 0; --count, blocks += 64) {
     __m128i w[4];
     for (unsigned i = 0; i < 4; ++i) {
@@ -47,11 +49,8 @@ void sha256_blocks_vector(std::uint32_t* state, const std::byte* blocks, std::si
     abef = _mm_add_epi32(abef, abef_before);
     cdgh = _mm_add_epi32(cdgh, cdgh_before);
   }
-  alignas(16) std::uint32_t out[4];
-  _mm_store_si128(reinterpret_cast<__m128i*>(out), abef);  // __m128i may alias
-  state[0] = out[3], state[1] = out[2], state[4] = out[1], state[5] = out[0];
-  _mm_store_si128(reinterpret_cast<__m128i*>(out), cdgh);
-  state[2] = out[3], state[3] = out[2], state[6] = out[1], state[7] = out[0];
+  _mm_storeu_si128(first, _mm_shuffle_epi32(_mm_unpackhi_epi64(cdgh, abef), reversed));
+  _mm_storeu_si128(second, _mm_shuffle_epi32(_mm_unpacklo_epi64(cdgh, abef), reversed));
 }
 
 }  // namespace rvm::crypto

@@ -63,6 +63,7 @@ void Simulation::take_records() {
               "time runs backwards");
     }
     records_.push_back(*r);
+    replay(*r);
     ++coverage.records;
     if (calls_for_scan(r->action_kind)) scan_due_ = true;
     if (r->action_kind == witness::Kind::vmid_reclaim) ++coverage.vmid_reclaims;

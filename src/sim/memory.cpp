@@ -23,6 +23,7 @@ void Simulation::check_memory() {
   full_scan_due_ = false;
   ++coverage.full_scans;
   scan_capabilities();
+  check_replay();
   State& s = *state_;
   hal::SimulatedMachine& h = machine_.hardware;
   const std::uint64_t pages = h.ram.size() >> page_shift;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // One run of one seed. The parts: setup.cpp (what the machine starts with), programs.cpp (what agents do), expectations.cpp
-// (what a hypercall must have done), structure.cpp, memory.cpp and evidence.cpp (what must hold at any time), run.cpp (the loop).
+// (what a hypercall must have done), structure.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
 #pragma once
 
 #include <array>
@@ -18,6 +18,7 @@
 #include "random.hpp"
 #include "rvm/sim/simulate.hpp"
 #include "rvm/witness/record.hpp"
+#include "rvm/witness_verify/replay.hpp"
 
 namespace rvm::sim {
 
@@ -180,6 +181,11 @@ class Simulation {
   void check_log(bool after_cut);
   [[nodiscard]] bool recorded(std::initializer_list<witness::Kind> kinds, std::uint64_t from) const;
 
+  // replay.cpp
+  void replay(const witness::Record& r);
+  void check_replay();
+  void check_replayed(const SeenCapability& c);
+
   template <typename Visit>
   void each_partition(Visit visit);
   template <typename Visit>
@@ -219,6 +225,7 @@ class Simulation {
 
   // The log as it must be: every record since the very first boot, sealed or not.
   std::vector<witness::Record> records_;
+  witness::Replay replay_;     ///< of records_
   std::uint64_t durable_ = 0;  ///< the most that was ever reported durable
   std::uint64_t step_first_record_ = 0;
 };

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <vector>
 
-#include "rvm/crypto/sha256_pair.hpp"
+#include "rvm/crypto/sha256_lanes.hpp"
 #include "volume_walk.hpp"
 
 namespace rvm::witness {
@@ -21,20 +22,16 @@ constexpr std::array<bool, 256> known_kinds = [] {
   return known;
 }();
 
-crypto::Body body_of(const Record& record) { return std::bit_cast<crypto::Body>(record); }
-
 /// What record_mac covers.
-crypto::ShortMessage message_of(const Record& record) {
-  const crypto::Body words = body_of(record);
+using MacMessage = std::array<std::uint64_t, crypto::short_message_bytes / 8>;
+MacMessage message_of(const Record& record) {
+  const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(Record) / 8>>(record);
   return {words[0], words[1], words[2], words[3], words[4], words[5], words[7]};
 }
 
-crypto::Body body_of(const crypto::Digest& left, const crypto::Digest& right) {
-  return std::bit_cast<crypto::Body>(std::array<crypto::Digest, 2>{left, right});
-}
+}  // namespace
 
-/// One of the two that are checked side by side.
-class Lane {
+class SegmentLane {
  public:
   /// Reads and unpacks; false when something is wrong.
   bool load(const LogFile& file, const SegmentPlace& place) {
@@ -47,6 +44,7 @@ class Lane {
     records.resize(place.reading.records);
     leaves.resize(records.size());
     head = place.reading.previous_leaf;
+    right = true;
     if (place.reading.is_note) {
       note = note_in(bytes_, place.reading);
       return true;
@@ -73,29 +71,40 @@ class Lane {
   alignas(std::uint64_t) std::array<std::byte, block_records * column_count> columns_;
 };
 
-void hash_one(Lane& lane, std::size_t i, const Keys* keys) {
-  Record& record = lane.records[i];
-  record.prev_hash = first_eight(lane.head);
-  if (keys != nullptr && record_mac(keys->record, record) != record.record_hash) lane.right = false;
-  lane.leaves[i] = lane.head = leaf_hash(record);
-}
+namespace {
 
-void hash_both(Lane& a, Lane& b, std::size_t i, const Keys* keys) {
-  Record& x = a.records[i];
-  Record& y = b.records[i];
-  x.prev_hash = first_eight(a.head);
-  y.prev_hash = first_eight(b.head);
-  if (keys != nullptr) {
-    const auto macs = crypto::mac_pair(keys->record, message_of(x), message_of(y));
-    if (first_eight(macs[0]) != x.record_hash) a.right = false;
-    if (first_eight(macs[1]) != y.record_hash) b.right = false;
+/// Hashes the records of all lanes, the first of each, then the second, and so on: in a segment each waits for the one before.
+void hash(std::span<SegmentLane> lanes, const Keys* keys) {
+  std::array<SegmentLane*, segments_at_once> longest_first;
+  for (std::size_t k = 0; k < lanes.size(); ++k) longest_first[k] = &lanes[k];
+  auto active = std::span{longest_first}.first(lanes.size());
+  std::ranges::sort(active, std::greater{}, [](const SegmentLane* lane) { return lane->records.size(); });
+  std::array<Record, segments_at_once> records;
+  std::array<MacMessage, segments_at_once> messages;
+  std::array<crypto::Digest, segments_at_once> digests;
+  for (std::size_t i = 0;; ++i) {
+    while (!active.empty() && active.back()->records.size() <= i) active = active.first(active.size() - 1);
+    if (active.empty()) return;
+    const std::size_t count = active.size();
+    for (std::size_t k = 0; k < count; ++k) {
+      Record& record = active[k]->records[i];
+      record.prev_hash = first_eight(active[k]->head);
+      records[k] = record;
+      if (keys != nullptr) messages[k] = message_of(record);
+    }
+    const auto results = std::span{digests}.first(count);
+    if (keys != nullptr) {
+      crypto::mac_each(keys->record, std::as_bytes(std::span{messages}.first(count)), results);
+      for (std::size_t k = 0; k < count; ++k) {
+        if (first_eight(digests[k]) != records[k].record_hash) active[k]->right = false;
+      }
+    }
+    crypto::sha256_prefixed_each(leaf_prefix, std::as_bytes(std::span{records}.first(count)), results);
+    for (std::size_t k = 0; k < count; ++k) active[k]->leaves[i] = active[k]->head = digests[k];
   }
-  const auto leaves = crypto::sha256_prefixed_pair(leaf_prefix, body_of(x), body_of(y));
-  a.leaves[i] = a.head = leaves[0];
-  b.leaves[i] = b.head = leaves[1];
 }
 
-void finish(const Lane& lane, const SegmentPlace& place, const std::set<std::uint64_t>& tree_sizes,
+void finish(const SegmentLane& lane, const SegmentPlace& place, const std::set<std::uint64_t>& tree_sizes,
             CheckedSegment& result) {
   SegmentIndex index;
   bool known = true;
@@ -125,48 +134,36 @@ void finish(const Lane& lane, const SegmentPlace& place, const std::set<std::uin
 
 std::vector<Subtree> subtrees_of(std::span<const crypto::Digest> leaves, std::uint64_t first) {
   std::vector<Subtree> rising, falling;
-  std::vector<crypto::Digest> nodes(leaves.begin(), leaves.end());
-  std::size_t from = 0;
-  std::size_t count = nodes.size();
-  for (std::size_t level = 0; count != 0; ++level) {
+  std::vector<crypto::Digest> nodes(leaves.size() / 2);
+  std::span<const crypto::Digest> level_nodes = leaves;
+  for (std::size_t level = 0; !level_nodes.empty(); ++level) {
     if ((first & 1) != 0) {  // its sibling lies before the segment
-      rising.push_back({level, nodes[from]});
-      ++from, --count, ++first;
+      rising.push_back({level, level_nodes.front()});
+      level_nodes = level_nodes.subspan(1);
+      ++first;
     }
-    if ((count & 1) != 0) falling.push_back({level, nodes[from + --count]});
-    std::size_t made = 0;
-    for (; made + 1 < count / 2; made += 2) {
-      const crypto::Digest* const n = &nodes[from + 2 * made];
-      const auto both = crypto::sha256_prefixed_pair(node_prefix, body_of(n[0], n[1]), body_of(n[2], n[3]));
-      nodes[made] = both[0];
-      nodes[made + 1] = both[1];
-    }
-    if (made < count / 2) {
-      nodes[made] = node_hash(nodes[from + 2 * made], nodes[from + 2 * made + 1]);
-      ++made;
-    }
-    from = 0;
-    count = made;
+    const std::size_t parents = level_nodes.size() / 2;
+    if (level_nodes.size() % 2 != 0) falling.push_back({level, level_nodes.back()});
+    const auto above = std::span{nodes}.first(parents);
+    crypto::sha256_prefixed_each(node_prefix, std::as_bytes(level_nodes.first(2 * parents)), above);
+    level_nodes = above;
     first /= 2;
   }
   rising.insert(rising.end(), falling.rbegin(), falling.rend());
   return rising;
 }
 
-void check_segments(const LogFile& file, const SegmentDemands& demands, std::span<const SegmentPlace> places,
-                    std::span<CheckedSegment> results) {
-  Lane a, b;
-  for (std::size_t k = 0; k < places.size(); k += 2) {
-    const bool two = k + 1 < places.size();
-    a.right = b.right = true;
-    if (!a.load(file, places[k]) || (two && !b.load(file, places[k + 1]))) return;
-    const std::size_t common = two ? std::min(a.records.size(), b.records.size()) : 0;
-    for (std::size_t i = 0; i < common; ++i) hash_both(a, b, i, demands.keys);
-    for (std::size_t i = common; i < a.records.size(); ++i) hash_one(a, i, demands.keys);
-    for (std::size_t i = common; two && i < b.records.size(); ++i) hash_one(b, i, demands.keys);
-    finish(a, places[k], demands.tree_sizes, results[k]);
-    if (two) finish(b, places[k + 1], demands.tree_sizes, results[k + 1]);
+SegmentChecker::SegmentChecker(const LogFile& file, const SegmentDemands& demands)
+    : file_(file), demands_(demands), lanes_(segments_at_once) {}
+SegmentChecker::~SegmentChecker() = default;
+
+void SegmentChecker::check(std::span<const SegmentPlace> places, std::span<CheckedSegment> results) {
+  const auto lanes = std::span{lanes_}.first(places.size());
+  for (std::size_t k = 0; k < lanes.size(); ++k) {
+    if (!lanes[k].load(file_, places[k])) return;
   }
+  hash(lanes, demands_.keys);
+  for (std::size_t k = 0; k < lanes.size(); ++k) finish(lanes[k], places[k], demands_.tree_sizes, results[k]);
 }
 
 }  // namespace rvm::witness

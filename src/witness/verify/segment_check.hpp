@@ -48,10 +48,31 @@ struct SegmentDemands {
   std::set<std::uint64_t> tree_sizes;  ///< of which the roots will be wanted
 };
 
-/// Payload digest, padding, packing, index, MACs (with keys), kinds; the chain from the header's previous leaf on. Of a note
-/// all but what it says. Two at a time, because two hash computations side by side cost little more than one.
-void check_segments(const LogFile& file, const SegmentDemands& demands, std::span<const SegmentPlace> places,
-                    std::span<CheckedSegment> results);
+/// So many segments are checked side by side, because one hash computation leaves most of a core idle
+/// (rvm/crypto/sha256_lanes.hpp).
+inline constexpr std::size_t segments_at_once = 16;
+
+/// One of them, in memory.
+class SegmentLane;
+
+/// What one thread checks segments with; keeps its memory from one call to the next.
+class SegmentChecker {
+ public:
+  /// Both must outlive it.
+  SegmentChecker(const LogFile& file, const SegmentDemands& demands);
+  SegmentChecker(const SegmentChecker&) = delete;
+  SegmentChecker& operator=(const SegmentChecker&) = delete;
+  ~SegmentChecker();
+
+  /// Payload digest, padding, packing, index, MACs (with keys), kinds; the chain from the header's previous leaf on. Of a note
+  /// all but what it says. At most `segments_at_once` places. When one cannot be read, no result becomes right.
+  void check(std::span<const SegmentPlace> places, std::span<CheckedSegment> results);
+
+ private:
+  const LogFile& file_;
+  const SegmentDemands& demands_;
+  std::vector<SegmentLane> lanes_;
+};
 
 /// The maximal perfect subtrees of `leaves`, the first of which has the number `first`.
 [[nodiscard]] std::vector<Subtree> subtrees_of(std::span<const crypto::Digest> leaves, std::uint64_t first);

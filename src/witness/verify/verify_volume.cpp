@@ -159,7 +159,7 @@ std::vector<SegmentPlace> VolumeVerifier::place_segments() const {
 }
 
 std::vector<CheckedSegment> VolumeVerifier::check_all(std::span<const SegmentPlace> places) const {
-  constexpr std::size_t batch = 16;  // even, because two are checked side by side
+  constexpr std::size_t batch = segments_at_once;
   std::vector<CheckedSegment> results(places.size());
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> unreadable = false;
@@ -167,9 +167,10 @@ std::vector<CheckedSegment> VolumeVerifier::check_all(std::span<const SegmentPla
   if (options_.anchor) demands.tree_sizes.insert(options_.anchor->size);
   const auto work = [&] {
     try {
+      SegmentChecker checker{file_, demands};
       for (std::size_t from = next.fetch_add(batch); from < places.size(); from = next.fetch_add(batch)) {
         const std::size_t count = std::min(batch, places.size() - from);
-        check_segments(file_, demands, places.subspan(from, count), std::span{results}.subspan(from, count));
+        checker.check(places.subspan(from, count), std::span{results}.subspan(from, count));
       }
     } catch (const std::system_error&) {
       unreadable = true;  // told by whoever reads it again, one by one

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// How fast a log is verified and searched. RECORDS in the environment says how large it is (default 1 000 000);
-// `--query-limit-ms N` as the first argument instead checks that a search of it answers in that time, and finds what is there.
+// How fast a log is verified and searched, and records are emitted and sealed (ring_bench.cpp). RECORDS in the environment says
+// how large the log is (default 1 000 000); `--query-limit-ms N` as the first argument instead checks that a search of it
+// answers in that time, and finds what is there.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "large_volume.hpp"
-#include "rvm/crypto/sha256_pair.hpp"
+#include "rvm/crypto/sha256_lanes.hpp"
 #include "rvm/witness_verify/query.hpp"
 #include "rvm/witness_verify/verify.hpp"
 
@@ -41,7 +43,7 @@ struct Volume {
     const auto started = std::chrono::steady_clock::now();
     bench::make_large_volume(path, records, keys);
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - started;
-    fmt::print("made {} records in {} bytes: {:.0f} ns a record, emitted, sealed, packed, written\n", records,
+    fmt::print(stderr, "made {} records in {} bytes: {:.0f} ns a record, emitted, sealed, packed, written\n", records,
                used_bytes(), took.count() / static_cast<double>(records));
   }
   Volume(const Volume&) = delete;
@@ -70,20 +72,37 @@ const Volume& volume() {
   return made;
 }
 
-void verify(benchmark::State& state, const Keys* keys) {
+struct VerifyCase {
+  const char* name;
+  bool macs = false;
+  unsigned threads = 1;
+  /// Nothing: the most that this CPU can do.
+  std::optional<crypto::Lanes> lanes{};  // NOLINT(readability-redundant-member-init): initialisers may leave it out
+};
+constexpr std::array verify_cases{
+    VerifyCase{.name = "verify_chain_and_tree"},
+    VerifyCase{.name = "verify_with_macs", .macs = true},
+    VerifyCase{.name = "verify_chain_and_tree_2_threads", .threads = 2},
+    VerifyCase{.name = "verify_with_macs_2_threads", .macs = true, .threads = 2},
+    VerifyCase{.name = "verify_chain_and_tree_4_lanes", .lanes = crypto::Lanes::four},
+    VerifyCase{.name = "verify_with_macs_4_lanes", .macs = true, .lanes = crypto::Lanes::four},
+    VerifyCase{.name = "verify_chain_and_tree_1_lane", .lanes = crypto::Lanes::one},
+};
+
+/// The volume is in the page cache. CPU time is of all threads, so items per second are records per second and core.
+void verify(benchmark::State& state, const VerifyCase& c) {
+  const crypto::Lanes before = crypto::lanes_in_use();
+  if (c.lanes && !crypto::use_lanes(*c.lanes)) return state.SkipWithError("this CPU cannot do that");
   const LogFile file = LogFile::open(volume().path).value();
-  const VerifyOptions options{.keys = keys, .threads = static_cast<unsigned>(state.range(0))};
+  const VerifyOptions options{.keys = c.macs ? &volume().keys : nullptr, .threads = c.threads};
   for (auto _ : state) {
     const VerifyReport report = witness::verify(file, options);
     if (!report.ok) state.SkipWithError("does not verify");
     benchmark::DoNotOptimize(report);
   }
-  state.counters["records/s"] = benchmark::Counter(
-      static_cast<double>(volume().records) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.SetItemsProcessed(static_cast<std::int64_t>(volume().records) * state.iterations());
+  (void)crypto::use_lanes(before);
 }
-
-void verify_chain_and_tree(benchmark::State& state) { verify(state, nullptr); }
-void verify_with_macs(benchmark::State& state) { verify(state, &volume().keys); }
 
 void query_region(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(volume().search());
@@ -93,27 +112,27 @@ void sha256_block(benchmark::State& state) {
   crypto::select_implementation();
   std::array<std::byte, 64 * 1024> data{};
   for (auto _ : state) benchmark::DoNotOptimize(crypto::sha256(data));
-  state.counters["ns/block"] = benchmark::Counter(static_cast<double>(state.iterations()) * 1024.0 / 1e9,
-                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.SetItemsProcessed(1024 * state.iterations());
 }
 
-void sha256_pair_of_two_blocks(benchmark::State& state) {
+/// Messages of two blocks that each need a digest before, as the records of sixteen segments do.
+void sha256_lanes(benchmark::State& state) {
   crypto::select_implementation();
-  crypto::Body a{}, b{};
-  for (auto _ : state) {
-    const auto both = crypto::sha256_prefixed_pair(std::byte{0}, a, b);
-    std::memcpy(a.data(), both[0].data(), both[0].size());
-    std::memcpy(b.data(), both[1].data(), both[1].size());
-  }
-  state.counters["ns/block"] = benchmark::Counter(static_cast<double>(state.iterations()) * 4.0 / 1e9,
-                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  const auto wanted = static_cast<crypto::Lanes>(state.range(0));
+  const crypto::Lanes before = crypto::lanes_in_use();
+  if (!crypto::use_lanes(wanted)) return state.SkipWithError("this CPU cannot do that");
+  std::array<crypto::Digest, 32> bodies{};
+  for (auto _ : state)
+    crypto::sha256_prefixed_each(std::byte{0}, std::as_bytes(std::span{bodies}), std::span{bodies}.first<16>());
+  (void)crypto::use_lanes(before);
+  state.SetItemsProcessed(32 * state.iterations());
 }
 
-BENCHMARK(verify_chain_and_tree)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(verify_with_macs)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(query_region)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(query_region)->Unit(benchmark::kMillisecond);
 BENCHMARK(sha256_block);
-BENCHMARK(sha256_pair_of_two_blocks);
+BENCHMARK(sha256_lanes)->Name("sha256_block_1_lane")->Arg(1);
+BENCHMARK(sha256_lanes)->Name("sha256_block_4_lanes")->Arg(4);
+BENCHMARK(sha256_lanes)->Name("sha256_block_16_lanes")->Arg(16);
 
 int check_query(std::uint64_t limit_ms) {
   const auto started = std::chrono::steady_clock::now();
@@ -134,6 +153,11 @@ int check_query(std::uint64_t limit_ms) {
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view{argv[1]} == "--query-limit-ms")
     return check_query(std::strtoull(argv[2], nullptr, 10));
+  for (const VerifyCase& c : verify_cases) {
+    benchmark::RegisterBenchmark(c.name, [&c](benchmark::State& state) { verify(state, c); })
+        ->Unit(benchmark::kMillisecond)
+        ->MeasureProcessCPUTime();
+  }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   return 0;

@@ -3,7 +3,9 @@
 // HMAC-SHA-256 (RFC 2104) and HKDF-SHA-256 (RFC 5869). The rules of rvm/crypto/sha256.hpp about vector registers apply.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "rvm/crypto/sha256.hpp"
@@ -21,15 +23,16 @@ class HmacKey {
   explicit HmacKey(std::span<const std::byte> key);
 
   [[nodiscard]] Digest mac(std::span<const std::byte> message) const;
+  /// mac of 56 bytes, in memory order: word 0 holds the first 8, the first of them in bits 0-7. Three blocks, without buffering.
+  [[nodiscard]] Digest mac_words(const std::array<std::uint64_t, 7>& message) const;
   /// Overwrites the states, so that they do not remain in memory.
   void erase();
 
  private:
   friend class Hmac;
-  friend std::array<Digest, 2> mac_pair(const HmacKey& key, const std::array<std::uint64_t, 7>& a,
-                                        const std::array<std::uint64_t, 7>& b);
-  Sha256::State inner_{};
-  Sha256::State outer_{};
+  friend void mac_each(const HmacKey& key, std::span<const std::byte> messages, std::span<Digest> digests);
+  alignas(8) Sha256::State inner_{};
+  alignas(8) Sha256::State outer_{};
 };
 
 /// HMAC over a message that comes in pieces. Refers to the key, which must outlive it.

@@ -33,7 +33,7 @@ class Sha256 {
   static constexpr std::size_t block_bytes = 64;
   using State = std::array<std::uint32_t, 8>;
 
-  Sha256() = default;
+  constexpr Sha256() = default;
   /// Continues from the state after `absorbed` bytes, which must be a multiple of 64.
   Sha256(const State& state, std::uint64_t absorbed) : state_(state), absorbed_(absorbed) {}
 
@@ -41,7 +41,7 @@ class Sha256 {
   /// Ends the computation; the object must not be used after it.
   [[nodiscard]] Digest finish();
   /// The state at a block boundary. Precondition: a multiple of 64 bytes was absorbed.
-  [[nodiscard]] const State& state() const { return state_; }
+  [[nodiscard]] constexpr const State& state() const { return state_; }
 
  private:
   State state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
