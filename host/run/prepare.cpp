@@ -48,7 +48,30 @@ Outcome<void> run_make(const fs::path& folder) {
   return {};
 }
 
-Outcome<Manifest> load(const fs::path& given) {
+/// The manifest of a program that runs alone, with what the command line gives it.
+Outcome<Manifest> load_program_alone(const fs::path& path, const RunOptions& options) {
+  Manifest manifest = manifest_for_program(path);
+  AgentEntry& agent = manifest.agents.front();
+  agent.arguments = options.arguments;
+  if (!agent.wasm && !(options.environment.empty() && options.files.empty())) {
+    return failure(ExitCode::usage, "--env and --files are for WebAssembly programs",
+                   "leave them out; a native agent has arguments only");
+  }
+  if (agent.wasm) {
+    for (const std::string& variable : options.environment) {
+      if (!good_variable(variable)) {
+        return failure(ExitCode::usage, fmt::format("'{}' is no variable", variable), "--env NAME=VALUE");
+      }
+    }
+    agent.wasm->environment = options.environment;
+    for (const std::string& file : options.files) {
+      agent.wasm->files.push_back(fs::absolute(file).string());
+    }
+  }
+  return manifest;
+}
+
+Outcome<Manifest> load(const fs::path& given, const RunOptions& options) {
   std::error_code error;
   fs::path path = given;
   if (fs::is_directory(path, error)) {
@@ -59,11 +82,16 @@ Outcome<Manifest> load(const fs::path& given) {
     }
   }
   if (!fs::exists(path, error)) {
-    return failure(ExitCode::environment, fmt::format("there is no file {}", path.string()),
-                   "name a manifest (swarm.toml), a folder with one, or an agent program (.elf); examples/ has some");
+    return failure(
+        ExitCode::environment, fmt::format("there is no file {}", path.string()),
+        "name a manifest (swarm.toml), a folder with one, or an agent program (.elf, .wasm); examples/ has some");
   }
-  if (path.extension() == ".elf") {
-    return manifest_for_program(path);
+  if (path.extension() == ".elf" || path.extension() == ".wasm") {
+    return load_program_alone(path, options);
+  }
+  if (!options.arguments.empty() || !options.environment.empty() || !options.files.empty()) {
+    return failure(ExitCode::usage, "arguments, --env and --files are for a program that runs alone",
+                   "write them into the manifest (args, env, files)");
   }
   return load_manifest(path);
 }
@@ -82,7 +110,7 @@ Outcome<void> check_development(const Manifest& manifest) {
 }  // namespace
 
 Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options) {
-  auto loaded = options.path ? load(*options.path) : Outcome<Manifest>(Manifest{});
+  auto loaded = options.path ? load(*options.path, options) : Outcome<Manifest>(Manifest{});
   if (!loaded) {
     return std::unexpected(loaded.error());
   }

@@ -211,6 +211,7 @@ struct rvm_agent_info {
   char name[RVM_NAME_BYTES];
   char arguments[RVM_ARGUMENT_BYTES]; /* NUL-separated, ended by an empty string */
   struct rvm_directory_entry directory[RVM_DIRECTORY_ENTRIES];
+  uint64_t image_size; /* bytes from image_base, with what the package put behind the program's own segments */
 };
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ namespace rvm::wasm {
 /// Precondition: the bytes are zero, and the span outlives all that is allocated from it.
 class Arena {
  public:
-  explicit Arena(std::span<std::byte> bytes) : base_(bytes.data()), high_(bytes.size()) {}
+  explicit Arena(std::span<std::byte> bytes) : base_(bytes.data()), high_(bytes.size()), deepest_(bytes.size()) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena() = default;
@@ -47,12 +47,15 @@ class Arena {
     const std::size_t start = aligned_down(high_ - count * sizeof(T), alignof(T));
     if (start < low_ || start > high_) return {};
     high_ = start;
+    if (start < deepest_) deepest_ = start;
     T* first = reinterpret_cast<T*>(base_ + start);  // aligned above; the bytes are the arena's own
     for (std::size_t i = 0; i < count; ++i) new (static_cast<void*>(first + i)) T{};
     return {first, count};
   }
   [[nodiscard]] std::size_t high_mark() const { return high_; }
   void release_high(std::size_t mark) { high_ = mark; }
+  /// Offset of the lowest byte that the high end ever reached: from there on the bytes may not be zero any more.
+  [[nodiscard]] std::size_t high_reached() const { return deepest_; }
 
   /// The free words at the low end, for code that is still growing; `commit` takes what was written.
   [[nodiscard]] std::span<std::uint64_t> free_words() {
@@ -91,6 +94,7 @@ class Arena {
   std::byte* base_;
   std::size_t low_ = 0;
   std::size_t high_;
+  std::size_t deepest_;
 };
 
 }  // namespace rvm::wasm

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "runtime.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+
+namespace rvm::wasm {
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t stack_most = std::size_t{1} << 20;
+constexpr std::size_t stack_least = std::size_t{64} << 10;
+/// What a store takes beside linear memory and what instantiation counts: interned types, a table that grows.
+constexpr std::size_t store_slack = std::size_t{64} << 10;
+
+constexpr std::string_view wasi_module = "wasi_snapshot_preview1";
+
+std::size_t rounded_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+/// Decimal digits of a number, for messages.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t value) { end_ = std::to_chars(text_.data(), text_.data() + text_.size(), value).ptr; }
+  [[nodiscard]] std::string_view text() const { return {text_.data(), end_}; }
+
+ private:
+  std::array<char, 20> text_{};
+  const char* end_;
+};
+
+/// Pages of linear memory that an arena of `bytes` has room for, beside everything else that the module defines.
+std::uint32_t pages_in(std::size_t bytes, const Module& module) {
+  std::size_t rest = store_slack + module.functions.size() * (sizeof(Function) + sizeof(void*)) +
+                     module.globals.size() * (sizeof(Global) + sizeof(void*)) + module.types.size() * 64 +
+                     module.data.size() + module.elements.size();
+  for (const TableType& table : module.tables) rest += sizeof(Table) + std::size_t{table.size.minimum} * 8;
+  if (rest >= bytes) return 0;
+  return static_cast<std::uint32_t>(std::min<std::size_t>((bytes - rest) / memory_page_bytes, memory_pages_max));
+}
+
+}  // namespace
+
+void Runtime::complain(std::initializer_list<std::string_view> parts) {
+  console_.flush();
+  for (const std::string_view part : parts) (void)console_.write(part);
+  console_.flush();
+}
+
+const Module* Runtime::load() {
+  Arena arena{memory_};
+  const auto module = wasm::load(bundle_.module(), arena);
+  if (!module) {
+    complain({"wasm: the module is refused: ", describe(module.error().reason).text, ", at byte ",
+              Digits{module.error().offset}.text()});
+    return nullptr;
+  }
+  std::ranges::fill(memory_.subspan(arena.high_reached()), std::byte{0});
+  const std::size_t taken = rounded_up(arena.used(), page);
+  if (taken > memory_.size() || memory_.size() - taken < 2 * stack_least) {
+    complain({"wasm: the heap is too small for the module: give the agent more (heap)"});
+    return nullptr;
+  }
+  memory_ = memory_.subspan(taken);
+  return *module;
+}
+
+Runtime::Parts Runtime::divide(std::size_t taken) {
+  (void)taken;
+  const std::size_t stack = std::clamp(rounded_up(memory_.size() / 16, page), stack_least, stack_most);
+  return {{reinterpret_cast<std::uint64_t*>(memory_.data()), stack / sizeof(std::uint64_t)}, memory_.subspan(stack)};
+}
+
+std::optional<std::span<const Extern>> Runtime::link(const Module& module, Store& store, Arena& arena) {
+  const auto imports = arena.allocate<Extern>(module.imports.size());
+  if (imports.size() != module.imports.size()) {
+    complain({"wasm: the heap is too small for the module: give the agent more (heap)"});
+    return std::nullopt;
+  }
+  for (std::size_t i = 0; i < imports.size(); ++i) {
+    const Import& wanted = module.imports[i];
+    const auto found =
+        wanted.kind == ExternKind::function && wanted.module == wasi_module ? Wasi::find(wanted.name) : std::nullopt;
+    if (!found) {
+      complain({"wasm: the module imports ", wanted.module, ".", wanted.name, ", which there is not"});
+      return std::nullopt;
+    }
+    const FunctionType& type = module.function_type(wanted.index);
+    if (!found->signature.is(type)) {
+      complain({"wasm: the module imports ", wanted.module, ".", wanted.name, " with another type than it has"});
+      return std::nullopt;
+    }
+    const auto function = store.host_function(type, found->number);
+    if (!function) {
+      complain({"wasm: ", describe(function.error())});
+      return std::nullopt;
+    }
+    imports[i] = {.kind = ExternKind::function, .function = *function};
+  }
+  return imports;
+}
+
+Trap Runtime::host_call(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots) {
+  auto& self = *static_cast<Runtime*>(user);
+  return self.wasi_.call(function, HostCall{caller == nullptr ? nullptr : caller->memory, slots});
+}
+
+int Runtime::ended(Trap trap) {
+  if (trap == Trap::host && wasi_.exit_code()) {
+    console_.flush();
+    return static_cast<int>(*wasi_.exit_code());
+  }
+  if (trap == Trap::none) {
+    console_.flush();
+    return 0;
+  }
+  complain({"wasm: trap: ", describe(trap)});
+  return exit_trapped;
+}
+
+int Runtime::run() {
+  const Module* const module = load();
+  if (module == nullptr) return exit_refused;
+  const Parts parts = divide(0);
+  Limits limits;
+  limits.memory_pages = pages_in(parts.store.size(), *module);
+  if (const std::uint64_t most = bundle_.header().memory_bytes; most != 0) {
+    limits.memory_pages =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.memory_pages, most / memory_page_bytes));
+  }
+  Arena arena{parts.store};
+  Store store{arena, limits, {&Runtime::host_call, this}};
+  const auto imports = link(*module, store, arena);
+  if (!imports) return exit_refused;
+  const auto instance = store.instantiate(*module, *imports);
+  if (!instance) {
+    complain({"wasm: the module cannot be instantiated: ", describe(instance.error()),
+              instance.error() == LinkError::out_of_memory ? "; give the agent more (heap, memory)" : ""});
+    return exit_refused;
+  }
+  Execution execution{store, parts.stack};
+  if (const std::uint64_t fuel = bundle_.header().fuel; fuel != 0) execution.set_fuel(fuel);
+  Trap trap = store.initialize(**instance);
+  if (trap == Trap::none && module->start != UINT32_MAX) {
+    trap = execution.call(*(*instance)->functions[module->start], {});
+  }
+  if (trap != Trap::none) return ended(trap);
+  const auto start = store.find(**instance, "_start");
+  if (start && start->kind == ExternKind::function && start->function->parameter_slots == 0) {
+    return run_command(execution, *start->function);
+  }
+  complain({"wasm: the module is no command: it exports no function _start"});
+  return exit_refused;
+}
+
+int Runtime::run_command(Execution& execution, const Function& start) { return ended(execution.call(start, {})); }
+
+}  // namespace rvm::wasm

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Runs the module of a bundle: checks and translates it, gives it what it imports, and runs it as the command or the actor that
+// its exports say it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "bundle.hpp"
+#include "console.hpp"
+#include "rvm/wasm/execution.hpp"
+#include "system.hpp"
+#include "wasi.hpp"
+
+namespace rvm::wasm {
+
+/// Exit codes that are the runtime's own, as shells and other runtimes have them.
+inline constexpr int exit_refused = 126;  ///< the module cannot run here
+inline constexpr int exit_trapped = 134;  ///< it trapped, or its fuel was used up
+
+class Runtime {
+ public:
+  /// `memory` is zero, and all that the module and its instance will have.
+  Runtime(System& system, const Bundle& bundle, const Identity& identity, std::span<std::byte> memory)
+      : system_(system),
+        bundle_(bundle),
+        console_(system),
+        wasi_(system, bundle, identity, console_),
+        memory_(memory) {}
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  ~Runtime() = default;
+
+  /// The agent's exit code. Why it is not the module's own is printed.
+  [[nodiscard]] int run();
+
+ private:
+  struct Parts {
+    std::span<std::uint64_t> stack;
+    std::span<std::byte> store;
+  };
+  [[nodiscard]] const Module* load();
+  [[nodiscard]] Parts divide(std::size_t taken);
+  [[nodiscard]] std::optional<std::span<const Extern>> link(const Module& module, Store& store, Arena& arena);
+  [[nodiscard]] int run_command(Execution& execution, const Function& start);
+  [[nodiscard]] int ended(Trap trap);
+  void complain(std::initializer_list<std::string_view> parts);
+
+  static Trap host_call(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots);
+
+  System& system_;
+  const Bundle& bundle_;
+  Console console_;
+  Wasi wasi_;
+  std::span<std::byte> memory_;
+};
+
+}  // namespace rvm::wasm
