@@ -108,9 +108,9 @@ Trap Runtime::host_call(void* user, std::uint32_t function, Instance* caller, st
 }
 
 int Runtime::ended(Trap trap) {
-  if (trap == Trap::host && wasi_.exit_code()) {
+  if (const auto code = wasi_.exit_code(); code && trap == Trap::host) {
     console_.flush();
-    return static_cast<int>(*wasi_.exit_code());
+    return static_cast<int>(*code);
   }
   if (trap == Trap::none) {
     console_.flush();
