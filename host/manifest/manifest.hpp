@@ -73,8 +73,8 @@ struct PartitionEntry {
   std::optional<std::uint32_t> replicas;
 };
 
-/// What a WebAssembly agent has beside its module.
-struct WasmEntry {
+/// What an agent has behind its program: a WebAssembly agent its module and all of this, a native one `files`.
+struct BundleEntry {
   std::vector<std::string> environment;  ///< NAME=VALUE
   std::vector<std::string> files;        ///< files, and folders whose contents are meant
   std::uint64_t seed = 0;
@@ -85,8 +85,9 @@ struct WasmEntry {
 struct AgentEntry {
   Located<std::string> name;
   std::vector<Located<std::string>> partitions;  ///< used in turn by the replicas
-  Located<std::string> module;                   ///< the program: native, or WebAssembly if `wasm` is set
-  std::optional<WasmEntry> wasm;
+  Located<std::string> module;                   ///< the program
+  bool wasm = false;                             ///< it is a WebAssembly module
+  BundleEntry bundle;
   std::optional<std::uint32_t> replicas;
   std::uint32_t priority = 5000;
   std::int32_t affinity = -1;

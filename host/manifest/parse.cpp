@@ -106,19 +106,19 @@ void parse_timing(TableReader& t, AgentEntry& a) {
 
 /// `module`, or `wasm` with what belongs to it.
 void parse_program(TableReader& t, AgentEntry& a) {
-  constexpr std::array<std::string_view, 5> only_with_wasm{"env", "files", "seed", "fuel", "memory"};
-  WasmEntry wasm;
-  wasm.environment = t.texts("env");
-  if (!std::ranges::all_of(wasm.environment, good_variable)) {
+  constexpr std::array<std::string_view, 4> only_with_wasm{"env", "seed", "fuel", "memory"};
+  BundleEntry& bundle = a.bundle;
+  bundle.environment = t.texts("env");
+  if (!std::ranges::all_of(bundle.environment, good_variable)) {
     t.report(t.at("env"), "'env' is a list of texts of the form NAME=VALUE");
   }
-  wasm.files = t.texts("files");
-  wasm.seed = t.number("seed", 0, any_badge);
-  wasm.fuel = t.number("fuel", 0, any_badge);
-  wasm.memory = t.size("memory", 0, {64 << 10, heap_limit}, true);
+  bundle.files = t.texts("files");
+  bundle.seed = t.number("seed", 0, any_badge);
+  bundle.fuel = t.number("fuel", 0, any_badge);
+  bundle.memory = t.size("memory", 0, {64 << 10, heap_limit}, true);
   if (t.has("wasm")) {
     a.module = {t.text("wasm"), t.at("wasm")};
-    a.wasm = std::move(wasm);
+    a.wasm = true;
     a.heap = wasm_heap;
     if (t.has("module")) {
       t.report(t.at("module"), "an agent has either a 'module', which is native, or a 'wasm'");
@@ -409,7 +409,7 @@ Manifest manifest_for_program(const std::filesystem::path& program) {
   agent.partitions.push_back({name, {}});
   agent.module.value = program.filename().string();
   if (program.extension() == ".wasm") {
-    agent.wasm.emplace();
+    agent.wasm = true;
     agent.heap = wasm_heap;
   }
   m.partitions.push_back(std::move(partition));

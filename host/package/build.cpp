@@ -160,15 +160,17 @@ Outcome<ProgramSource> find_source(const Manifest& manifest, const AgentEntry& e
   if (check_name(source.stem, RVM_NAME_BYTES - 1)) {
     source.stem = "image";
   }
-  if (!entry.wasm) {
+  if (!entry.wasm && entry.bundle.files.empty()) {
     return source;
   }
-  auto bundle = build_bundle(manifest.folder, *path, *entry.wasm);
+  auto bundle = build_bundle(manifest.folder, entry.wasm ? std::optional{*path} : std::nullopt, entry.bundle);
   if (!bundle) {
     return located(bundle.error());
   }
   source.bundle = std::move(*bundle);
-  source.path = wasm_runtime();
+  if (entry.wasm) {
+    source.path = wasm_runtime();
+  }
   return source;
 }
 

@@ -105,17 +105,25 @@ class Writer {
   Bytes out_;
 };
 
-}  // namespace
-
-Outcome<Bytes> build_bundle(const fs::path& folder, const fs::path& module, const WasmEntry& entry) {
-  const auto code = read_file(module, "WebAssembly module", module_limit);
+Outcome<Bytes> read_module(const fs::path& module) {
+  auto code = read_file(module, "WebAssembly module", module_limit);
   if (!code) {
-    return std::unexpected(code.error());
+    return code;
   }
   constexpr std::array magic{std::byte{0}, std::byte{'a'}, std::byte{'s'}, std::byte{'m'}};
   if (code->size() < 8 || !std::ranges::equal(std::span(*code).first(4), magic)) {
     return failure(ExitCode::usage, fmt::format("{} is not a WebAssembly module in the binary format", module.string()),
                    "compile it (clang --target=wasm32-wasi), or translate its text with wat2wasm");
+  }
+  return code;
+}
+
+}  // namespace
+
+Outcome<Bytes> build_bundle(const fs::path& folder, const std::optional<fs::path>& module, const BundleEntry& entry) {
+  const auto code = module ? read_module(*module) : Outcome<Bytes>(Bytes{});
+  if (!code) {
+    return std::unexpected(code.error());
   }
   const auto tree = tree_of(folder, entry.files);
   if (!tree) {

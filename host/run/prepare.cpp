@@ -53,20 +53,18 @@ Outcome<Manifest> load_program_alone(const fs::path& path, const RunOptions& opt
   Manifest manifest = manifest_for_program(path);
   AgentEntry& agent = manifest.agents.front();
   agent.arguments = options.arguments;
-  if (!agent.wasm && !(options.environment.empty() && options.files.empty())) {
-    return failure(ExitCode::usage, "--env and --files are for WebAssembly programs",
-                   "leave them out; a native agent has arguments only");
+  agent.bundle.environment = options.environment;
+  if (!agent.wasm && !options.environment.empty()) {
+    return failure(ExitCode::usage, "--env is for WebAssembly programs",
+                   "leave it out; a native agent has arguments only");
   }
-  if (agent.wasm) {
-    for (const std::string& variable : options.environment) {
-      if (!good_variable(variable)) {
-        return failure(ExitCode::usage, fmt::format("'{}' is no variable", variable), "--env NAME=VALUE");
-      }
+  for (const std::string& variable : options.environment) {
+    if (!good_variable(variable)) {
+      return failure(ExitCode::usage, fmt::format("'{}' is no variable", variable), "--env NAME=VALUE");
     }
-    agent.wasm->environment = options.environment;
-    for (const std::string& file : options.files) {
-      agent.wasm->files.push_back(fs::absolute(file).string());
-    }
+  }
+  for (const std::string& file : options.files) {
+    agent.bundle.files.push_back(fs::absolute(file).string());
   }
   return manifest;
 }

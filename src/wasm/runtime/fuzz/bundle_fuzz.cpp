@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Any bytes as a bundle, and if they are one, as a program: the module in it is loaded and run with little fuel.
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
