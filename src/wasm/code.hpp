@@ -12,6 +12,9 @@
 //   operands              each at the place that the heights of those below it give ("home"), when it is in the frame at all
 // Results are left at the frame's lowest slots, where the caller's operands go on.
 //
+// Slots of scalars are moved by the same instructions whatever their type. The compiler keeps integers and floating-point
+// numbers in different registers, so those that do not say by themselves which they move have a field for it.
+//
 // Fuel: instructions that end a basic block carry its price in c, one unit per WebAssembly instruction that does
 // something (block, loop, else, end and nop are free). A block that ends by
 // running into a label has a `charge` instead.
@@ -33,11 +36,11 @@ inline constexpr std::uint32_t header_slots = 2;
   X(trap)   /* b: Trap */ \
   X(enter)  /* a: frame slots, b: first local after the header, c: locals' slots, zeroed */ \
   X(charge) /* upper half: price */ \
-  X(copy)   /* a = b */ \
+  X(copy)   /* a = b; c: whether it is floating point */ \
   X(copy_v128) \
   X(copy_many)      /* a.. = b.., c slots, upwards */ \
   X(constant_short) /* a = upper half */ \
-  X(constant)       /* a = w1 */ \
+  X(constant)       /* a = w1; b: whether it is floating point */ \
   X(constant_v128)  /* a = w1, w2 */ \
   X(jump)           /* a: price, -> w0 */ \
   X(jump_if)        /* slot a is not zero, -> w1 */ \
@@ -47,10 +50,11 @@ inline constexpr std::uint32_t header_slots = 2;
   X(return_one)     /* a: value, b: header */ \
   X(return_many)    /* a: first slot, b: header, w1: slots */ \
   X(exit)           /* back to the caller of the interpreter */ \
-  X(call_defined)   /* a: callee's frame, b: its parameter slots, w1: function, of this module */ \
-  X(call_imported)  /* a: callee's frame, w1: function */ \
-  X(call_through)   /* a: callee's frame, b: index, w1: table (upper half), type */ \
-  X(select_slot)    /* a = slot w1 is not zero ? b : c */ \
+  X(enter_native) /* a function of an instance that runs compiled code, upper half: its index among the definitions */ \
+  X(call_defined) /* a: callee's frame, b: its parameter slots, w1: function, of this module */ \
+  X(call_imported) /* a: callee's frame, w1: function */ \
+  X(call_through)  /* a: callee's frame, b: index, w1: table (upper half), type */ \
+  X(select_slot)   /* a = slot w1 is not zero ? b : c; upper half of w1: whether it is floating point */ \
   X(select_slot_v128) \
   X(global_read) /* a = global (upper half) */ \
   X(global_read_v128) \

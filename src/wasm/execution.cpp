@@ -2,7 +2,9 @@
 #include "rvm/wasm/execution.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "compiled_run.hpp"
 #include "interpreter.hpp"
 
 namespace rvm::wasm {
@@ -11,6 +13,7 @@ namespace {
 
 // What a call from outside returns to.
 constexpr std::uint64_t exit_code[] = {encode(Op::exit)};
+constexpr std::uint64_t outermost = 1 << 16;  ///< second word of its header: no distance, but not zero (native.hpp)
 
 RVM_WASM_HANDLER(corrupt) { RVM_WASM_STOP(Trap::corrupt_code); }
 
@@ -58,6 +61,20 @@ consteval Dispatch make_dispatch() {
 
 constinit const Dispatch the_dispatch = make_dispatch();
 
+/// Every instruction but the first ends the run. One that had to be paid first is tried again.
+RVM_WASM_HANDLER(stepped) {
+  if (pc == execution->stepping()) RVM_WASM_TAIL the_dispatch.handlers[word % dispatch_entries](RVM_WASM_PASS);
+  RVM_WASM_TRANSFER(stepped);
+}
+
+consteval Dispatch make_stop_dispatch() {
+  Dispatch d{};
+  for (Handler& h : d.handlers) h = handle_stepped;
+  return d;
+}
+
+constinit const Dispatch stop_dispatch = make_stop_dispatch();
+
 }  // namespace
 
 RVM_WASM_FUNCTION(stop_with) {
@@ -98,19 +115,43 @@ Trap Execution::call(const Function& function, std::span<const std::uint64_t> ar
     return reason_ = host.call(host.user, function.host, nullptr, stack_.first(slots));
   }
   stack_[function.parameter_slots] = reinterpret_cast<std::uintptr_t>(&exit_code[0]);
-  stack_[function.parameter_slots + 1] = 0;
+  stack_[function.parameter_slots + 1] = outermost;
   pc_ = function.code;
   fp_ = stack_.data();
   instance_ = function.instance;
-  return resume();
+  return run();
+}
+
+void Execution::interpret(const Dispatch& dispatch) {
+  const Memory* const memory = instance_->memory;
+  transfer_ = Transfer::none;
+  const std::int64_t left = std::exchange(left_, 0);
+  the_dispatch.handlers[*pc_ % dispatch_entries](pc_, fp_, memory == nullptr ? nullptr : memory->base,
+                                                 memory == nullptr ? 0 : memory->bytes, instance_, this, &dispatch,
+                                                 left, *pc_);
+}
+
+/// Does the instruction at pc and nothing further.
+void Execution::interpret_one() {
+  stepping_ = pc_;
+  interpret(stop_dispatch);
+}
+
+Trap Execution::run() {
+  for (;;) {
+    interpret(the_dispatch);
+    if (transfer_ == Transfer::none) return reason_;
+    CompiledRun compiled{*this};
+    if (!compiled.go_on()) return reason_;
+  }
 }
 
 Trap Execution::resume() {
-  const Memory* const memory = instance_->memory;
-  the_dispatch.handlers[*pc_ % dispatch_entries](pc_, fp_, memory == nullptr ? nullptr : memory->base,
-                                                 memory == nullptr ? 0 : memory->bytes, instance_, this, &the_dispatch,
-                                                 0, *pc_);
-  return reason_;
+  if (instance_->attached) {
+    CompiledRun compiled{*this};
+    if (compiled.enter_at(pc_) && !compiled.go_on()) return reason_;
+  }
+  return run();
 }
 
 }  // namespace rvm::wasm

@@ -62,7 +62,7 @@ RVM_WASM_HANDLER(constant_v128) {
   RVM_WASM_NEXT(3);
 }
 RVM_WASM_HANDLER(select_slot) {
-  fp[field_a(word)] = fp[fp[pc[1]] != 0 ? field_b(word) : field_c(word)];
+  fp[field_a(word)] = fp[fp[static_cast<std::uint32_t>(pc[1])] != 0 ? field_b(word) : field_c(word)];
   RVM_WASM_NEXT(2);
 }
 RVM_WASM_HANDLER(select_slot_v128) {
@@ -101,6 +101,10 @@ RVM_WASM_FUNCTION(return_to_other) {
   RVM_WASM_AGAIN;
 }
 
+/// Returns to compiled code.
+RVM_WASM_FUNCTION(return_to_compiled) { RVM_WASM_TRANSFER(return_compiled); }
+RVM_WASM_HANDLER(enter_native) { RVM_WASM_TRANSFER(enter_compiled); }
+
 #define RVM_WASM_RETURN(header) \
   do { \
     pc = reinterpret_cast<const std::uint64_t*>((header)[0]); \
@@ -108,6 +112,9 @@ RVM_WASM_FUNCTION(return_to_other) {
     fp -= static_cast<std::uint16_t>(word); \
     if ((reinterpret_cast<std::uintptr_t>(pc) & other_instance) != 0) [[unlikely]] { \
       RVM_WASM_TAIL return_to_other(RVM_WASM_PASS); \
+    } \
+    if (word == 0) [[unlikely]] { \
+      RVM_WASM_TAIL return_to_compiled(RVM_WASM_PASS); \
     } \
     RVM_WASM_AGAIN; \
   } while (false)

@@ -76,6 +76,14 @@ struct Dispatch {
     } \
   } while (false)
 
+/// Ends the interpreter's part of the run.
+#define RVM_WASM_TRANSFER(to) \
+  do { \
+    static_cast<void>(memory), static_cast<void>(memory_bytes), static_cast<void>(dispatch), static_cast<void>(word); \
+    execution->transfer(Execution::Transfer::to, fuel, pc, fp, instance); \
+    return; \
+  } while (false)
+
 /// Ends the run; `word` is the Trap.
 RVM_WASM_FUNCTION(stop_with);
 /// The last `word` units were not there: asks for fuel and repeats the instruction.

@@ -361,7 +361,7 @@ void Translator::select(bool typed) {
   const std::uint32_t c = slot_of(second);
   const std::uint32_t a = push(type);
   define(encode(type == ValueType::v128 ? Op::select_slot_v128 : Op::select_slot, a, b, c));
-  emit_more(w1);
+  emit_more(std::uint64_t{is_float(type)} << 32 | w1);
 }
 
 }  // namespace rvm::wasm

@@ -30,7 +30,8 @@ FunctionBody Translator::translate(std::uint32_t function) {
   while (reader_.ok() && depth_ > 0) instruction();
   if (!reader_.ok()) return {};
   if (frame_slots_ > limits_.frame_slots) fail(ModuleError::frame_too_large);
-  return {finish_entry(entry), frame_slots_};
+  const std::uint32_t entered = finish_entry(entry);
+  return {.entry = entered, .frame_slots = frame_slots_, .begin = entry, .end = size_, .zero_slot = zero_slot_};
 }
 
 /// Writes the function's first instruction, now that the frame is known. With constants to be kept, the function is entered
@@ -154,10 +155,10 @@ std::uint32_t Translator::constant_slot(const Operand& operand) {
 
 void Translator::move_to(std::uint32_t slot, const Operand& operand) {
   if (operand.where == Where::constant) {
-    if (operand.bits <= UINT32_MAX) {
+    if (operand.bits <= UINT32_MAX && !is_float(operand.type)) {
       define(encode_wide(Op::constant_short, slot, static_cast<std::uint32_t>(operand.bits)));
     } else {
-      define(encode(Op::constant, slot));
+      define(encode(Op::constant, slot, is_float(operand.type) ? 1 : 0));
       emit_more(operand.bits);
     }
     return;
@@ -168,7 +169,8 @@ void Translator::move_to(std::uint32_t slot, const Operand& operand) {
     code_[last_] = (code_[last_] & ~(std::uint64_t{0xffff} << 16)) | std::uint64_t{slot} << 16;
     return;
   }
-  define(encode(operand.type == ValueType::v128 ? Op::copy_v128 : Op::copy, slot, from));
+  if (operand.type == ValueType::v128) return define(encode(Op::copy_v128, slot, from));
+  define(encode(Op::copy, slot, from, is_float(operand.type) ? 1 : 0));
 }
 
 void Translator::settle(Operand& operand) {

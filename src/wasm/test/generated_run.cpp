@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "compiled_tier.hpp"
 #include "generator.hpp"
 #include "host_memory.hpp"
 #include "rvm/wasm/execution.hpp"
@@ -54,9 +55,11 @@ int run(std::uint64_t seed, const std::string& folder) {
                 std::string{describe(module.error().reason).text}.c_str());
     return 1;
   }
+  CompiledTier tier;
   Store store{store_arena, {}, {}};
   Execution execution{store, stack.as<std::uint64_t>()};
   const auto instance = store.instantiate(**module, {});
+  if (instance) tier.attach_to(store, **instance);
   if (!instance || store.initialize(**instance) != Trap::none) {
     std::printf("%" PRIu64 ": no instance\n", seed);
     return 1;

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string>
 
+#include "../../../src/wasm/test/compiled_tier.hpp"
 #include "../../../src/wasm/test/host_memory.hpp"
 #include "rvm/wasm/execution.hpp"
 
@@ -29,6 +30,8 @@ int main(int argc, char** argv) {
   Execution execution{store, stack.as<std::uint64_t>()};
   const auto instance = store.instantiate(**module, {});
   if (!instance || store.initialize(**instance) != Trap::none) return 1;
+  test::CompiledTier tier;
+  tier.attach_to(store, **instance);
   const auto found = store.find(**instance, "run");
   if (!found || found->kind != ExternKind::function) return 1;
   const std::uint64_t before = execution.fuel();

@@ -9,6 +9,8 @@
 
 namespace rvm::wasm {
 
+struct Dispatch;
+
 /// A stack, fuel, and how the last call on them ended. One call at a time: a host function must not call back on the
 /// execution that called it.
 class Execution {
@@ -49,7 +51,27 @@ class Execution {
   }
   [[nodiscard]] Trap reason() const { return reason_; }
 
+  /// How the interpreter hands over to whoever runs it.
+  enum class Transfer : std::uint8_t {
+    none,             ///< the run has ended
+    enter_compiled,   ///< pc: the word that stands for a function; its header is written
+    return_compiled,  ///< pc: an instruction of compiled code; frame: the callee's
+    stepped           ///< one instruction is done; pc: the next one
+  };
+  void transfer(Transfer to, std::int64_t left, const std::uint64_t* pc, std::uint64_t* fp, Instance* instance) {
+    transfer_ = to;
+    left_ = left;
+    pc_ = pc;
+    fp_ = fp;
+    instance_ = instance;
+  }
+  [[nodiscard]] const std::uint64_t* stepping() const { return stepping_; }
+
  private:
+  friend class CompiledRun;
+  [[nodiscard]] Trap run();
+  void interpret(const Dispatch& dispatch);
+  void interpret_one();
   Store& store_;
   std::span<std::uint64_t> stack_;
   std::uint64_t fuel_ = UINT64_MAX / 2;  ///< not yet given to the code that runs
@@ -59,6 +81,9 @@ class Execution {
   const std::uint64_t* pc_ = nullptr;
   std::uint64_t* fp_ = nullptr;
   Instance* instance_ = nullptr;
+  std::int64_t left_ = 0;  ///< of a slice, between interpreter and compiled code
+  Transfer transfer_ = Transfer::none;
+  const std::uint64_t* stepping_ = nullptr;  ///< the instruction that interpret_one does
 };
 
 }  // namespace rvm::wasm

@@ -53,10 +53,13 @@ struct DataSegment {
   std::span<const std::byte> bytes;
 };
 
-/// Where a function's internal code begins, in words of Module::code.
+/// A function's internal code. Positions are in words of Module::code.
 struct FunctionBody {
-  std::uint32_t entry = 0;
+  std::uint32_t entry = 0;  ///< where it is entered: at `begin`, or at a prologue before `end`
   std::uint32_t frame_slots = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  std::uint32_t zero_slot = 0;  ///< the slot that holds zero, if any instruction reads it
 };
 
 /// A validated and translated module. Immutable once loaded and free of pointers out of its arena, so that any number of

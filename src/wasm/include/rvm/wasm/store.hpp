@@ -15,6 +15,7 @@
 namespace rvm::wasm {
 
 struct Instance;
+struct Attachment;  ///< of an instance to compiled code, see compiler.hpp
 
 /// A value of any type as its bits; v128 uses both words, everything else the first. Null references are zero; a host's own
 /// reference n is n + 1.
@@ -31,6 +32,7 @@ struct Function {
   std::uint32_t result_slots = 0;
   const std::uint64_t* code = nullptr;
   Instance* instance = nullptr;
+  const std::byte* native = nullptr;  ///< its compiled code, while its instance is attached to it
 };
 
 struct Table {
@@ -62,6 +64,8 @@ struct Instance {
   std::span<std::uint32_t> types;  ///< interned numbers of the module's types
   std::span<bool> dropped_data;
   std::span<bool> dropped_elements;
+  const Attachment* attachment = nullptr;  ///< stays when it is detached: frames may still name its code
+  bool attached = false;
 };
 
 struct Extern {
@@ -120,6 +124,7 @@ class Store {
     return *reinterpret_cast<Function*>(arena_.base() + reference);  // the offset came from reference()
   }
   [[nodiscard]] const Arena& arena() const { return arena_; }
+  [[nodiscard]] Arena& arena() { return arena_; }
   [[nodiscard]] const Host& host() const { return host_; }
 
  private:

@@ -25,6 +25,7 @@ enum class ValueType : std::uint8_t {
 };
 
 [[nodiscard]] constexpr bool is_reference(ValueType t) { return t == ValueType::funcref || t == ValueType::externref; }
+[[nodiscard]] constexpr bool is_float(ValueType t) { return t == ValueType::f32 || t == ValueType::f64; }
 [[nodiscard]] constexpr bool is_value_type(std::uint8_t byte) {
   return (byte >= 0x7b && byte <= 0x7f) || byte == 0x70 || byte == 0x6f;
 }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Loads and stores. An access whose address is a slot and an offset keeps the sum of the memory's base and the slot, for the
+// next one that has the same slot: fields of a structure, mostly.
+#include "compile.hpp"
+
+namespace rvm::wasm {
+
+namespace {
+
+using arm64::Access;
+
+// The forms of an address; see Op.
+constexpr std::uint32_t at_offset = 0;
+constexpr std::uint32_t at_sum_of_constant = 1;
+constexpr std::uint32_t at_sum = 2;
+
+constexpr Access load_accesses[] = {Access::ldr_w,   Access::ldr_x,   Access::ldr_s, Access::ldr_d,   Access::ldrsb_w,
+                                    Access::ldrb,    Access::ldrsh_w, Access::ldrh,  Access::ldrsb_x, Access::ldrb,
+                                    Access::ldrsh_x, Access::ldrh,    Access::ldrsw, Access::ldr_w};
+constexpr Access store_accesses[] = {Access::str_w, Access::str_x, Access::str_s, Access::str_d, Access::strb,
+                                     Access::strh,  Access::strb,  Access::strh,  Access::str_w};
+static_assert(number(Op::i32_store) - number(Op::i32_load) == std::size(load_accesses));
+
+}  // namespace
+
+using namespace arm64;
+
+/// Checks an access at the sum in `address`, which stays there.
+FunctionCompiler::Place FunctionCompiler::checked(Register address, std::uint32_t bytes) {
+  if (unit_.options.guarded) return {memory_register, address, 0};
+  emit(three(Three::subs, Width::x, zr, address, limit_register));
+  if (bytes == limit_slack) {
+    trap_if(b(Condition::gt), Trap::memory_bounds);
+  } else {
+    later({.what = Pending::What::bounds,
+           .detail = static_cast<std::uint8_t>(bytes),
+           .address = static_cast<std::uint8_t>(address),
+           .site = unit_.size,
+           .back = unit_.size + 1,
+           .word = word_,
+           .base_slot = none,
+           .valid = 0,
+           .dirty = 0});
+    emit(b(Condition::gt));
+  }
+  return {memory_register, address, 0};
+}
+
+/// Where an access to `bytes` bytes goes, and that it may.
+FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_t bytes) {
+  const std::uint32_t slot = field_b(*pc_);
+  if (form == at_sum) {
+    const Register n = general(slot, scratch);
+    const Register m = general(field_c(*pc_), second_scratch);
+    emit(three(Three::add, Width::w, scratch, n, m));
+    return checked(scratch, bytes);
+  }
+  if (form == at_sum_of_constant) {
+    add_constant(Width::w, scratch, general_base(slot, scratch), static_cast<std::int64_t>(*pc_) >> 48);
+    return checked(scratch, bytes);
+  }
+  const std::uint32_t offset = field_c(*pc_);
+  if (slot == body_.zero_slot) {
+    // Known here. Memories do not shrink.
+    const std::uint64_t least = std::uint64_t{module_.memories[0].pages.minimum} * memory_page_bytes;
+    if (unit_.options.guarded || offset + bytes <= least) return {memory_register, zr, offset};
+    move_constant(Width::x, scratch, offset);
+    return checked(scratch, bytes);
+  }
+  if (base_ == slot && (unit_.options.guarded || offset + bytes <= base_bound_)) return {base_scratch, zr, offset};
+  const Register n = general(slot, scratch);
+  if (offset == 0) return checked(n, bytes);
+  if (!unit_.options.guarded) {
+    // The sum may have 33 bits, which the comparison takes whole.
+    add_constant(Width::x, scratch, n, offset);
+    static_cast<void>(checked(scratch, bytes));
+    if (n == scratch) return {memory_register, scratch, 0};
+    base_bound_ = offset + bytes;
+  }
+  emit(three(Three::add, Width::x, base_scratch, memory_register, n));
+  base_ = slot;
+  return {base_scratch, zr, offset};
+}
+
+void FunctionCompiler::access(Access op, Register t, const Place& where) {
+  if (where.index != zr) return emit(access_indexed(op, t, where.base, where.index));
+  if (reaches(op, where.offset)) return emit(arm64::access(op, t, where.base, where.offset));
+  if (where.offset < 256) return emit(access_near(op, t, where.base, static_cast<std::int32_t>(where.offset)));
+  move_constant(Width::x, second_scratch, where.offset);
+  emit(access_indexed(op, t, where.base, second_scratch));
+}
+
+bool FunctionCompiler::memory(Op op) {
+  const auto form_of = [&](Op first, Op first_k, Op first_x, Op last, Op last_k, Op last_x, std::uint32_t& form) {
+    form = between(op, first, last) ? at_offset : between(op, first_k, last_k) ? at_sum_of_constant : at_sum;
+    if (form == at_sum && !between(op, first_x, last_x)) return UINT32_MAX;
+    const Op base = form == at_offset ? first : form == at_sum ? first_x : first_k;
+    return std::uint32_t{number(op)} - number(base);
+  };
+  std::uint32_t form = 0;
+  if (const std::uint32_t row = form_of(Op::i32_load, Op::i32_load_k, Op::i32_load_x, Op::i64_load32_u,
+                                        Op::i64_load32_u_k, Op::i64_load32_u_x, form);
+      row != UINT32_MAX) {
+    const Access load = load_accesses[row];
+    const Kind kind = load == Access::ldr_s || load == Access::ldr_d ? Kind::scalar : Kind::general;
+    const Place from = place(form, 1U << scale(load));
+    const std::uint32_t a = field_a(*pc_);
+    const Register d = target(a, kind, kind == Kind::general ? scratch : first_vector_scratch);
+    access(load, d, from);
+    written(a, kind, d);
+    return true;
+  }
+  if (const std::uint32_t row = form_of(Op::i32_store, Op::i32_store_k, Op::i32_store_x, Op::i64_store32,
+                                        Op::i64_store32_k, Op::i64_store32_x, form);
+      row != UINT32_MAX) {
+    const Access store = store_accesses[row];
+    const Place to = place(form, 1U << scale(store));
+    const bool floating = store == Access::str_s || store == Access::str_d;
+    // The value's register is chosen last: link_register is free again, unless the offset takes second_scratch.
+    const Register t =
+        floating ? vector(field_a(*pc_), Kind::scalar, first_vector_scratch) : general(field_a(*pc_), link_register);
+    access(store, t, to);
+    return true;
+  }
+  switch (op) {
+    case Op::far_address: {
+      const Register n = general_base(field_b(*pc_), scratch);
+      const Register d = target(field_a(*pc_), Kind::general, scratch);
+      add_constant(Width::x, d, n, static_cast<std::int64_t>(pc_[1]));
+      written(field_a(*pc_), Kind::general, d);
+      return true;
+    }
+    case Op::memory_pages: {
+      const Register d = target(field_a(*pc_), Kind::general, scratch);
+      emit(immediate(Three::add, Width::x, d, limit_register, limit_slack));
+      emit(ubfm(Width::x, d, d, 16, 63));
+      written(field_a(*pc_), Kind::general, d);
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+}  // namespace rvm::wasm
