@@ -13,7 +13,6 @@ namespace rvm::wasm {
 namespace {
 
 constexpr std::uint64_t other_instance = 1;  // of a header's first word, see interpret_control.cpp
-constexpr unsigned address_bits = 48;
 
 [[nodiscard]] std::uint64_t address_of(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
@@ -97,7 +96,7 @@ void CompiledRun::enter_function() {
   }
   std::uint32_t stub = 0;
   if (type.results.size() == 1 && type.results[0] != ValueType::v128) stub = is_float(type.results[0]) ? 2 : 1;
-  header[1] = header[0] | header[1] << address_bits;
+  header[1] = header[0] << 16;
   header[0] = address_of(at.code) + at.compiled->return_stubs[stub];
   state_.target = address_of(at.code) + at.compiled->functions[definition].inner;
   state_.full = 0;
@@ -198,8 +197,8 @@ bool CompiledRun::leave() {
       enter_callee(site_at(state_.target));
       return true;
     case NativeExit::returned:
-      run_.fp_ -= state_.value >> address_bits;
-      run_.pc_ = reinterpret_cast<const std::uint64_t*>(state_.value & ((std::uint64_t{1} << address_bits) - 1));
+      run_.pc_ = reinterpret_cast<const std::uint64_t*>(state_.value >> 16);
+      run_.fp_ -= field_a(run_.pc_[-2]);
       return true;
   }
   return false;

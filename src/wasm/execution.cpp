@@ -11,9 +11,8 @@ namespace rvm::wasm {
 
 namespace {
 
-// What a call from outside returns to.
-constexpr std::uint64_t exit_code[] = {encode(Op::exit)};
-constexpr std::uint64_t outermost = 1 << 16;  ///< second word of its header: no distance, but not zero (native.hpp)
+// What a call from outside returns to: behind what looks like a call, whose frame is the caller's.
+constexpr std::uint64_t exit_code[] = {encode(Op::call_defined), 0, encode(Op::exit)};
 
 RVM_WASM_HANDLER(corrupt) { RVM_WASM_STOP(Trap::corrupt_code); }
 
@@ -114,8 +113,9 @@ Trap Execution::call(const Function& function, std::span<const std::uint64_t> ar
     const std::size_t slots = std::max(function.parameter_slots, function.result_slots);
     return reason_ = host.call(host.user, function.host, nullptr, stack_.first(slots));
   }
-  stack_[function.parameter_slots] = reinterpret_cast<std::uintptr_t>(&exit_code[0]);
-  stack_[function.parameter_slots + 1] = outermost;
+  const auto exit = reinterpret_cast<std::uintptr_t>(&exit_code[2]);
+  stack_[function.parameter_slots] = exit;
+  stack_[function.parameter_slots + 1] = exit << 16;
   pc_ = function.code;
   fp_ = stack_.data();
   instance_ = function.instance;

@@ -8,7 +8,7 @@
 namespace rvm::wasm {
 
 // A frame's header. First word: where to return to; its lowest bit says that the caller is another instance. Second: how far
-// below the caller's frame lies, in slots (16 bits), and above that the calling instance as an offset in the store's arena.
+// below the caller's frame lies, in slots (16 bits, never 0), and above that the calling instance as an offset in the store's arena.
 namespace {
 
 constexpr std::uint64_t other_instance = 1;
@@ -101,20 +101,25 @@ RVM_WASM_FUNCTION(return_to_other) {
   RVM_WASM_AGAIN;
 }
 
-/// Returns to compiled code.
-RVM_WASM_FUNCTION(return_to_compiled) { RVM_WASM_TRANSFER(return_compiled); }
+/// Returns from a frame with a header of compiled code (native.hpp); word is its second word.
+RVM_WASM_FUNCTION(return_from_compiled) {
+  if (word == 0) RVM_WASM_TRANSFER(return_compiled);
+  pc = reinterpret_cast<const std::uint64_t*>(word >> 16);
+  fp -= field_a(pc[-2]);
+  RVM_WASM_AGAIN;
+}
 RVM_WASM_HANDLER(enter_native) { RVM_WASM_TRANSFER(enter_compiled); }
 
 #define RVM_WASM_RETURN(header) \
   do { \
     pc = reinterpret_cast<const std::uint64_t*>((header)[0]); \
     word = (header)[1]; \
+    if (static_cast<std::uint16_t>(word) == 0) [[unlikely]] { \
+      RVM_WASM_TAIL return_from_compiled(RVM_WASM_PASS); \
+    } \
     fp -= static_cast<std::uint16_t>(word); \
     if ((reinterpret_cast<std::uintptr_t>(pc) & other_instance) != 0) [[unlikely]] { \
       RVM_WASM_TAIL return_to_other(RVM_WASM_PASS); \
-    } \
-    if (word == 0) [[unlikely]] { \
-      RVM_WASM_TAIL return_to_compiled(RVM_WASM_PASS); \
     } \
     RVM_WASM_AGAIN; \
   } while (false)

@@ -5,9 +5,9 @@
 //
 // Header of a frame whose function runs compiled:
 //   first word   where compiled code returns to: an instruction, or one of the stubs that lead back to the interpreter
-//   second word  0 when the caller is compiled; else for the stub: how far below the caller's frame lies (upper 16 bits, in
-//                slots) and the internal code to go on with
-// The interpreter's own headers never have a second word of 0, so it knows a compiled caller when it returns to one.
+//   second word  0 when the caller is compiled; else the internal code to go on with, times 2^16. It lies behind the call
+//                instruction, which says how far below the caller's frame is
+// The lower 16 bits are 0, which the interpreter's own headers never have, so it can return from such a frame as well.
 #pragma once
 
 #include <cstddef>
