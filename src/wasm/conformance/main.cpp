@@ -2,6 +2,7 @@
 //
 // Runs the official test suite on this computer, or packs it for a partition:
 //   wasm_spec_test [--pack FOLDER] [FILE.wast ...]
+// On AArch64 the environment variable RVM_WASM_TIER chooses between interpreter and compiler, see ../test/compiled_tier.hpp.
 // Without files, all of the folder that RVM_WASM_TESTSUITE names. Exit status 77: there is no such folder.
 #include <algorithm>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../test/compiled_tier.hpp"
 #include "../test/host_memory.hpp"
 #include "pack.hpp"
 #include "script.hpp"
@@ -28,9 +30,11 @@ class Printer final : public Listener {
     std::printf("%s.wast:%u: '%.*s'; expected %.*s\n", name_.c_str(), line, static_cast<int>(what.size()), what.data(),
                 static_cast<int>(expected.size()), expected.data());
   }
+  void instantiated(Store& store, Instance& instance) override { tier_.attach_to(store, instance); }
 
  private:
   std::string name_;
+  test::CompiledTier tier_;
 };
 
 int run(const std::vector<fs::path>& files, const fs::path& packed) {

@@ -169,6 +169,7 @@ std::string_view Script::instantiate(std::span<const std::byte> bytes, Instance*
   if (!made) return describe(made.error());
   instance = *made;
   remember(instance->memory);
+  listener_.instantiated(store, *instance);
   Trap trap = store.initialize(*instance);
   if (trap == Trap::none && (*module)->start != UINT32_MAX) {
     world().execution.set_fuel(fuel);

@@ -19,13 +19,14 @@ struct Count {
   unsigned skipped = 0;
 };
 
-/// Hears of each command that failed.
+/// Hears of each command that failed, and of each instance before anything of it runs.
 class Listener {
  public:
   Listener() = default;
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   virtual void failed(std::uint32_t line, std::string_view what, std::string_view expected) = 0;
+  virtual void instantiated(Store& /*store*/, Instance& /*instance*/) {}
 
  protected:
   ~Listener() = default;
