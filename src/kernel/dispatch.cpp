@@ -155,6 +155,10 @@ Outcome run_signal(const Request& r) {
       return witness_head(r);
     case RVM_HVC_WITNESS_READ:
       return witness_read(r);
+    case RVM_HVC_TURN_COMMIT:
+      return turn_commit(r);
+    case RVM_HVC_TURN_ABORT:
+      return turn_abort(r);
     default:
       return Error::bad_operation;
   }

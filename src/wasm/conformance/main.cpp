@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -74,7 +75,7 @@ int run(const std::vector<fs::path>& files, const fs::path& packed) {
 
 }  // namespace rvm::wasm::conformance
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   namespace fs = std::filesystem;
   std::vector<std::string> arguments{argv + 1, argv + argc};
   fs::path packed;
@@ -97,4 +98,7 @@ int main(int argc, char** argv) {
   }
   std::ranges::sort(files);
   return rvm::wasm::conformance::run(files, packed);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

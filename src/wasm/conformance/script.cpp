@@ -75,13 +75,14 @@ void Script::remember(Memory* memory) {
 }
 
 /// Forgets all instances.
-void Script::start_over() {
+Script::World& Script::start_over() {
   clear();
-  world_.emplace(workspace_, limits_);
+  World& fresh = world_.emplace(workspace_, limits_);
   module_bytes_ = 0;
   spectest_count_ = 0;
   last_ = nullptr;
   make_spectest();
+  return fresh;
 }
 
 void Script::make_spectest() {

@@ -73,14 +73,11 @@ class Script {
     Extern item;
   };
 
-  [[nodiscard]] World& world() {
-    if (!world_) start_over();
-    return *world_;
-  }
+  [[nodiscard]] World& world() { return world_ ? *world_ : start_over(); }
   void step(Reader& in);
   void clear();
   void remember(Memory* memory);
-  void start_over();
+  World& start_over();
   void make_spectest();
   void passed(bool holds, std::string_view what, std::string_view expected = {});
   [[nodiscard]] std::expected<const Module*, LoadError> load(std::span<const std::byte> bytes);
