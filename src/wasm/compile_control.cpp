@@ -107,7 +107,7 @@ void FunctionCompiler::control(Op op) {
     case Op::jump_unless: {
       pay(field_c(word));
       const Register n = general(field_a(word), scratch);
-      return jump_when(op == Op::jump_if ? cbnz(Width::w, n) : cbz(Width::w, n));
+      return jump_when(op == Op::jump_if ? cbnz(Width::x, n) : cbz(Width::x, n));  // it may be an i64
     }
     case Op::jump_table:
       return jump_table();

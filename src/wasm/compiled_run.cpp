@@ -59,6 +59,7 @@ bool CompiledRun::enter_at(const std::uint64_t* pc) {
       definition + 1 < compiled.functions.size() ? compiled.functions[definition + 1].sites : compiled.sites.size();
   for (const CompiledSite& site : compiled.sites.subspan(first, end - first)) {
     if (site.word != word || site.kind == CompiledSite::Kind::call_return) continue;
+    if (!convert_header(definition)) return false;
     if (site.kind == CompiledSite::Kind::step) {
       again_ = &site;
       return true;
@@ -82,22 +83,33 @@ bool CompiledRun::enter_at(const std::uint64_t* pc) {
   return false;
 }
 
-/// The interpreter has arrived at a function's entry with its own header.
+/// Makes the header of the current frame, of a definition's function, one of compiled code. False: it has to name the calling
+/// instance, for which that has no room.
+bool CompiledRun::convert_header(std::size_t definition) {
+  const Attachment& at = attachment();
+  const Module& module = *at.compiled->module;
+  const FunctionType& type = module.function_type(static_cast<std::uint32_t>(module.imported_functions + definition));
+  std::uint64_t* const header = run_.fp_ + type.parameter_slots;
+  if (header[1] == 0) return true;  // the caller is compiled
+  if (static_cast<std::uint16_t>(header[1]) != 0) {
+    if ((header[0] & other_instance) != 0) return false;
+    header[1] = header[0] << 16;
+  }
+  std::uint32_t stub = 0;
+  if (type.results.size() == 1 && type.results[0] != ValueType::v128) stub = is_float(type.results[0]) ? 2 : 1;
+  header[0] = address_of(at.code) + at.compiled->return_stubs[stub];
+  return true;
+}
+
+/// The interpreter has arrived at a function's entry.
 void CompiledRun::enter_function() {
   const Attachment& at = attachment();
   const std::uint32_t definition = upper(*run_.pc_);
   const Module& module = *at.compiled->module;
-  const FunctionType& type = module.function_type(module.imported_functions + definition);
-  std::uint64_t* const header = run_.fp_ + type.parameter_slots;
-  if ((header[0] & other_instance) != 0) {
-    // The header has to name the calling instance, for which compiled code has no room.
+  if (!convert_header(definition)) {
     run_.pc_ = &module.code[module.bodies[definition].entry];
     return;
   }
-  std::uint32_t stub = 0;
-  if (type.results.size() == 1 && type.results[0] != ValueType::v128) stub = is_float(type.results[0]) ? 2 : 1;
-  header[1] = header[0] << 16;
-  header[0] = address_of(at.code) + at.compiled->return_stubs[stub];
   state_.target = address_of(at.code) + at.compiled->functions[definition].inner;
   state_.full = 0;
   ready_ = true;
@@ -237,19 +249,23 @@ bool attach(Store& store, Instance& instance, const Compiled& compiled, const st
   static_cast<void>(store), static_cast<void>(instance), static_cast<void>(compiled), static_cast<void>(code);
   return false;
 #else
+  if (compiled.module != instance.module) return false;
   const std::size_t count = compiled.functions.size();
-  const auto place = store.arena().allocate<Attachment>(1);
-  const auto entries = store.arena().allocate<std::uint64_t>(count);
-  if (place.empty() || entries.size() != count || &*compiled.module != instance.module) return false;
-  place[0] = {.compiled = &compiled, .code = code, .entries = entries};
+  const Attachment* attachment = instance.attachment;
+  if (attachment == nullptr || attachment->compiled != &compiled || attachment->code != code) {
+    const auto place = store.arena().allocate<Attachment>(1);
+    const auto entries = store.arena().allocate<std::uint64_t>(count);
+    if (place.empty() || entries.size() != count) return false;
+    for (std::uint32_t i = 0; i < count; ++i) entries[i] = encode_wide(Op::enter_native, 0, i);
+    place[0] = {.compiled = &compiled, .code = code, .entries = entries};
+    attachment = instance.attachment = &place[0];
+  }
   for (std::uint32_t i = 0; i < count; ++i) {
     if (compiled.functions[i].entry == 0) continue;
-    entries[i] = encode_wide(Op::enter_native, 0, i);
     Function& function = *instance.functions[instance.module->imported_functions + i];
-    function.code = &entries[i];
+    function.code = &attachment->entries[i];
     function.native = code + compiled.functions[i].entry;
   }
-  instance.attachment = &place[0];
   instance.attached = true;
   return true;
 #endif

@@ -12,7 +12,7 @@ namespace rvm::wasm {
 struct Attachment {
   const Compiled* compiled = nullptr;
   const std::byte* code = nullptr;
-  std::span<std::uint64_t> entries;  ///< per definition, the word that a Function::code points to
+  std::span<const std::uint64_t> entries;  ///< per definition, the word that a Function::code points to
 };
 
 class CompiledRun {
@@ -30,6 +30,7 @@ class CompiledRun {
   [[nodiscard]] bool leave();
   [[nodiscard]] bool pay();
   [[nodiscard]] bool step(const CompiledSite& site);
+  [[nodiscard]] bool convert_header(std::size_t definition);
   void enter_function();
   void enter_callee(const CompiledSite& site);
   void return_interpreted();

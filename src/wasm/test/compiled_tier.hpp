@@ -27,6 +27,9 @@ class CompiledTier {
     if (tier == "mixed2") options_.left_out = 0x5555'5555'5555'5555;
   }
 
+  /// Compiled whatever the environment says, but for functions in the mask (CompileOptions::left_out).
+  explicit CompiledTier(std::uint64_t left_out) : enabled_(true) { options_.left_out = left_out; }
+
   /// Compiles the instance's module and attaches it. The pages are written first and executable afterwards, never both.
   void attach_to(Store& store, Instance& instance) {
     if (!enabled_) return;
@@ -47,9 +50,13 @@ class CompiledTier {
     if (mprotect(code->bytes().data(), bytes, PROT_READ | PROT_EXEC) != 0) fail("cannot be made executable");
     make_code_visible(code->bytes().first(kept->bytes));
     if (!attach(store, instance, *kept, code->bytes().data())) fail("cannot be attached");
-    compiled_.push_back(std::move(kept));
-    memories_.push_back(std::move(code));
-    memories_.push_back(std::move(tables));
+    kept_.push_back({std::move(kept), std::move(code), std::move(tables)});
+  }
+
+  /// Attaches an instance to what was compiled last, or now for the first time.
+  void attach_again(Store& store, Instance& instance) {
+    if (kept_.empty()) return attach_to(store, instance);
+    if (!attach(store, instance, *kept_.back().compiled, kept_.back().code->bytes().data())) fail("cannot be attached");
   }
 
  private:
@@ -60,8 +67,12 @@ class CompiledTier {
 
   bool enabled_ = false;
   CompileOptions options_;
-  std::vector<std::unique_ptr<HostMemory>> memories_;
-  std::vector<std::unique_ptr<Compiled>> compiled_;
+  struct Kept {
+    std::unique_ptr<Compiled> compiled;
+    std::unique_ptr<HostMemory> code;
+    std::unique_ptr<HostMemory> tables;
+  };
+  std::vector<Kept> kept_;
 };
 
 }  // namespace rvm::wasm::test

@@ -87,7 +87,7 @@ enum class CompileError : std::uint8_t { out_of_memory, no_room_for_code };
 /// synchronised, on the others of the inner shareable domain. On other machines than AArch64 it does nothing.
 void make_code_visible(std::span<const std::byte> code);
 
-/// From now on the instance's functions run compiled. `code`: where the bytes lie for execution; they and `compiled` outlive
+/// From now on the instance's functions run compiled. While calls of it are under way, only to the same code as before. `code`: where the bytes lie for execution; they and `compiled` outlive
 /// the instance or its detachment. False: no room in the store's arena, or this machine is not AArch64.
 [[nodiscard]] bool attach(Store& store, Instance& instance, const Compiled& compiled, const std::byte* code);
 /// From now on the instance is interpreted, including calls that are under way, when they are resumed.
