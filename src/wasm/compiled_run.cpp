@@ -250,6 +250,7 @@ bool attach(Store& store, Instance& instance, const Compiled& compiled, const st
   return false;
 #else
   if (compiled.module != instance.module) return false;
+  if (compiled.guarded && instance.memory != nullptr && !instance.memory->guarded) return false;
   const std::size_t count = compiled.functions.size();
   const Attachment* attachment = instance.attachment;
   if (attachment == nullptr || attachment->compiled != &compiled || attachment->code != code) {

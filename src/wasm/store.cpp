@@ -69,10 +69,16 @@ std::expected<Memory*, LinkError> Store::memory(const MemoryType& type) {
   memory.bytes = std::uint64_t{type.pages.minimum} * memory_page_bytes;
   memory.room = room;
   memory.pages = type.pages;
-  if (room > 0) {
-    const auto bytes = arena_.reserve(std::size_t{room} * memory_page_bytes, 16);
+  memory.guarded = limits_.guarded;
+  if (room > 0 || memory.guarded) {
+    const auto bytes = memory.guarded ? arena_.reserve(guarded_bytes, memory_page_bytes)
+                                      : arena_.reserve(std::size_t{room} * memory_page_bytes, 16);
     if (bytes.empty()) return std::unexpected{LinkError::out_of_memory};
     memory.base = bytes.data();
+  }
+  if (memory.guarded &&
+      (!host_.resize(host_.user, memory.base, 0, 0) || !host_.resize(host_.user, memory.base, 0, memory.bytes))) {
+    return std::unexpected{LinkError::out_of_memory};
   }
   return *place;
 }
@@ -107,7 +113,9 @@ std::expected<Extern, LinkError> Store::find(Instance& instance, std::string_vie
 std::uint32_t Store::grow(Memory& memory, std::uint32_t by) {
   const auto before = static_cast<std::uint32_t>(memory.bytes / memory_page_bytes);
   if (by > memory.room - before) return UINT32_MAX;
-  memory.bytes += std::uint64_t{by} * memory_page_bytes;  // zero: no byte beyond the size was ever written
+  const std::uint64_t bytes = memory.bytes + std::uint64_t{by} * memory_page_bytes;
+  if (memory.guarded && !host_.resize(host_.user, memory.base, memory.bytes, bytes)) return UINT32_MAX;
+  memory.bytes = bytes;  // zero: no byte beyond the size was ever written
   return before;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "guard.hpp"
 #include "host_memory.hpp"
 #include "rvm/wasm/compiler.hpp"
 
@@ -23,12 +24,15 @@ class CompiledTier {
     if (wanted == nullptr) return;
     const std::string_view tier{wanted};
     enabled_ = true;
+    if (tier == "guarded") options_.guarded = true;
     if (tier == "mixed") options_.left_out = 0xaaaa'aaaa'aaaa'aaaa;
     if (tier == "mixed2") options_.left_out = 0x5555'5555'5555'5555;
   }
 
-  /// Compiled whatever the environment says, but for functions in the mask (CompileOptions::left_out).
-  explicit CompiledTier(std::uint64_t left_out) : enabled_(true) { options_.left_out = left_out; }
+  /// Compiled whatever the environment says.
+  explicit CompiledTier(const CompileOptions& options) : enabled_(true), options_(options) {}
+
+  [[nodiscard]] bool guarded() const { return options_.guarded; }
 
   /// Compiles the instance's module and attaches it. The pages are written first and executable afterwards, never both.
   void attach_to(Store& store, Instance& instance) {
@@ -49,6 +53,7 @@ class CompiledTier {
     }
     if (mprotect(code->bytes().data(), bytes, PROT_READ | PROT_EXEC) != 0) fail("cannot be made executable");
     make_code_visible(code->bytes().first(kept->bytes));
+    if (options_.guarded) expect_faults(code->bytes().first(kept->bytes), kept->guard_target);
     if (!attach(store, instance, *kept, code->bytes().data())) fail("cannot be attached");
     kept_.push_back({std::move(kept), std::move(code), std::move(tables)});
   }

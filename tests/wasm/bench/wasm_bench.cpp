@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   std::ifstream in{argv[1], std::ios::binary};
   const std::string bytes{std::istreambuf_iterator<char>{in}, {}};
   const test::HostMemory module_memory{std::size_t{64} << 20};
-  const test::HostMemory store_memory{std::size_t{512} << 20};
+  test::CompiledTier tier;
+  const test::HostMemory store_memory{(std::size_t{512} << 20) + (tier.guarded() ? guarded_bytes : 0)};
   const test::HostMemory stack{std::size_t{8} << 20};
   Arena module_arena{module_memory.bytes()};
   Arena store_arena{store_memory.bytes()};
@@ -26,11 +27,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "refused: %s\n", std::string{describe(module.error().reason).text}.c_str());
     return 1;
   }
-  Store store{store_arena, {.memory_pages = 4096}, {}};
+  Store store{store_arena, {.memory_pages = 4096, .guarded = tier.guarded()}, {.resize = test::resize_guarded}};
   Execution execution{store, stack.as<std::uint64_t>()};
   const auto instance = store.instantiate(**module, {});
   if (!instance || store.initialize(**instance) != Trap::none) return 1;
-  test::CompiledTier tier;
   tier.attach_to(store, **instance);
   const auto found = store.find(**instance, "run");
   if (!found || found->kind != ExternKind::function) return 1;

@@ -19,15 +19,12 @@
 namespace rvm::wasm {
 
 struct CompileOptions {
-  /// The caller maps nothing behind a memory's size up to `guarded_bytes` from its base, and hands the access violation of
-  /// compiled code to `guard_target`; then no access is checked by instructions.
+  /// For instances whose memory is guarded (Limits): no access is checked by instructions. When one of compiled code faults, the
+  /// fault's handler has it go on at Compiled::guard_target, all other registers being as they were.
   bool guarded = false;
   /// Functions left to the interpreter: those whose index among the definitions is, modulo 64, a set bit. For tests.
   std::uint64_t left_out = 0;
 };
-
-/// An address has 32 bits and so has an offset; 16 bytes are the longest access.
-inline constexpr std::uint64_t guarded_bytes = (std::uint64_t{2} << 32) + 16;
 
 /// A function in compiled code. Offsets are in bytes from the code's begin.
 struct CompiledFunction {
@@ -88,7 +85,7 @@ enum class CompileError : std::uint8_t { out_of_memory, no_room_for_code };
 void make_code_visible(std::span<const std::byte> code);
 
 /// From now on the instance's functions run compiled. While calls of it are under way, only to the same code as before. `code`: where the bytes lie for execution; they and `compiled` outlive
-/// the instance or its detachment. False: no room in the store's arena, or this machine is not AArch64.
+/// the instance or its detachment. False: no room in the store's arena, this machine is not AArch64, or the code needs a guarded memory and this is none.
 [[nodiscard]] bool attach(Store& store, Instance& instance, const Compiled& compiled, const std::byte* code);
 /// From now on the instance is interpreted, including calls that are under way, when they are resumed.
 void detach(Instance& instance);

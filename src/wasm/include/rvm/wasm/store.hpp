@@ -47,6 +47,7 @@ struct Memory {
   std::uint64_t bytes = 0;
   std::uint32_t room = 0;  ///< pages reserved in the arena
   SizeRange pages;
+  bool guarded = false;  ///< see Limits
 };
 
 struct Global {
@@ -80,6 +81,8 @@ struct Extern {
 struct Host {
   Trap (*call)(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots) = nullptr;
   void* user = nullptr;
+  /// A guarded memory is made, of no bytes, or grows. False: it cannot. New bytes are zero; the rest of guarded_bytes faults.
+  bool (*resize)(void* user, std::byte* base, std::uint64_t before, std::uint64_t bytes) = nullptr;
 };
 
 enum class LinkError : std::uint8_t { unknown_import, incompatible_import, out_of_memory };

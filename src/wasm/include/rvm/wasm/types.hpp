@@ -73,7 +73,13 @@ struct Limits {
   std::uint32_t operands = 16'384;  ///< operand stack of one function, while it is being validated
   std::uint32_t memory_pages = memory_pages_max;
   std::uint32_t table_elements = 10'000'000;
+  /// Linear memories have all that an address can reach to themselves, and Host::resize makes of it accessible what exists.
+  bool guarded = false;
 };
+
+/// What an access can reach from a memory's base, in whole pages: an address has 32 bits, an offset too, and it touches at most
+/// 16 bytes.
+inline constexpr std::uint64_t guarded_bytes = (std::uint64_t{2} << 32) + memory_page_bytes;
 
 /// Why a module is refused: class, name, the text of the specification's own tests.
 #define RVM_WASM_MODULE_ERRORS(X) \
