@@ -12,7 +12,7 @@ function(rvm_wasm_program name)
   set(output ${CMAKE_BINARY_DIR}/wasm/${name}.wasm)
   add_custom_command(OUTPUT ${output}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/wasm
-    COMMAND ${CMAKE_C_COMPILER} --target=wasm32-wasi -O2 -Wl,--strip-debug ${P_OPTIONS} -o ${output} ${sources}
-    DEPENDS ${sources} ${P_DEPENDS} VERBATIM)
+    COMMAND ${CMAKE_C_COMPILER} --target=wasm32-wasi -O2 -Wl,--strip-debug -I${CMAKE_SOURCE_DIR}/sdk/wasm ${P_OPTIONS} -o ${output} ${sources}
+    DEPENDS ${sources} ${P_DEPENDS} ${CMAKE_SOURCE_DIR}/sdk/wasm/rvm/wasm.h VERBATIM)
   add_custom_target(wasm_${name} ALL DEPENDS ${output})
 endfunction()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """WebAssembly programs in partitions: compiled by stock clang for wasm32-wasi, run by `rvm run`."""
+import json
 import subprocess
 
 import rvm_test
@@ -43,6 +44,36 @@ class Wasm(rvm_test.RvmTest):
         self.assertEqual(result.returncode, 0, str(result))
         self.assertEqual(self.said(result, "hello")[:2], ["Hello from WebAssembly, reader", "home is /elsewhere"])
         self.assertIn("log        verified", result.stdout)
+
+    def test_actors(self):
+        disk = self.folder / "log.img"
+        outcome = self.run_ok(rvm_test.EXAMPLES / "actors" / "swarm.toml", "--disk", disk)
+        # 10 numbers, 11 answers, 40 bad messages; the last number is 0.
+        self.assertEqual(outcome["messages"], 11 + 11 + 40)
+        turns = {}
+        for kind in ("TurnCommit", "TurnAbort"):
+            query = self.rvm("witness", "query", disk, "--kind", kind, "--json")
+            turns[kind] = [json.loads(line) for line in query.stdout.splitlines()]
+        self.assertEqual(len(turns["TurnCommit"]), 1 + 11)  # rvm_init, and each number
+        self.assertEqual(len(turns["TurnAbort"]), 40)
+        # An aborted turn leads back to the state that the last committed one left.
+        records = sorted(turns["TurnCommit"] + turns["TurnAbort"], key=lambda r: r["sequence"])
+        state = None
+        for record in records:
+            if record["kind"] == "TurnAbort":
+                self.assertEqual(record["aux"], state, str(record))
+            else:
+                self.assertNotEqual(record["aux"], state, str(record))
+                state = record["aux"]
+
+    def test_turns_are_the_same_in_every_run(self):
+        runs = []
+        for i in range(2):
+            disk = self.folder / f"log{i}.img"
+            self.run_ok(rvm_test.EXAMPLES / "actors" / "swarm.toml", "--disk", disk, *(["--cpus", 1] if i else []))
+            query = self.rvm("witness", "query", disk, "--kind", "TurnCommit", "--json")
+            runs.append([(r["payload"], r["aux"]) for r in map(json.loads, query.stdout.splitlines())])
+        self.assertEqual(runs[0], runs[1])
 
     def make_files(self):
         tree = self.folder / "tree"

@@ -23,6 +23,8 @@ class HostCall {
   [[nodiscard]] std::uint64_t u64(std::size_t i) const { return slots_[i]; }
   void result(std::uint64_t value) const { slots_[0] = value; }
 
+  /// nullptr: the caller has none.
+  [[nodiscard]] Memory* all_memory() const { return memory_; }
   [[nodiscard]] bool reaches(std::uint32_t address, std::uint64_t bytes) const {
     return memory_ != nullptr && bytes <= memory_->bytes && address <= memory_->bytes - bytes;
   }
@@ -58,11 +60,12 @@ class HostCall {
 /// One letter for each parameter: 'i' is i32, 'I' is i64, as in the tables of host functions.
 struct Signature {
   std::string_view parameters;
-  bool returns = true;  ///< an i32
+  bool returns = true;
+  ValueType result = ValueType::i32;
 
   [[nodiscard]] constexpr bool is(const FunctionType& type) const {
     if (type.parameters.size() != parameters.size() || type.results.size() != (returns ? 1 : 0)) return false;
-    if (returns && type.results[0] != ValueType::i32) return false;
+    if (returns && type.results[0] != result) return false;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       if (type.parameters[i] != (parameters[i] == 'I' ? ValueType::i64 : ValueType::i32)) return false;
     }

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "actor.hpp"
+
 namespace rvm::wasm {
 
 namespace {
@@ -17,6 +19,8 @@ constexpr std::size_t stack_least = std::size_t{64} << 10;
 constexpr std::size_t store_slack = std::size_t{64} << 10;
 
 constexpr std::string_view wasi_module = "wasi_snapshot_preview1";
+constexpr std::string_view interface_module = "rvm";
+constexpr std::uint32_t interface_function = 0x10000;  ///< set in the numbers of host functions of that module
 
 std::size_t rounded_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
 
@@ -67,10 +71,51 @@ const Module* Runtime::load() {
   return *module;
 }
 
-Runtime::Parts Runtime::divide(std::size_t taken) {
-  (void)taken;
+Runtime::Parts Runtime::divide(bool actor) const {
   const std::size_t stack = std::clamp(rounded_up(memory_.size() / 16, page), stack_least, stack_most);
-  return {{reinterpret_cast<std::uint64_t*>(memory_.data()), stack / sizeof(std::uint64_t)}, memory_.subspan(stack)};
+  const std::span<std::byte> rest = memory_.subspan(stack);
+  Parts parts{.stack = {reinterpret_cast<std::uint64_t*>(memory_.data()), stack / sizeof(std::uint64_t)},
+              .store = rest,
+              .copy = {},
+              .tree = {}};
+  if (!actor) return parts;
+  // For each page of memory two digests, since the tree is rounded up to a power of two perhaps four.
+  const std::size_t tree = rest.size() / 2 / page * 4 * crypto::digest_bytes + 2 * page;
+  const std::size_t half = rest.size() <= tree ? 0 : (rest.size() - tree) / 2 / page * page;
+  parts.store = rest.first(half);
+  parts.copy = rest.subspan(half, half);
+  parts.tree = rest.subspan(2 * half);
+  return parts;
+}
+
+std::optional<Extern> Runtime::imported(const Import& import, const FunctionType& type, Store& store) {
+  std::optional<std::uint32_t> number;
+  Signature signature;
+  if (import.module == wasi_module) {
+    if (const auto found = Wasi::find(import.name)) {
+      number = found->number;
+      signature = found->signature;
+    }
+  } else if (import.module == interface_module) {
+    if (const auto found = AgentInterface::find_import(import.name)) {
+      number = found->number | interface_function;
+      signature = found->signature;
+    }
+  }
+  if (!number) {
+    complain({"wasm: the module imports ", import.module, ".", import.name, ", which there is not"});
+    return std::nullopt;
+  }
+  if (!signature.is(type)) {
+    complain({"wasm: the module imports ", import.module, ".", import.name, " with another type than it has"});
+    return std::nullopt;
+  }
+  const auto function = store.host_function(type, *number);
+  if (!function) {
+    complain({"wasm: ", describe(function.error())});
+    return std::nullopt;
+  }
+  return Extern{.kind = ExternKind::function, .function = *function};
 }
 
 std::optional<std::span<const Extern>> Runtime::link(const Module& module, Store& store, Arena& arena) {
@@ -81,30 +126,22 @@ std::optional<std::span<const Extern>> Runtime::link(const Module& module, Store
   }
   for (std::size_t i = 0; i < imports.size(); ++i) {
     const Import& wanted = module.imports[i];
-    const auto found =
-        wanted.kind == ExternKind::function && wanted.module == wasi_module ? Wasi::find(wanted.name) : std::nullopt;
-    if (!found) {
-      complain({"wasm: the module imports ", wanted.module, ".", wanted.name, ", which there is not"});
+    if (wanted.kind != ExternKind::function) {
+      complain({"wasm: the module imports ", wanted.module, ".", wanted.name, ", which is no function"});
       return std::nullopt;
     }
-    const FunctionType& type = module.function_type(wanted.index);
-    if (!found->signature.is(type)) {
-      complain({"wasm: the module imports ", wanted.module, ".", wanted.name, " with another type than it has"});
-      return std::nullopt;
-    }
-    const auto function = store.host_function(type, found->number);
-    if (!function) {
-      complain({"wasm: ", describe(function.error())});
-      return std::nullopt;
-    }
-    imports[i] = {.kind = ExternKind::function, .function = *function};
+    const auto found = imported(wanted, module.function_type(wanted.index), store);
+    if (!found) return std::nullopt;
+    imports[i] = *found;
   }
   return imports;
 }
 
 Trap Runtime::host_call(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots) {
   auto& self = *static_cast<Runtime*>(user);
-  return self.wasi_.call(function, HostCall{caller == nullptr ? nullptr : caller->memory, slots});
+  const HostCall c{caller == nullptr ? nullptr : caller->memory, slots};
+  return (function & interface_function) != 0 ? self.interface_.call(function & ~interface_function, c)
+                                              : self.wasi_.call(function, c);
 }
 
 int Runtime::ended(Trap trap) {
@@ -120,10 +157,19 @@ int Runtime::ended(Trap trap) {
   return exit_trapped;
 }
 
+std::uint64_t Runtime::fuel() const {
+  return bundle_.header().fuel != 0 ? bundle_.header().fuel : std::uint64_t{INT64_MAX};
+}
+
 int Runtime::run() {
   const Module* const module = load();
   if (module == nullptr) return exit_refused;
-  const Parts parts = divide(0);
+  const bool actor = module->find_export("rvm_on_message") != nullptr;
+  if (!actor && module->find_export("_start") == nullptr) {
+    complain({"wasm: the module is neither a command nor an actor: it exports no function _start or rvm_on_message"});
+    return exit_refused;
+  }
+  const Parts parts = divide(actor);
   Limits limits;
   limits.memory_pages = pages_in(parts.store.size(), *module);
   if (const std::uint64_t most = bundle_.header().memory_bytes; most != 0) {
@@ -132,6 +178,7 @@ int Runtime::run() {
   }
   Arena arena{parts.store};
   Store store{arena, limits, {&Runtime::host_call, this}};
+  interface_.use(store);
   const auto imports = link(*module, store, arena);
   if (!imports) return exit_refused;
   const auto instance = store.instantiate(*module, *imports);
@@ -141,20 +188,37 @@ int Runtime::run() {
     return exit_refused;
   }
   Execution execution{store, parts.stack};
-  if (const std::uint64_t fuel = bundle_.header().fuel; fuel != 0) execution.set_fuel(fuel);
+  execution.set_fuel(fuel());
   Trap trap = store.initialize(**instance);
   if (trap == Trap::none && module->start != UINT32_MAX) {
     trap = execution.call(*(*instance)->functions[module->start], {});
   }
-  if (trap != Trap::none) return ended(trap);
-  const auto start = store.find(**instance, "_start");
-  if (start && start->kind == ExternKind::function && start->function->parameter_slots == 0) {
-    return run_command(execution, *start->function);
+  // Of a reactor (WASI): its constructors.
+  if (const auto constructors = store.find(**instance, "_initialize"); trap == Trap::none && constructors &&
+                                                                       constructors->kind == ExternKind::function &&
+                                                                       constructors->function->parameter_slots == 0) {
+    trap = execution.call(*constructors->function, {});
   }
-  complain({"wasm: the module is no command: it exports no function _start"});
-  return exit_refused;
+  if (trap != Trap::none) return ended(trap);
+  return actor ? run_actor(execution, **instance, parts) : run_command(execution, **instance);
 }
 
-int Runtime::run_command(Execution& execution, const Function& start) { return ended(execution.call(start, {})); }
+int Runtime::run_command(Execution& execution, Instance& instance) {
+  const auto start = execution.store().find(instance, "_start");
+  if (!start || start->kind != ExternKind::function || start->function->parameter_slots != 0) {
+    complain({"wasm: _start is not a function without parameters"});
+    return exit_refused;
+  }
+  return ended(execution.call(*start->function, {}));
+}
+
+int Runtime::run_actor(Execution& execution, Instance& instance, const Parts& parts) {
+  Actor actor{{system_, console_, wasi_, interface_}, execution, instance, fuel()};
+  if (const std::string_view wrong = actor.prepare(parts.copy, parts.tree); !wrong.empty()) {
+    complain({"wasm: ", wrong});
+    return exit_refused;
+  }
+  return actor.run();
+}
 
 }  // namespace rvm::wasm

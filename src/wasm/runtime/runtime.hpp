@@ -6,10 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "agent_interface.hpp"
 #include "bundle.hpp"
 #include "console.hpp"
 #include "rvm/wasm/execution.hpp"
@@ -25,11 +27,12 @@ inline constexpr int exit_trapped = 134;  ///< it trapped, or its fuel was used 
 class Runtime {
  public:
   /// `memory` is zero, and all that the module and its instance will have.
-  Runtime(System& system, const Bundle& bundle, const Identity& identity, std::span<std::byte> memory)
+  Runtime(ActorSystem& system, const Bundle& bundle, const Identity& identity, std::span<std::byte> memory)
       : system_(system),
         bundle_(bundle),
         console_(system),
         wasi_(system, bundle, identity, console_),
+        interface_(system),
         memory_(memory) {}
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
@@ -39,23 +42,30 @@ class Runtime {
   [[nodiscard]] int run();
 
  private:
+  /// The heap divided: a stack, the store, and for an actor as much again to undo its turns, with what their digests need.
   struct Parts {
     std::span<std::uint64_t> stack;
     std::span<std::byte> store;
+    std::span<std::byte> copy;
+    std::span<std::byte> tree;
   };
   [[nodiscard]] const Module* load();
-  [[nodiscard]] Parts divide(std::size_t taken);
+  [[nodiscard]] Parts divide(bool actor) const;
   [[nodiscard]] std::optional<std::span<const Extern>> link(const Module& module, Store& store, Arena& arena);
-  [[nodiscard]] int run_command(Execution& execution, const Function& start);
+  [[nodiscard]] std::optional<Extern> imported(const Import& import, const FunctionType& type, Store& store);
+  [[nodiscard]] std::uint64_t fuel() const;
+  [[nodiscard]] int run_command(Execution& execution, Instance& instance);
+  [[nodiscard]] int run_actor(Execution& execution, Instance& instance, const Parts& parts);
   [[nodiscard]] int ended(Trap trap);
   void complain(std::initializer_list<std::string_view> parts);
 
   static Trap host_call(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots);
 
-  System& system_;
+  ActorSystem& system_;
   const Bundle& bundle_;
   Console console_;
   Wasi wasi_;
+  AgentInterface interface_;
   std::span<std::byte> memory_;
 };
 

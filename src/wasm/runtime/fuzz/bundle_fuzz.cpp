@@ -9,16 +9,33 @@
 
 namespace {
 
-class Silent final : public rvm::wasm::System {
+class Silent final : public rvm::wasm::ActorSystem {
  public:
   void print(std::string_view /*line*/) override {}
   std::uint64_t now() override { return ++time_; }
   std::uint64_t cpu_time() override { return time_; }
   void sleep_until(std::uint64_t time) override { time_ = time; }
   void yield() override {}
+  std::uint32_t find(std::string_view /*name*/) override { return 1; }
+  std::expected<Received, rvm_error> receive(std::uint32_t /*edge*/, std::span<std::byte> buffer, bool) override {
+    if (++received_ % 8 == 0) return std::unexpected{RVM_ERROR_PEER_GONE};
+    std::ranges::fill(buffer.first(std::min<std::size_t>(buffer.size(), 8)), static_cast<std::byte>(received_));
+    return Received{.edge = 1, .length = static_cast<std::uint32_t>(std::min<std::size_t>(buffer.size(), 8))};
+  }
+  rvm_error send(std::uint32_t /*edge*/, std::span<const std::byte> /*message*/) override { return RVM_ERROR_OK; }
+  rvm_error commit(std::span<const rvm_turn_message> messages, std::uint64_t, std::uint64_t) override {
+    return messages.size() % 2 == 0 ? RVM_ERROR_OK : RVM_ERROR_PEER_GONE;
+  }
+  void abort(std::uint32_t, std::uint64_t, std::uint64_t) override {}
+  std::expected<std::uint32_t, rvm_error> spawn(std::uint32_t, std::uint32_t, std::uint32_t, std::uint64_t) override {
+    return 1;
+  }
+  std::uint32_t id() override { return 1; }
+  std::uint32_t inbound_edges() override { return 0; }
 
  private:
   std::uint64_t time_ = 0;
+  unsigned received_ = 0;
 };
 
 }  // namespace

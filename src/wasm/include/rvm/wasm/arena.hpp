@@ -72,6 +72,8 @@ class Arena {
   }
   [[nodiscard]] std::byte* base() const { return base_; }
   [[nodiscard]] std::size_t used() const { return low_; }
+  /// Gives back what was taken since `used()` was this. Nothing may refer to it any more.
+  void rewind(std::size_t used) { low_ = used; }
   [[nodiscard]] std::size_t available() const { return high_ - low_; }
 
  private:
