@@ -197,8 +197,12 @@ bool FunctionCompiler::body() {
     needed_before_ = after;
     each_write(module_, type_, pc_, [&](std::uint32_t slot, Kind kind) { needed_before_ &= ~register_of(slot, kind); });
     each_read(module_, type_, pc_, [&](std::uint32_t slot, Kind kind) { needed_before_ |= register_of(slot, kind); });
-    instruction();
-    valid_ &= after;
+    if (pair_up()) {
+      w = word_;  // the second of two
+    } else {
+      instruction();
+    }
+    valid_ &= needed_[w - body_.begin];
     dirty_ &= valid_;
     reachable_ = falls_through(op_of(*pc_));
     if (unit_.size - start > function_words_max) failed_ = true;

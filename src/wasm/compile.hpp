@@ -97,6 +97,8 @@ class FunctionCompiler {
   [[nodiscard]] Register target(std::uint32_t slot, Kind kind, Register otherwise) const;
   void written(std::uint32_t slot, Kind kind, Register number);
   void written_in_slot(std::uint32_t slot, Kind kind);
+  void forget(std::uint32_t slot);
+  void forget_addresses();
   void load_set(RegisterSet set);
   void store_set(RegisterSet set);
   void conform(Label& label);
@@ -166,7 +168,17 @@ class FunctionCompiler {
   };
   [[nodiscard]] Place place(std::uint32_t form, std::uint32_t bytes);
   [[nodiscard]] Place checked(Register address, std::uint32_t bytes);
+  [[nodiscard]] bool is_in_bounds(std::uint32_t slot, std::uint32_t bytes) const;
+  void note_in_bounds(std::uint32_t slot, std::uint32_t bytes);
   void access(arm64::Access op, Register t, const Place& where);
+
+  // compile_pairs.cpp
+  [[nodiscard]] bool pair_up();
+  [[nodiscard]] bool only_read_next(std::uint32_t slot, const std::uint64_t* next) const;
+  [[nodiscard]] bool shift_and_use(const std::uint64_t* next);
+  [[nodiscard]] bool multiply_and_add(const std::uint64_t* next);
+  [[nodiscard]] bool compare_and_select(const std::uint64_t* next);
+  void overwritten(std::uint32_t slot);
 
   // compile_simd.cpp
   bool simd(Op op);
@@ -211,10 +223,16 @@ class FunctionCompiler {
   bool failed_ = false;
   std::array<Pending, 256> pending_{};
   std::uint32_t pending_count_ = 0;
-  // base_scratch holds the memory's address plus the value of this slot, up to `base_bound_` bytes from there are in bounds.
+  // base_scratch holds the memory's address plus the value of this slot.
   static constexpr std::uint32_t none = UINT32_MAX;
   std::uint32_t base_ = none;
-  std::uint32_t base_bound_ = 0;
+  /// So many bytes from the address in a slot are in bounds.
+  struct InBounds {
+    std::uint32_t slot = none;
+    std::uint32_t bytes = 0;
+  };
+  std::array<InBounds, 8> in_bounds_{};
+  std::uint32_t next_in_bounds_ = 0;
 };
 
 }  // namespace rvm::wasm

@@ -30,14 +30,15 @@ void FunctionCompiler::pay(std::uint32_t price) {
     move_constant(Width::x, scratch, price);
     emit(three(Three::subs, Width::x, fuel_register, fuel_register, scratch));
   }
-  base_ = none;  // what is entered again has only the registers of values
+  const RegisterSet base = base_ == none ? 0 : register_of(base_, Kind::general);
+  if ((base & ~(valid_ & needed_before_)) != 0) base_ = none;  // it could not be made again
   later({.what = Pending::What::fuel,
          .detail = 0,
          .address = 0,
          .site = unit_.size,
          .back = back,
          .word = word_,
-         .base_slot = none,
+         .base_slot = base_,
          .valid = valid_ & needed_before_,
          .dirty = dirty_ & valid_ & needed_before_});
   emit(b(Condition::mi));
@@ -222,7 +223,7 @@ void FunctionCompiler::call() {
   site(CompiledSite::Kind::call_return, 0, 0, word_);
   add_constant(Width::x, frame_register, frame_register, -std::int64_t{field_a(*pc_)} * 8);
   valid_ = dirty_ = 0;
-  base_ = none;
+  forget_addresses();
   take_result(called_type(module_, pc_));
 }
 
@@ -284,6 +285,7 @@ void FunctionCompiler::call_through() {
   if (!failed_) pending_[slow].back = unit_.size;
   add_constant(Width::x, frame_register, frame_register, -std::int64_t{field_a(*pc_)} * 8);
   valid_ = dirty_ = 0;
+  forget_addresses();
   take_result(called);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Loads and stores. An access whose address is a slot and an offset keeps the sum of the memory's base and the slot, for the
-// next one that has the same slot: fields of a structure, mostly.
+// Loads and stores. Where the address is a slot and an offset, the sum of the memory's base and the slot is kept for the next
+// access that has the same slot, and so is how far it was checked: fields of a structure, mostly.
 #include "compile.hpp"
 
 namespace rvm::wasm {
@@ -68,19 +68,42 @@ FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_
     move_constant(Width::x, scratch, offset);
     return checked(scratch, bytes);
   }
-  if (base_ == slot && (unit_.options.guarded || offset + bytes <= base_bound_)) return {base_scratch, zr, offset};
+  const bool known = unit_.options.guarded || is_in_bounds(slot, offset + bytes);
+  if (known && base_ == slot && offset != 0) return {base_scratch, zr, offset};
   const Register n = general(slot, scratch);
-  if (offset == 0) return checked(n, bytes);
-  if (!unit_.options.guarded) {
+  if (offset == 0) {
+    if (known) return {memory_register, n, 0};
+    note_in_bounds(slot, bytes);
+    return checked(n, bytes);
+  }
+  if (!known) {
     // The sum may have 33 bits, which the comparison takes whole.
     add_constant(Width::x, scratch, n, offset);
     static_cast<void>(checked(scratch, bytes));
+    note_in_bounds(slot, offset + bytes);
+    if (base_ == slot) return {base_scratch, zr, offset};
     if (n == scratch) return {memory_register, scratch, 0};
-    base_bound_ = offset + bytes;
   }
   emit(three(Three::add, Width::x, base_scratch, memory_register, n));
   base_ = slot;
   return {base_scratch, zr, offset};
+}
+
+bool FunctionCompiler::is_in_bounds(std::uint32_t slot, std::uint32_t bytes) const {
+  for (const InBounds& known : in_bounds_) {
+    if (known.slot == slot) return bytes <= known.bytes;
+  }
+  return false;
+}
+void FunctionCompiler::note_in_bounds(std::uint32_t slot, std::uint32_t bytes) {
+  for (InBounds& known : in_bounds_) {
+    if (known.slot == slot) {
+      known.bytes = bytes;  // more than before, or it would not have been checked
+      return;
+    }
+  }
+  in_bounds_[next_in_bounds_] = {slot, bytes};
+  next_in_bounds_ = (next_in_bounds_ + 1) % in_bounds_.size();
 }
 
 void FunctionCompiler::access(Access op, Register t, const Place& where) {

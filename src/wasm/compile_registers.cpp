@@ -150,17 +150,29 @@ arm64::Register FunctionCompiler::target(std::uint32_t slot, Kind kind, Register
   return own == 0 ? otherwise : homes_[static_cast<std::size_t>(std::countr_zero(own))].number;
 }
 void FunctionCompiler::written(std::uint32_t slot, Kind kind, Register number) {
-  if (slot == base_) base_ = none;
+  forget(slot);
   const RegisterSet own = register_of(slot, kind);
   if (own == 0) return store_slot(number, kind, slot);
   valid_ |= own;
   dirty_ |= own;
 }
 void FunctionCompiler::written_in_slot(std::uint32_t slot, Kind kind) {
-  if (slot == base_) base_ = none;
+  forget(slot);
   const RegisterSet own = register_of(slot, kind);
   valid_ &= ~own;
   dirty_ &= ~own;
+}
+
+/// A slot has another value now: what was known of it as an address is not true any more.
+void FunctionCompiler::forget(std::uint32_t slot) {
+  if (slot == base_) base_ = none;
+  for (InBounds& known : in_bounds_) {
+    if (known.slot == slot) known = {};
+  }
+}
+void FunctionCompiler::forget_addresses() {
+  base_ = none;
+  in_bounds_.fill({});
 }
 
 /// Before a branch to a label: what is in registers there is so here, and everything else is in its slot.
@@ -183,7 +195,7 @@ void FunctionCompiler::conform(Label& label) {
 void FunctionCompiler::bring_label(Label& label) {
   if (reachable_) conform(label);
   reachable_ = true;
-  base_ = none;
+  forget_addresses();
   label.native = unit_.size;
   if (label.loop_end != 0) label.dirty |= label.written & label.valid;
   valid_ = label.valid;
@@ -210,7 +222,7 @@ void FunctionCompiler::step() {
   emit(bl(std::int64_t{unit_.exit_step} - unit_.size));
   site(CompiledSite::Kind::step, 0, 0, word_);
   valid_ = dirty_ = 0;
-  base_ = none;
+  forget_addresses();
 }
 
 // --- Out of line -----------------------------------------------------------------------------------------------------
@@ -262,6 +274,12 @@ void FunctionCompiler::flush() {
         land(p);
         emit(bl(std::int64_t{unit_.exit_fuel} - unit_.size));
         site(CompiledSite::Kind::fuel, p.valid, p.dirty, p.word);
+        if (p.base_slot != none) {
+          const RegisterSet own = register_of(p.base_slot, Kind::general);
+          if (own == 0) load_slot(scratch, Kind::general, p.base_slot);
+          emit(three(Three::add, Width::x, base_scratch, memory_register,
+                     own == 0 ? scratch : homes_[static_cast<std::size_t>(std::countr_zero(own))].number));
+        }
         emit(b(std::int64_t{p.back} - unit_.size));
         break;
       case Pending::What::bounds: {
