@@ -127,8 +127,10 @@ class Stubs {
   std::uint32_t leave_ = 0;
 };
 
-constexpr std::uint32_t stub_words_max = 256;
-constexpr std::uint32_t words_per_word = 96;  ///< at most, of code for one of internal code
+constexpr std::uint32_t stub_words_max = 128;
+/// At most, of code for one of internal code: a jump that brings all registers to where its label wants them, in a frame so large
+/// that each takes three instructions.
+constexpr std::uint32_t words_per_word = 320;
 
 /// Makes the calls that wait for a function go to `to`.
 void land_callers(Unit& unit, std::uint32_t definition, std::uint32_t to) {
