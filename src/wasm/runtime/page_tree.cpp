@@ -52,9 +52,9 @@ void PageTree::set(std::size_t page, Page contents) {
 void PageTree::update() {
   for (std::size_t word = stale_.size(); word-- != 0;) {
     while (stale_[word] != 0) {
-      const auto bit = static_cast<std::size_t>(63 - std::countl_zero(stale_[word]));
-      stale_[word] &= ~(std::uint64_t{1} << bit);
-      const std::size_t n = word * 64 + bit;
+      const std::uint64_t highest = std::bit_floor(stale_[word]);
+      stale_[word] ^= highest;
+      const std::size_t n = word * 64 + static_cast<std::size_t>(std::countr_zero(highest));
       nodes_[n] = node(nodes_[2 * n], nodes_[2 * n + 1]);
       if (n > 1) mark(n / 2);
     }

@@ -12,6 +12,20 @@ namespace {
 
 constexpr std::size_t page = PageTree::page_bytes;
 
+/// By lines of 64 bytes, in vectors: this is what a turn costs for each page that it left alone.
+bool same_page(const std::byte* a, const std::byte* b) {
+  using Vector = std::uint64_t __attribute__((vector_size(16)));
+  for (std::size_t at = 0; at < page; at += 64) {
+    Vector x[4];
+    Vector y[4];
+    std::memcpy(x, a + at, sizeof x);
+    std::memcpy(y, b + at, sizeof y);
+    const Vector differs = (x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]);
+    if ((differs[0] | differs[1]) != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::size_t TurnState::memory_begin() const {
@@ -67,7 +81,7 @@ crypto::Digest TurnState::examine(std::span<const std::byte> beside) {
   const std::size_t begin = memory_begin();
   for (std::size_t i = 0; i < pages(); ++i) {
     const std::byte* const now = memory->base + i * page;
-    if (std::memcmp(now, copy_.data() + begin + i * page, page) == 0) continue;
+    if (same_page(now, copy_.data() + begin + i * page)) continue;
     changed_[i / 64] |= std::uint64_t{1} << i % 64;
     tree_.set(i, PageTree::Page{now, page});
   }

@@ -4,7 +4,7 @@
 //
 // A copy of the store lies beside it. After a turn the pages of linear memory are compared with their copies: those that differ
 // are hashed anew and, when the turn commits, copied; when it is aborted they are copied back. So a turn costs a comparison of
-// its memory (about 0.2 instructions a byte) and 4 KiB of hash and copy for each page it wrote, and nothing while it runs.
+// its memory and 4 KiB of hash and copy for each page it wrote, and nothing while it runs.
 #pragma once
 
 #include <cstddef>
