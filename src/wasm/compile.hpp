@@ -116,7 +116,7 @@ class FunctionCompiler {
     std::uint32_t site;    ///< the branch to it
     std::uint32_t back;    ///< where to go on
     std::uint32_t word;
-    std::uint32_t base_slot;
+    std::uint32_t bases[2];  ///< slots, as bases_
     RegisterSet valid;
     RegisterSet dirty;
   };
@@ -136,6 +136,7 @@ class FunctionCompiler {
   // compile_control.cpp
   void pay(std::uint32_t price);
   void control(Op op);
+  [[nodiscard]] bool is_only_argument(std::uint32_t slot) const;
   void jump_when(Word branch);
   void jump_table();
   void return_now(Op op);
@@ -168,6 +169,8 @@ class FunctionCompiler {
   };
   [[nodiscard]] Place place(std::uint32_t form, std::uint32_t bytes);
   [[nodiscard]] Place checked(Register address, std::uint32_t bytes);
+  [[nodiscard]] Register base_of(std::uint32_t slot) const;
+  [[nodiscard]] Register make_base(std::uint32_t slot, Register n);
   [[nodiscard]] bool is_in_bounds(std::uint32_t slot, std::uint32_t bytes) const;
   void note_in_bounds(std::uint32_t slot, std::uint32_t bytes);
   void access(arm64::Access op, Register t, const Place& where);
@@ -223,9 +226,11 @@ class FunctionCompiler {
   bool failed_ = false;
   std::array<Pending, 256> pending_{};
   std::uint32_t pending_count_ = 0;
-  // base_scratch holds the memory's address plus the value of this slot.
+  // Registers that hold the memory's address plus the value of a slot. The second one exists where nothing is checked.
+  static constexpr Register base_registers[] = {base_scratch, limit_register};
   static constexpr std::uint32_t none = UINT32_MAX;
-  std::uint32_t base_ = none;
+  std::uint32_t bases_[2] = {none, none};
+  std::uint32_t next_base_ = 0;
   /// So many bytes from the address in a slot are in bounds.
   struct InBounds {
     std::uint32_t slot = none;

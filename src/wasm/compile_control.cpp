@@ -30,15 +30,17 @@ void FunctionCompiler::pay(std::uint32_t price) {
     move_constant(Width::x, scratch, price);
     emit(three(Three::subs, Width::x, fuel_register, fuel_register, scratch));
   }
-  const RegisterSet base = base_ == none ? 0 : register_of(base_, Kind::general);
-  if ((base & ~(valid_ & needed_before_)) != 0) base_ = none;  // it could not be made again
+  for (std::uint32_t& base : bases_) {
+    const RegisterSet own = base == none ? 0 : register_of(base, Kind::general);
+    if ((own & ~(valid_ & needed_before_)) != 0) base = none;  // it could not be made again
+  }
   later({.what = Pending::What::fuel,
          .detail = 0,
          .address = 0,
          .site = unit_.size,
          .back = back,
          .word = word_,
-         .base_slot = base_,
+         .bases = {bases_[0], bases_[1]},
          .valid = valid_ & needed_before_,
          .dirty = dirty_ & valid_ & needed_before_});
   emit(b(Condition::mi));
@@ -49,6 +51,29 @@ void FunctionCompiler::jump_when(Word branch) {
   const std::uint32_t to = word_ + 1 + static_cast<std::uint32_t>(jump_of(pc_[1]));
   conform(*label_at(to));
   branch_to(branch, to);
+}
+
+/// Whether what the current instruction writes is read by a call soon behind it and by nothing else. The call wants it in memory.
+bool FunctionCompiler::is_only_argument(std::uint32_t slot) const {
+  constexpr int instructions = 12;
+  const std::uint64_t* pc = pc_;
+  for (int i = 0; i < instructions; ++i) {
+    pc += words_of(pc);
+    const auto word = static_cast<std::uint32_t>(pc - code_);
+    const Op op = op_of(*pc);
+    if (word >= last_ || label_index_[word - body_.begin] != 0) return false;
+    if (is_call(op)) {
+      return slot >= field_a(*pc) && slot < field_a(*pc) + called_type(module_, pc).parameter_slots &&
+             (op != Op::call_through || field_b(*pc) != slot);
+    }
+    if (is_jump(op) || is_return(op)) return false;
+    bool touched = false;
+    const auto touch = [&](std::uint32_t other, Kind) { touched = touched || other == slot; };
+    each_read(module_, type_, pc, touch);
+    each_write(module_, type_, pc, touch);
+    if (touched) return false;
+  }
+  return false;
 }
 
 void FunctionCompiler::control(Op op) {
@@ -63,11 +88,19 @@ void FunctionCompiler::control(Op op) {
       const std::uint32_t a = field_a(word);
       if (field_c(word) != 0) {
         const Register n = vector(field_b(word), Kind::scalar, first_vector_scratch);
+        if (is_only_argument(a)) {
+          store_slot(n, Kind::scalar, a);
+          return written_in_slot(a, Kind::scalar);
+        }
         const Register d = target(a, Kind::scalar, n);
         if (d != n) emit(of_one(fmov_d, d, n));
         return written(a, Kind::scalar, d);
       }
       const Register n = general(field_b(word), scratch);
+      if (is_only_argument(a)) {
+        store_slot(n, Kind::general, a);
+        return written_in_slot(a, Kind::general);
+      }
       const Register d = target(a, Kind::general, n);
       if (d != n) emit(move(Width::x, d, n));
       return written(a, Kind::general, d);
@@ -139,19 +172,25 @@ void FunctionCompiler::jump_table() {
   pay(field_c(*pc_));
   const Register n = general_base(field_a(*pc_), scratch);
   const auto entries = static_cast<std::uint32_t>(pc_[1]);
-  // The last entry is for every other index.
-  move_constant(Width::w, second_scratch, entries - 1);
-  emit(three(Three::subs, Width::w, zr, n, second_scratch));
-  emit(csel(Width::w, scratch, n, second_scratch, Condition::lo));
   for (std::uint32_t i = 0; i < entries; ++i) {
     conform(*label_at(word_ + 2 + i + static_cast<std::uint32_t>(jump_of(pc_[2 + i]))));
   }
-  emit(adr(second_scratch, 12));
-  emit(three(Three::add, Width::x, second_scratch, second_scratch, scratch) | 2 << 10);  // lsl #2
-  emit(br(second_scratch));
-  for (std::uint32_t i = 0; i < entries; ++i) {
-    branch_to(b(), word_ + 2 + i + static_cast<std::uint32_t>(jump_of(pc_[2 + i])));
+  // The last entry is for every other index.
+  const auto target_of = [&](std::uint32_t i) {
+    return word_ + 2 + i + static_cast<std::uint32_t>(jump_of(pc_[2 + i]));
+  };
+  if (entries == 1) return branch_to(b(), target_of(0));
+  if (entries - 1 < 4096) {
+    emit(immediate(Three::subs, Width::w, zr, n, entries - 1));
+  } else {
+    move_constant(Width::w, second_scratch, entries - 1);
+    emit(three(Three::subs, Width::w, zr, n, second_scratch));
   }
+  branch_to(b(Condition::hs), target_of(entries - 1));
+  emit(adr(second_scratch, 12));
+  emit(arm64::shifted(Three::add, Width::x, second_scratch, second_scratch, n, Shift::lsl, 2));
+  emit(br(second_scratch));
+  for (std::uint32_t i = 0; i + 1 < entries; ++i) branch_to(b(), target_of(i));
 }
 
 /// Upwards, slot by slot: the ranges may overlap when `to` is lower. `end` is a register to be used.
@@ -167,7 +206,7 @@ void FunctionCompiler::copy_slots(std::uint32_t to, std::uint32_t from, std::uin
   slot_address(base_scratch, from);
   slot_address(second_scratch, to);
   slot_address(end, from + count);
-  base_ = none;
+  bases_[0] = none;
   emit(0xfc40'8400 | base_scratch << 5 | first_vector_scratch);    // ldr d28, [x15], #8
   emit(0xfc00'8400 | second_scratch << 5 | first_vector_scratch);  // str d28, [x17], #8
   emit(three(Three::subs, Width::x, zr, base_scratch, end));
@@ -237,7 +276,6 @@ void FunctionCompiler::call_through() {
   pay(field_c(*pc_));
   store_set(dirty_ & valid_ & needed_before_);
   const Register n = general_base(field_b(*pc_), base_scratch);
-  base_ = none;
   const auto state = [&](Register t, std::size_t offset) {
     emit(arm64::access(Access::ldr_x, t, state_register, offset_in(offset)));
   };
@@ -275,7 +313,7 @@ void FunctionCompiler::call_through() {
          .site = unit_.size,
          .back = 0,
          .word = word_,
-         .base_slot = none,
+         .bases = {none, none},
          .valid = 0,
          .dirty = 0});
   emit(cbz(Width::x, scratch));

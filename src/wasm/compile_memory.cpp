@@ -2,6 +2,8 @@
 //
 // Loads and stores. Where the address is a slot and an offset, the sum of the memory's base and the slot is kept for the next
 // access that has the same slot, and so is how far it was checked: fields of a structure, mostly.
+#include <cstddef>
+
 #include "compile.hpp"
 
 namespace rvm::wasm {
@@ -39,7 +41,7 @@ FunctionCompiler::Place FunctionCompiler::checked(Register address, std::uint32_
            .site = unit_.size,
            .back = unit_.size + 1,
            .word = word_,
-           .base_slot = none,
+           .bases = {none, none},
            .valid = 0,
            .dirty = 0});
     emit(b(Condition::gt));
@@ -69,7 +71,8 @@ FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_
     return checked(scratch, bytes);
   }
   const bool known = unit_.options.guarded || is_in_bounds(slot, offset + bytes);
-  if (known && base_ == slot && offset != 0) return {base_scratch, zr, offset};
+  const Register base = base_of(slot);
+  if (known && base != zr && offset != 0) return {base, zr, offset};
   const Register n = general(slot, scratch);
   if (offset == 0) {
     if (known) return {memory_register, n, 0};
@@ -81,12 +84,25 @@ FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_
     add_constant(Width::x, scratch, n, offset);
     static_cast<void>(checked(scratch, bytes));
     note_in_bounds(slot, offset + bytes);
-    if (base_ == slot) return {base_scratch, zr, offset};
+    if (base != zr) return {base, zr, offset};
     if (n == scratch) return {memory_register, scratch, 0};
   }
-  emit(three(Three::add, Width::x, base_scratch, memory_register, n));
-  base_ = slot;
-  return {base_scratch, zr, offset};
+  return {make_base(slot, n), zr, offset};
+}
+
+/// The register with a slot's sum, or zr.
+arm64::Register FunctionCompiler::base_of(std::uint32_t slot) const {
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    if (bases_[i] == slot) return base_registers[i];
+  }
+  return zr;
+}
+arm64::Register FunctionCompiler::make_base(std::uint32_t slot, Register n) {
+  const std::uint32_t i = unit_.options.guarded ? next_base_ : 0;
+  next_base_ = 1 - next_base_;
+  bases_[i] = slot;
+  emit(three(Three::add, Width::x, base_registers[i], memory_register, n));
+  return base_registers[i];
 }
 
 bool FunctionCompiler::is_in_bounds(std::uint32_t slot, std::uint32_t bytes) const {
@@ -156,7 +172,8 @@ bool FunctionCompiler::memory(Op op) {
     }
     case Op::memory_pages: {
       const Register d = target(field_a(*pc_), Kind::general, scratch);
-      emit(immediate(Three::add, Width::x, d, limit_register, limit_slack));
+      emit(arm64::access(Access::ldr_x, d, state_register, static_cast<std::uint32_t>(offsetof(NativeState, limit))));
+      emit(immediate(Three::add, Width::x, d, d, limit_slack));
       emit(ubfm(Width::x, d, d, 16, 63));
       written(field_a(*pc_), Kind::general, d);
       return true;

@@ -165,13 +165,15 @@ void FunctionCompiler::written_in_slot(std::uint32_t slot, Kind kind) {
 
 /// A slot has another value now: what was known of it as an address is not true any more.
 void FunctionCompiler::forget(std::uint32_t slot) {
-  if (slot == base_) base_ = none;
+  for (std::uint32_t& base : bases_) {
+    if (base == slot) base = none;
+  }
   for (InBounds& known : in_bounds_) {
     if (known.slot == slot) known = {};
   }
 }
 void FunctionCompiler::forget_addresses() {
-  base_ = none;
+  bases_[0] = bases_[1] = none;
   in_bounds_.fill({});
 }
 
@@ -242,7 +244,7 @@ void FunctionCompiler::trap_if(Word branch, Trap trap) {
          .site = unit_.size,
          .back = 0,
          .word = word_,
-         .base_slot = none,
+         .bases = {none, none},
          .valid = 0,
          .dirty = 0});
   emit(branch);
@@ -274,10 +276,11 @@ void FunctionCompiler::flush() {
         land(p);
         emit(bl(std::int64_t{unit_.exit_fuel} - unit_.size));
         site(CompiledSite::Kind::fuel, p.valid, p.dirty, p.word);
-        if (p.base_slot != none) {
-          const RegisterSet own = register_of(p.base_slot, Kind::general);
-          if (own == 0) load_slot(scratch, Kind::general, p.base_slot);
-          emit(three(Three::add, Width::x, base_scratch, memory_register,
+        for (std::uint32_t at = 0; at < 2; ++at) {
+          if (p.bases[at] == none) continue;
+          const RegisterSet own = register_of(p.bases[at], Kind::general);
+          if (own == 0) load_slot(scratch, Kind::general, p.bases[at]);
+          emit(three(Three::add, Width::x, base_registers[at], memory_register,
                      own == 0 ? scratch : homes_[static_cast<std::size_t>(std::countr_zero(own))].number));
         }
         emit(b(std::int64_t{p.back} - unit_.size));

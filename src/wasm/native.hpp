@@ -21,12 +21,13 @@ namespace rvm::wasm {
 // Registers with a fixed meaning in compiled code; arm64::Register.
 inline constexpr std::uint32_t frame_register = 28;
 inline constexpr std::uint32_t memory_register = 27;
-inline constexpr std::uint32_t limit_register = 26;  ///< bytes of the memory - 16, where accesses are checked
+inline constexpr std::uint32_t limit_register =
+    26;  ///< bytes of the memory - 16, where accesses are checked; else a scratch
 inline constexpr std::uint32_t fuel_register = 25;
 inline constexpr std::uint32_t state_register = 24;
 inline constexpr std::uint32_t stack_end_register = 23;
 inline constexpr std::uint32_t globals_register = 22;
-// Not kept from one instruction of the internal code to the next, but for the first: see FunctionCompiler::base_.
+// Not kept from one instruction of the internal code to the next, but for the first: see FunctionCompiler::bases_.
 inline constexpr std::uint32_t base_scratch = 15;
 inline constexpr std::uint32_t scratch = 16;
 inline constexpr std::uint32_t second_scratch = 17;

@@ -100,7 +100,8 @@ void compile_both(const Module& module, std::uint8_t choice) {
   const std::size_t most = code_bytes_max(module);
   if (most > std::size_t{8} << 20) return;
   const std::size_t room = choice % 3 == 0 ? most : std::min<std::size_t>(most, std::size_t{choice} * 64);
-  const CompileOptions options{.guarded = choice % 2 == 1, .left_out = choice % 5 == 0 ? 0x5555'5555'5555'5555 : 0};
+  const CompileOptions options{.guarded = choice % 2 == 1,
+                               .left_out = choice % 5 == 0 ? std::uint64_t{0x5555'5555'5555'5555} : 0};
   std::vector<std::uint32_t> code[2];
   for (auto& words : code) {
     words.resize(room / 4);
