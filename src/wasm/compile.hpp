@@ -111,12 +111,12 @@ class FunctionCompiler {
   struct Pending {
     enum class What : std::uint8_t { trap, fuel, bounds, call_slow };
     What what;
-    std::uint8_t detail;   ///< Trap; bytes of the access; Kind of the result
+    std::uint8_t detail;   ///< Trap; Kind of the result
     std::uint8_t address;  ///< register with the address
     std::uint32_t site;    ///< the branch to it
     std::uint32_t back;    ///< where to go on
     std::uint32_t word;
-    std::uint32_t bases[2];  ///< slots, as bases_
+    std::uint32_t bases[2];  ///< slots, as bases_; of bounds, first how far the access reaches
     RegisterSet valid;
     RegisterSet dirty;
   };
@@ -168,7 +168,7 @@ class FunctionCompiler {
     std::uint32_t offset;
   };
   [[nodiscard]] Place place(std::uint32_t form, std::uint32_t bytes);
-  [[nodiscard]] Place checked(Register address, std::uint32_t bytes);
+  void check(Register address, std::uint32_t reach);
   [[nodiscard]] Register base_of(std::uint32_t slot) const;
   [[nodiscard]] Register make_base(std::uint32_t slot, Register n);
   [[nodiscard]] bool is_in_bounds(std::uint32_t slot, std::uint32_t bytes) const;

@@ -28,25 +28,20 @@ static_assert(number(Op::i32_store) - number(Op::i32_load) == std::size(load_acc
 
 using namespace arm64;
 
-/// Checks an access at the sum in `address`, which stays there.
-FunctionCompiler::Place FunctionCompiler::checked(Register address, std::uint32_t bytes) {
-  if (unit_.options.guarded) return {memory_register, address, 0};
+/// Checks an access that ends `reach` bytes, at most limit_slack, behind the address in a register.
+void FunctionCompiler::check(Register address, std::uint32_t reach) {
+  if (unit_.options.guarded) return;
   emit(three(Three::subs, Width::x, zr, address, limit_register));
-  if (bytes == limit_slack) {
-    trap_if(b(Condition::gt), Trap::memory_bounds);
-  } else {
-    later({.what = Pending::What::bounds,
-           .detail = static_cast<std::uint8_t>(bytes),
-           .address = static_cast<std::uint8_t>(address),
-           .site = unit_.size,
-           .back = unit_.size + 1,
-           .word = word_,
-           .bases = {none, none},
-           .valid = 0,
-           .dirty = 0});
-    emit(b(Condition::gt));
-  }
-  return {memory_register, address, 0};
+  later({.what = Pending::What::bounds,
+         .detail = 0,
+         .address = static_cast<std::uint8_t>(address),
+         .site = unit_.size,
+         .back = unit_.size + 1,
+         .word = word_,
+         .bases = {reach, none},
+         .valid = 0,
+         .dirty = 0});
+  emit(b(Condition::gt));
 }
 
 /// Where an access to `bytes` bytes goes, and that it may.
@@ -56,11 +51,13 @@ FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_
     const Register n = general(slot, scratch);
     const Register m = general(field_c(*pc_), second_scratch);
     emit(three(Three::add, Width::w, scratch, n, m));
-    return checked(scratch, bytes);
+    check(scratch, bytes);
+    return {memory_register, scratch, 0};
   }
   if (form == at_sum_of_constant) {
     add_constant(Width::w, scratch, general_base(slot, scratch), static_cast<std::int64_t>(*pc_) >> 48);
-    return checked(scratch, bytes);
+    check(scratch, bytes);
+    return {memory_register, scratch, 0};
   }
   const std::uint32_t offset = field_c(*pc_);
   if (slot == body_.zero_slot) {
@@ -68,25 +65,24 @@ FunctionCompiler::Place FunctionCompiler::place(std::uint32_t form, std::uint32_
     const std::uint64_t least = std::uint64_t{module_.memories[0].pages.minimum} * memory_page_bytes;
     if (unit_.options.guarded || offset + bytes <= least) return {memory_register, zr, offset};
     move_constant(Width::x, scratch, offset);
-    return checked(scratch, bytes);
+    check(scratch, bytes);
+    return {memory_register, scratch, 0};
   }
   const bool known = unit_.options.guarded || is_in_bounds(slot, offset + bytes);
   const Register base = base_of(slot);
   if (known && base != zr && offset != 0) return {base, zr, offset};
   const Register n = general(slot, scratch);
-  if (offset == 0) {
-    if (known) return {memory_register, n, 0};
-    note_in_bounds(slot, bytes);
-    return checked(n, bytes);
-  }
-  if (!known) {
+  if (!known && offset + bytes > limit_slack) {
     // The sum may have 33 bits, which the comparison takes whole.
-    add_constant(Width::x, scratch, n, offset);
-    static_cast<void>(checked(scratch, bytes));
-    note_in_bounds(slot, offset + bytes);
-    if (base != zr) return {base, zr, offset};
-    if (n == scratch) return {memory_register, scratch, 0};
+    const Register sum = n == scratch ? second_scratch : scratch;
+    add_constant(Width::x, sum, n, offset);
+    check(sum, bytes);
+  } else if (!known) {
+    check(n, offset + bytes);
   }
+  if (!known) note_in_bounds(slot, offset + bytes);
+  if (offset == 0) return {memory_register, n, 0};
+  if (base != zr) return {base, zr, offset};
   return {make_base(slot, n), zr, offset};
 }
 
@@ -173,7 +169,7 @@ bool FunctionCompiler::memory(Op op) {
     case Op::memory_pages: {
       const Register d = target(field_a(*pc_), Kind::general, scratch);
       emit(arm64::access(Access::ldr_x, d, state_register, static_cast<std::uint32_t>(offsetof(NativeState, limit))));
-      emit(immediate(Three::add, Width::x, d, d, limit_slack));
+      add_constant(Width::x, d, d, limit_slack);
       emit(ubfm(Width::x, d, d, 16, 63));
       written(field_a(*pc_), Kind::general, d);
       return true;

@@ -286,10 +286,10 @@ void FunctionCompiler::flush() {
         emit(b(std::int64_t{p.back} - unit_.size));
         break;
       case Pending::What::bounds: {
-        // The limit has 16 bytes of slack, so near the end it takes a closer look.
+        // Exactly: the address, less what the limit has too much, against the limit.
         const std::uint32_t stub = trap_stub(static_cast<std::uint8_t>(Trap::memory_bounds));
         land(p);
-        emit(immediate(Three::sub, Width::x, link_register, p.address, limit_slack - p.detail));
+        emit(immediate(Three::sub, Width::x, link_register, p.address, limit_slack - p.bases[0]));
         emit(three(Three::subs, Width::x, zr, link_register, limit_register));
         emit(b(Condition::gt, std::int64_t{stub} - unit_.size));
         emit(b(std::int64_t{p.back} - unit_.size));

@@ -179,7 +179,7 @@ void CompiledRun::run() {
   const Memory* const memory = instance.memory;
   state_.frame = run_.fp_;
   state_.memory = memory == nullptr ? nullptr : memory->base;
-  state_.limit = static_cast<std::int64_t>(memory == nullptr ? 0 : memory->bytes) - limit_slack;
+  state_.limit = static_cast<std::int64_t>(memory == nullptr ? 0 : memory->bytes) - std::int64_t{limit_slack};
   state_.fuel = run_.left_;
   state_.stack_end = run_.stack_end();
   state_.globals = instance.globals.data();

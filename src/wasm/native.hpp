@@ -22,7 +22,7 @@ namespace rvm::wasm {
 inline constexpr std::uint32_t frame_register = 28;
 inline constexpr std::uint32_t memory_register = 27;
 inline constexpr std::uint32_t limit_register =
-    26;  ///< bytes of the memory - 16, where accesses are checked; else a scratch
+    26;  ///< bytes of the memory - limit_slack, where accesses are checked; else a scratch
 inline constexpr std::uint32_t fuel_register = 25;
 inline constexpr std::uint32_t state_register = 24;
 inline constexpr std::uint32_t stack_end_register = 23;
@@ -34,7 +34,9 @@ inline constexpr std::uint32_t second_scratch = 17;
 inline constexpr std::uint32_t link_register = 30;
 inline constexpr std::uint32_t first_vector_scratch = 28;  ///< v28 .. v31
 
-inline constexpr std::int64_t limit_slack = 16;
+/// What ends so far behind an address that is not above the limit is in bounds: offsets and sizes need not be added first. Near the
+/// memory's end it takes a closer look.
+inline constexpr std::uint32_t limit_slack = 4096;
 
 /// In standard layout, because compiled code reads and writes it.
 struct NativeState {
