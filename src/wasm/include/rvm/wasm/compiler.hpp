@@ -72,7 +72,8 @@ struct Compiled {
 
 enum class CompileError : std::uint8_t { out_of_memory, no_room_for_code };
 
-/// More than the code of any module with this one's sizes takes.
+/// More than the code of any module with this one's sizes takes, hostile ones included. Others take one to two times the bytes of
+/// Module::code.
 [[nodiscard]] std::size_t code_bytes_max(const Module& module);
 
 /// Writes code to `code`. What does not fit is left to the interpreter. Tables go to the arena's low end; its high end is working
