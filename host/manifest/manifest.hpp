@@ -77,6 +77,7 @@ struct PartitionEntry {
 struct BundleEntry {
   std::vector<std::string> environment;  ///< NAME=VALUE
   std::vector<std::string> files;        ///< files, and folders whose contents are meant
+  bool compile = true;
   std::uint64_t seed = 0;
   std::uint64_t fuel = 0;    ///< 0 = no limit
   std::uint64_t memory = 0;  ///< bytes; 0 = what the heap has room for

@@ -106,13 +106,14 @@ void parse_timing(TableReader& t, AgentEntry& a) {
 
 /// `module`, or `wasm` with what belongs to it.
 void parse_program(TableReader& t, AgentEntry& a) {
-  constexpr std::array<std::string_view, 4> only_with_wasm{"env", "seed", "fuel", "memory"};
+  constexpr std::array<std::string_view, 5> only_with_wasm{"env", "compile", "seed", "fuel", "memory"};
   BundleEntry& bundle = a.bundle;
   bundle.environment = t.texts("env");
   if (!std::ranges::all_of(bundle.environment, good_variable)) {
     t.report(t.at("env"), "'env' is a list of texts of the form NAME=VALUE");
   }
   bundle.files = t.texts("files");
+  bundle.compile = t.flag("compile", true);
   bundle.seed = t.number("seed", 0, any_badge);
   bundle.fuel = t.number("fuel", 0, any_badge);
   bundle.memory = t.size("memory", 0, {64 << 10, heap_limit}, true);

@@ -28,10 +28,12 @@ struct rvm_wasm_file {
   uint32_t reserved;
 };
 
+enum rvm_wasm_bundle_flags { RVM_WASM_INTERPRETED = 1 /* the module is not compiled */ };
+
 struct rvm_wasm_bundle {
   char magic[8];
   uint32_t header_bytes; /* sizeof(struct rvm_wasm_bundle) */
-  uint32_t reserved;
+  uint32_t flags;        /* rvm_wasm_bundle_flags */
   uint64_t total_bytes;
   struct rvm_wasm_range module;  /* the module, binary format */
   struct rvm_wasm_range environ; /* texts NAME=VALUE, each ended by NUL */

@@ -115,9 +115,9 @@ class Wasm(rvm_test.RvmTest):
                    "trap: out of bounds memory access")
         self.fails(self.wat('(module (func $f (call $f)) (export "_start" (func $f)))'), "trap: call stack exhausted")
         self.fails(self.wat(start.format("(loop (br 0))")), "trap: out of fuel", "fuel = 1000000")
-        self.fails(self.wat("(module)"), "exports no function _start")
-        self.fails(self.wat('(module (import "env" "f" (func)))'), "imports env.f, which there is not")
-        self.fails(self.wat('(module (import "wasi_snapshot_preview1" "fd_close" (func)))'),
+        self.fails(self.wat("(module)"), "exports no function _start or rvm_on_message")
+        self.fails(self.wat('(module (import "env" "f" (func)) (func (export "_start")))'), "imports env.f, which there is not")
+        self.fails(self.wat('(module (import "wasi_snapshot_preview1" "fd_close" (func)) (func (export "_start")))'),
                    "imports wasi_snapshot_preview1.fd_close with another type")
         self.fails(self.wat('(module (memory 100) (func (export "_start")))'), "the arena is full", 'heap = "1M"')
         module = self.folder / "cut.wasm"

@@ -22,16 +22,18 @@ MANIFEST = """development = true
 memory = "512M"
 [[partition]]
 name = "suite"
+witness_quota = 100000
 [[agent]]
 name = "suite"
 partition = "suite"
 module = "wasm_conformance"
 files = ["scripts"]
 heap = "100M"
+args = ["{tier}"]
 """
 
 
-def partition(spec_test, scripts):
+def partition(spec_test, scripts, tier):
     """The lines that the agent printed, or None when there is no suite."""
     with tempfile.TemporaryDirectory(prefix="rvm-conformance-") as folder:
         packed = pathlib.Path(folder) / "scripts"
@@ -41,7 +43,7 @@ def partition(spec_test, scripts):
             return None
         packing.check_returncode()
         manifest = pathlib.Path(folder) / "swarm.toml"
-        manifest.write_text(MANIFEST)
+        manifest.write_text(MANIFEST.replace("{tier}", tier))
         run = subprocess.run([PROGRAM, "run", manifest, "--timeout", "900s"], capture_output=True, text=True, check=False,
                              env={**os.environ, "RVM_ROOT": str(ROOT), "XDG_STATE_HOME": folder})
         said = [line.removeprefix("suite| ") for line in run.stdout.splitlines() if line.startswith("suite| ")]
@@ -65,11 +67,14 @@ def main():
             return 77
         ok = run.returncode == 0
     if options.only != "host":
-        said = partition(options.spec_test, options.scripts)
-        if said is None:
-            return 77
-        print("partition, interpreted:", "\n".join(said))
-        ok = bool(re.fullmatch(r"\d+ files: passed [1-9]\d*, failed 0, skipped 0", said[-1] if said else "")) and ok
+        for tier in ("interpreted", "compiled"):
+            said = partition(options.spec_test, options.scripts, tier)
+            if said is None:
+                return 77
+            print(f"partition, {tier}:", "\n".join(said))
+            passed = any(re.fullmatch(r"\d+ files: passed [1-9]\d*, failed 0, skipped 0", line) for line in said)
+            compiled = tier == "interpreted" or any(re.fullmatch(r"[1-9]\d* functions were compiled", l) for l in said)
+            ok = passed and compiled and not any("not compiled" in line for line in said) and ok
     return 0 if ok else 1
 
 

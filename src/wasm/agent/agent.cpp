@@ -4,6 +4,7 @@
 #include <cstring>
 #include <rvm/agent.hpp>
 
+#include "code_pages.hpp"
 #include "runtime.hpp"
 #include "rvm/crypto/sha256.hpp"
 
@@ -80,6 +81,9 @@ class Partition final : public rvm::wasm::ActorSystem {
     return made;
   }
 
+  std::span<std::byte> code_memory(std::size_t bytes) override { return code_.create(bytes); }
+  const std::byte* seal_code() override { return code_.seal(); }
+
  private:
   struct Inbound {
     rvm_handle handle = 0;
@@ -87,6 +91,7 @@ class Partition final : public rvm::wasm::ActorSystem {
   };
   std::array<Inbound, RVM_DIRECTORY_ENTRIES> inbound_{};
   std::uint32_t count_ = 0;
+  rvm::wasm::CodePages code_;
 };
 
 /// The manifest's arguments as texts, each ended by NUL, one after another.

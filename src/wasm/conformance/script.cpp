@@ -79,6 +79,7 @@ Script::World& Script::start_over() {
   clear();
   World& fresh = world_.emplace(workspace_, limits_);
   module_bytes_ = 0;
+  listener_.begins();
   spectest_count_ = 0;
   last_ = nullptr;
   make_spectest();

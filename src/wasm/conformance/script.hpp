@@ -26,6 +26,8 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   virtual void failed(std::uint32_t line, std::string_view what, std::string_view expected) = 0;
+  /// All instances before are gone.
+  virtual void begins() {}
   virtual void instantiated(Store& /*store*/, Instance& /*instance*/) {}
 
  protected:

@@ -35,6 +35,11 @@ class ActorSystem : public System {
   [[nodiscard]] virtual std::expected<std::uint32_t, rvm_error> spawn(std::uint32_t partition, std::uint32_t image,
                                                                       std::uint32_t priority,
                                                                       std::uint64_t argument) = 0;
+  /// Memory to write code to; empty: there is none, and the module is interpreted.
+  [[nodiscard]] virtual std::span<std::byte> code_memory(std::size_t /*bytes*/) { return {}; }
+  /// Where that code can be executed from now on, and no longer written; nullptr: nowhere.
+  [[nodiscard]] virtual const std::byte* seal_code() { return nullptr; }
+
   [[nodiscard]] virtual std::uint32_t id() = 0;
   [[nodiscard]] virtual std::uint32_t inbound_edges() = 0;  ///< at most
 

@@ -61,6 +61,7 @@ const Module* Runtime::load() {
               Digits{module.error().offset}.text()});
     return nullptr;
   }
+  if ((bundle_.header().flags & RVM_WASM_INTERPRETED) == 0) compile(**module, arena);
   std::ranges::fill(memory_.subspan(arena.high_reached()), std::byte{0});
   const std::size_t taken = rounded_up(arena.used(), page);
   if (taken > memory_.size() || memory_.size() - taken < 2 * stack_least) {
@@ -69,6 +70,22 @@ const Module* Runtime::load() {
   }
   memory_ = memory_.subspan(taken);
   return *module;
+}
+
+/// Where it does not succeed the module is interpreted, with the same results.
+void Runtime::compile(const Module& module, Arena& arena) {
+  // The bound holds for any module; what does not fit into what real ones take is left to the interpreter.
+  const std::size_t usual = module.code.size() * 48 + module.bodies.size() * 256 + (std::size_t{64} << 10);
+  const std::span<std::byte> code = system_.code_memory(std::min(usual, code_bytes_max(module)));
+  if (code.empty()) return;
+  const std::size_t before = arena.used();
+  if (const auto compiled = wasm::compile(module, code, arena)) {
+    compiled_ = *compiled;
+    code_ = system_.seal_code();
+    if (code_ != nullptr) return make_code_visible({code_, compiled->bytes});
+    compiled_.reset();
+  }
+  arena.rewind(before);
 }
 
 Runtime::Parts Runtime::divide(bool actor) const {
@@ -187,6 +204,8 @@ int Runtime::run() {
               instance.error() == LinkError::out_of_memory ? "; give the agent more (heap, memory)" : ""});
     return exit_refused;
   }
+  // Refused for want of room: then it is interpreted.
+  if (compiled_) (void)attach(store, **instance, *compiled_, code_);
   Execution execution{store, parts.stack};
   execution.set_fuel(fuel());
   Trap trap = store.initialize(**instance);

@@ -14,6 +14,7 @@
 #include "agent_interface.hpp"
 #include "bundle.hpp"
 #include "console.hpp"
+#include "rvm/wasm/compiler.hpp"
 #include "rvm/wasm/execution.hpp"
 #include "system.hpp"
 #include "wasi.hpp"
@@ -50,6 +51,7 @@ class Runtime {
     std::span<std::byte> tree;
   };
   [[nodiscard]] const Module* load();
+  void compile(const Module& module, Arena& arena);
   [[nodiscard]] Parts divide(bool actor) const;
   [[nodiscard]] std::optional<std::span<const Extern>> link(const Module& module, Store& store, Arena& arena);
   [[nodiscard]] std::optional<Extern> imported(const Import& import, const FunctionType& type, Store& store);
@@ -67,6 +69,8 @@ class Runtime {
   Wasi wasi_;
   AgentInterface interface_;
   std::span<std::byte> memory_;
+  std::optional<Compiled> compiled_;
+  const std::byte* code_ = nullptr;
 };
 
 }  // namespace rvm::wasm
