@@ -129,7 +129,7 @@ enum class Extend : Word { uxtw = 2U << 13, sxtw = 6U << 13 };
   unsigned rotation = 0;
   std::uint64_t run = element;
   const auto rotate = [&](std::uint64_t x) { return ((x >> 1) | (x & 1) << (size - 1)) & mask; };
-  while (rotation < size && !((run & 1) != 0 && (run >> (size - 1) & 1) == 0)) {
+  while (rotation < size && ((run & 1) == 0 || (run >> (size - 1) & 1) != 0)) {
     run = rotate(run);
     ++rotation;
   }

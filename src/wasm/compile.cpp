@@ -53,14 +53,12 @@ class Stubs {
 
   /// All registers that may hold values.
   void registers(bool load) {
-    for (Register r = 0; r < 30; r += r == 14 ? 4 : 2) {
-      if (r == 22) r = 28;
+    for (const Register r : {0U, 2U, 4U, 6U, 8U, 10U, 12U, 14U, 18U}) {
       const auto offset = static_cast<std::int32_t>(offsetof(NativeState, general) + std::size_t{r} * 8);
-      if (r == 28) {
-        state(load ? Access::ldr_x : Access::str_x, 29, offsetof(NativeState, general) + 29 * 8);
-      } else {
-        emit(pair(load ? Pair::ldp_x : Pair::stp_x, r, r + 1, state_register, offset));
-      }
+      emit(pair(load ? Pair::ldp_x : Pair::stp_x, r, r + 1, state_register, offset));
+    }
+    for (const Register r : {20U, 29U}) {
+      state(load ? Access::ldr_x : Access::str_x, r, offsetof(NativeState, general) + std::size_t{r} * 8);
     }
     for (Register r = 0; r < first_vector_scratch; r += 2) {
       const auto offset = static_cast<std::int32_t>(offsetof(NativeState, vector) + std::size_t{r} * 16);
@@ -89,6 +87,7 @@ class Stubs {
     state(Access::ldr_x, fuel_register, offsetof(NativeState, fuel));
     state(Access::ldr_x, stack_end_register, offsetof(NativeState, stack_end));
     state(Access::ldr_x, globals_register, offsetof(NativeState, globals));
+    state(Access::ldr_x, first_global_register, offsetof(NativeState, first_global));
     state(Access::ldr_x, scratch, offsetof(NativeState, target));
     state(Access::ldr_x, second_scratch, offsetof(NativeState, full));
     emit(aimed(cbnz(Width::x, second_scratch), 4));

@@ -141,7 +141,7 @@ class FunctionCompiler {
   void jump_table();
   void return_now(Op op);
   void copy_slots(std::uint32_t to, std::uint32_t from, std::uint32_t count, Register end);
-  void global_address(std::uint32_t index);
+  [[nodiscard]] Register global_address(std::uint32_t index);
   void call();
   void call_through();
   void take_result(const FunctionType& type);

@@ -10,7 +10,7 @@ namespace rvm::wasm {
 namespace {
 
 // Registers that may hold values. x0 and v0 among them: results pass through them at calls only.
-constexpr std::uint8_t general_registers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 21, 29};
+constexpr std::uint8_t general_registers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 19, 20, 29};
 constexpr std::uint32_t vector_registers = first_vector_scratch;
 
 constexpr std::uint32_t index(Kind kind) { return static_cast<std::uint32_t>(kind) - 1; }

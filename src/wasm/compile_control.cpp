@@ -387,23 +387,25 @@ Access global_access(Kind kind, bool load) {
 
 }  // namespace
 
-/// Leaves a global's address in scratch.
-void FunctionCompiler::global_address(std::uint32_t index) {
+/// A register with a global's address: its own, or scratch.
+arm64::Register FunctionCompiler::global_address(std::uint32_t index) {
   constexpr std::uint32_t near = 4096;
+  if (index == 0) return first_global_register;
   Register base = globals_register;
   if (index >= near) {
     add_constant(Width::x, scratch, base, std::int64_t{index / near * near} * 8);
     base = scratch;
   }
   emit(arm64::access(Access::ldr_x, scratch, base, index % near * 8));
+  return scratch;
 }
 
 void FunctionCompiler::read_global() {
   const std::uint32_t index = upper(*pc_);
   const Kind kind = kind_of(module_.globals[index].type.value);
   const Register d = target(field_a(*pc_), kind, kind == Kind::general ? scratch : first_vector_scratch);
-  global_address(index);
-  emit(arm64::access(global_access(kind, true), d, scratch, offset_in(offsetof(Global, value))));
+  const Register global = global_address(index);
+  emit(arm64::access(global_access(kind, true), d, global, offset_in(offsetof(Global, value))));
   written(field_a(*pc_), kind, d);
 }
 
@@ -412,8 +414,8 @@ void FunctionCompiler::write_global() {
   const Kind kind = kind_of(module_.globals[index].type.value);
   const Register n = kind == Kind::general ? general(field_a(*pc_), second_scratch)
                                            : vector(field_a(*pc_), kind, first_vector_scratch);
-  global_address(index);
-  emit(arm64::access(global_access(kind, false), n, scratch, offset_in(offsetof(Global, value))));
+  const Register global = global_address(index);
+  emit(arm64::access(global_access(kind, false), n, global, offset_in(offsetof(Global, value))));
 }
 
 }  // namespace rvm::wasm

@@ -183,6 +183,7 @@ void CompiledRun::run() {
   state_.fuel = run_.left_;
   state_.stack_end = run_.stack_end();
   state_.globals = instance.globals.data();
+  state_.first_global = instance.globals.empty() ? nullptr : instance.globals[0];
   state_.instance = run_.instance_;
   state_.arena = run_.store_.arena().base();
   state_.tables = instance.tables.data();

@@ -27,6 +27,7 @@ inline constexpr std::uint32_t fuel_register = 25;
 inline constexpr std::uint32_t state_register = 24;
 inline constexpr std::uint32_t stack_end_register = 23;
 inline constexpr std::uint32_t globals_register = 22;
+inline constexpr std::uint32_t first_global_register = 21;  ///< clang's stack pointer, mostly
 // Not kept from one instruction of the internal code to the next, but for the first: see FunctionCompiler::bases_.
 inline constexpr std::uint32_t base_scratch = 15;
 inline constexpr std::uint32_t scratch = 16;
@@ -46,6 +47,7 @@ struct NativeState {
   std::int64_t fuel;
   const std::uint64_t* stack_end;
   Global* const* globals;
+  Global* first_global;  ///< or null
   std::uint64_t target;  ///< where to go on; on return, an address that says where it was left
   std::uint64_t full;    ///< all registers are to be loaded before
   std::uint64_t exit;    ///< NativeExit
