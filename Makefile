@@ -2,7 +2,7 @@
 # The front door. Everything is built by CMake presets into build/; this file only names the ways in.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build run test check format bench clean
+.PHONY: help bootstrap build run test conformance check format bench clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -32,11 +32,15 @@ run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
 # CTest reads both trees through one file, so one summary covers everything.
 test: build  ## build everything and run all tests (DEEP=1: mutants and models as well)
 	@$(STEP) build-tests $(BUILD) host-sanitize
-	@$(STEP) build-bench $(BUILD) host core_bench log_bench
+	@$(STEP) build-bench $(BUILD) host core_bench log_bench wasm_spec_test
 	@$(STEP) build-seed $(BUILD) seed
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests >build/test/CTestTestfile.cmake
 	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)
+
+conformance: build  ## every assertion of the official WebAssembly test suite, on this computer and in a partition
+	@$(STEP) build-conformance $(BUILD) host wasm_spec_test
+	@python3 tests/wasm/conformance.py build/host/src/wasm/conformance/wasm_spec_test
 
 check: build  ## formatting, lint and layer rules
 	@tools/format.sh --check

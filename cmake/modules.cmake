@@ -24,16 +24,25 @@ if(RVM_TARGET STREQUAL "appliance")
   target_compile_options(rvm_core_options INTERFACE -fhosted -mgeneral-regs-only -fPIE -mstrict-align -fvisibility=hidden -mcmodel=tiny -flto -Oz -falign-functions=4 -mbranch-protection=none)
 endif()
 
-# rvm_module(NAME [SOURCES ...] [DEPENDS ...] [TESTS ...])
+# Partition code: agents' memory is normal memory, where unaligned access is allowed, and all registers are theirs.
+add_library(rvm_agent_options INTERFACE)
+target_compile_options(rvm_agent_options INTERFACE -fno-exceptions -fno-rtti)
+if(RVM_TARGET STREQUAL "appliance")
+  target_compile_options(rvm_agent_options INTERFACE -fhosted -fPIE -fvisibility=hidden -mbranch-protection=none -O2)
+endif()
+
+# rvm_module(NAME [PARTITION_CODE] [SOURCES ...] [DEPENDS ...] [TESTS ...])
 #   src/NAME/include is its public face. DEPENDS are module names. Without SOURCES it is header-only.
+#   PARTITION_CODE: it runs in agents, not in the kernel.
 #   TESTS are doctest sources beside the code, built and registered on the host only.
 function(rvm_module name)
-  cmake_parse_arguments(M "" "" "SOURCES;DEPENDS;TESTS" ${ARGN})
+  cmake_parse_arguments(M "PARTITION_CODE" "" "SOURCES;DEPENDS;TESTS" ${ARGN})
   list(TRANSFORM M_DEPENDS PREPEND rvm_)
   if(M_SOURCES)
     add_library(rvm_${name} STATIC ${M_SOURCES})
     target_include_directories(rvm_${name} PUBLIC include)
-    target_link_libraries(rvm_${name} PUBLIC rvm_abi ${M_DEPENDS} PRIVATE rvm_core_options)
+    target_link_libraries(rvm_${name} PUBLIC rvm_abi ${M_DEPENDS}
+      PRIVATE $<IF:$<BOOL:${M_PARTITION_CODE}>,rvm_agent_options,rvm_core_options>)
   else()
     add_library(rvm_${name} INTERFACE)
     target_include_directories(rvm_${name} INTERFACE include)

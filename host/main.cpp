@@ -92,7 +92,14 @@ void add_key(CLI::App& app, std::optional<fs::path>& key) {
 void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
   CLI::App* const run =
       app.add_subcommand("run", "boot a swarm of agents, show what they print, verify the log of what they did");
-  run->add_option("PATH", o.path, "manifest (swarm.toml), folder with one, or agent program (.elf)");
+  run->add_option("PATH", o.path, "manifest (swarm.toml), folder with one, or agent program (.elf, .wasm)");
+  run->add_option("ARGS", o.arguments, "arguments of a program that runs alone; after -- they may begin with a dash");
+  run->add_option("--env", o.environment, "a variable for a WebAssembly program (repeatable)")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  run->add_option("--files", o.files, "a file, or a folder whose contents a WebAssembly program may read (repeatable)")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
   run->add_option("--cpus", o.cpus, "number of cores, 1-8")->check(CLI::Range(1, 8));
   add_quantity(*run, "--memory", texts.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G");
   run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")
@@ -126,6 +133,7 @@ Examples:
   rvm run examples/pingpong/swarm.toml --cpus 2
   rvm run examples/swarm --disk log.img --for 10s     continue log.img
   rvm run my-agent --json                             for programs
+  rvm run hello.wasm one two --files data             a WebAssembly program, its arguments and files
   rvm run examples/spinner/swarm.toml --gdb           debug the kernel)");
   run->callback([&o, &texts, &command] {
     o.memory = parse_memory(texts.memory);

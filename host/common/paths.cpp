@@ -65,6 +65,22 @@ Outcome<fs::path> find_module(const fs::path& folder, std::string_view module) {
       "build it (`make` in the agent's folder, or `make` at the root for the examples), or correct `module`");
 }
 
+fs::path wasm_runtime() { return root_folder() / "build/appliance/agents/wasm.elf"; }
+
+Outcome<fs::path> find_wasm(const fs::path& folder, std::string_view module) {
+  const fs::path name(module);
+  const std::array candidates{folder / name, folder / "build" / name, root_folder() / "build/appliance/wasm" / name};
+  for (const fs::path& candidate : candidates) {
+    if (is_file(candidate)) {
+      return candidate;
+    }
+  }
+  return failure(ExitCode::environment,
+                 fmt::format("there is no WebAssembly module '{}': looked for {}, {} and {}", module,
+                             candidates[0].string(), candidates[1].string(), candidates[2].string()),
+                 "compile it, or correct `wasm`");
+}
+
 std::optional<fs::path> state_folder() {
   if (const auto state = environment("XDG_STATE_HOME"); !state.empty()) {
     return fs::path(state) / "rvm";

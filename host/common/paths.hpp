@@ -19,6 +19,10 @@ namespace rvm::host {
 
 /// The agent program that a manifest in `folder` means by `module`: a path relative to `folder`, or the bare name of a
 /// program beside the manifest, in its build folder, or among those that RVM was built with.
+/// The agent program that runs WebAssembly.
+[[nodiscard]] std::filesystem::path wasm_runtime();
+/// A WebAssembly module: as named, or in the folder's `build`, or among the examples that the build makes.
+[[nodiscard]] Outcome<std::filesystem::path> find_wasm(const std::filesystem::path& folder, std::string_view module);
 [[nodiscard]] Outcome<std::filesystem::path> find_module(const std::filesystem::path& folder, std::string_view module);
 
 /// ${XDG_STATE_HOME:-$HOME/.local/state}/rvm; nothing when neither variable is set.

@@ -76,10 +76,22 @@ struct PartitionEntry {
   std::optional<std::uint32_t> replicas;
 };
 
+/// What an agent has behind its program: a WebAssembly agent its module and all of this, a native one `files`.
+struct BundleEntry {
+  std::vector<std::string> environment;  ///< NAME=VALUE
+  std::vector<std::string> files;        ///< files, and folders whose contents are meant
+  bool compile = true;
+  std::uint64_t seed = 0;
+  std::uint64_t fuel = 0;    ///< 0 = no limit
+  std::uint64_t memory = 0;  ///< bytes; 0 = what the heap has room for
+};
+
 struct AgentEntry {
   Located<std::string> name;
   std::vector<Located<std::string>> partitions;  ///< used in turn by the replicas
-  Located<std::string> module;
+  Located<std::string> module;                   ///< the program
+  bool wasm = false;                             ///< it is a WebAssembly module
+  BundleEntry bundle;
   std::optional<std::uint32_t> replicas;
   std::uint32_t priority = 5000;
   std::int32_t affinity = -1;
@@ -151,7 +163,7 @@ struct Manifest {
 
 /// Reads and parses the file; the failure's cause has one `FILE:LINE:COLUMN: message` line per mistake.
 [[nodiscard]] Outcome<Manifest> load_manifest(const std::filesystem::path& file);
-/// The manifest of a program that runs alone: one partition, one agent.
+/// The manifest of a program that runs alone: one partition, one agent. WebAssembly if the file's name ends so.
 [[nodiscard]] Manifest manifest_for_program(const std::filesystem::path& program);
 
 [[nodiscard]] Failure to_failure(const std::string& title, const Diagnostics& diagnostics);
@@ -170,5 +182,9 @@ struct Manifest {
 inline constexpr std::uint64_t stack_limit = std::uint64_t{16} << 20;
 inline constexpr std::uint64_t heap_limit = std::uint64_t{128} << 20;
 inline constexpr std::uint32_t replicas_limit = 4096;
+/// What a WebAssembly agent has if nothing is said: the heap holds its module as translated, its stack and its memory.
+inline constexpr std::uint64_t wasm_heap = std::uint64_t{16} << 20;
+/// NAME=VALUE, as an environment wants it.
+[[nodiscard]] bool good_variable(std::string_view text);
 
 }  // namespace rvm::host

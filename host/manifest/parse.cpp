@@ -99,13 +99,44 @@ void parse_timing(TableReader& t, AgentEntry& a) {
   }
 }
 
+/// `module`, or `wasm` with what belongs to it.
+void parse_program(TableReader& t, AgentEntry& a) {
+  constexpr std::array<std::string_view, 5> only_with_wasm{"env", "compile", "seed", "fuel", "memory"};
+  BundleEntry& bundle = a.bundle;
+  bundle.environment = t.texts("env");
+  if (!std::ranges::all_of(bundle.environment, good_variable)) {
+    t.report(t.at("env"), "'env' is a list of texts of the form NAME=VALUE");
+  }
+  bundle.files = t.texts("files");
+  bundle.compile = t.flag("compile", true);
+  bundle.seed = t.number("seed", 0, any_badge);
+  bundle.fuel = t.number("fuel", 0, any_badge);
+  bundle.memory = t.size("memory", 0, {64 << 10, heap_limit}, true);
+  if (t.has("wasm")) {
+    a.module = {t.text("wasm"), t.at("wasm")};
+    a.wasm = true;
+    a.heap = wasm_heap;
+    if (t.has("module")) {
+      t.report(t.at("module"), "an agent has either a 'module', which is native, or a 'wasm'");
+      (void)t.text("module");
+    }
+    return;
+  }
+  for (const std::string_view key : only_with_wasm) {
+    if (t.has(key)) {
+      t.report(t.at(key), fmt::format("'{}' is for WebAssembly agents: give a 'wasm' instead of a 'module'", key));
+    }
+  }
+  a.module = t.required_text("module");
+}
+
 AgentEntry parse_agent(const toml::table& table, Diagnostics& diagnostics) {
   TableReader t(table, "[[agent]]", diagnostics);
   AgentEntry a;
   a.name = t.required_text("name");
   t.check_name_of(a.name, RVM_NAME_BYTES - 1);
   a.partitions = t.required_text_or_texts("partition");
-  a.module = t.required_text("module");
+  parse_program(t, a);
   a.replicas = replicas(t);
   a.priority = static_cast<std::uint32_t>(t.number("priority", a.priority, {0, 10'000}));
   a.affinity = static_cast<std::int32_t>(t.signed_number("affinity", -1, -1, 7));
@@ -229,6 +260,11 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
 }
 
 }  // namespace
+
+bool good_variable(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  return equals != std::string_view::npos && equals != 0 && !text.contains('\0');
+}
 
 std::optional<std::string> check_name(std::string_view name, std::size_t limit) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
@@ -371,6 +407,10 @@ Manifest manifest_for_program(const std::filesystem::path& program) {
   agent.name.value = name;
   agent.partitions.push_back({name, {}});
   agent.module.value = program.filename().string();
+  if (program.extension() == ".wasm") {
+    agent.wasm = true;
+    agent.heap = wasm_heap;
+  }
   m.partitions.push_back(std::move(partition));
   m.agents.push_back(std::move(agent));
   return m;

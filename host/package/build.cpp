@@ -7,6 +7,8 @@
 #include <tuple>
 
 #include "host/common/paths.hpp"
+#include "host/common/units.hpp"
+#include "host/package/bundle.hpp"
 #include "host/package/package.hpp"
 
 namespace rvm::host {
@@ -118,6 +120,12 @@ std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const
   return table;
 }
 
+struct LessBytes {
+  bool operator()(std::span<const std::byte> a, std::span<const std::byte> b) const {
+    return std::ranges::lexicographical_compare(a, b);
+  }
+};
+
 std::uint32_t package_flags(const Manifest& manifest) {
   return (manifest.development ? RVM_PACKAGE_DEVELOPMENT : 0u) | RVM_PACKAGE_CONSOLE_SHUTDOWN |
          (manifest.witness_each ? RVM_PACKAGE_IPC_EACH : 0u) |
@@ -127,39 +135,117 @@ std::uint32_t package_flags(const Manifest& manifest) {
 
 }  // namespace
 
+namespace {
+
+Outcome<Program> load_program(const std::filesystem::path& path) {
+  const auto file = read_file(path, "agent program", std::uint64_t{256} << 20);
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  auto parsed = read_program(*file);
+  if (!parsed) {
+    return failure(ExitCode::usage, fmt::format("{}: {}", path.string(), parsed.error().cause), parsed.error().cure);
+  }
+  return std::move(*parsed);
+}
+
+/// Where an agent's program comes from.
+struct ProgramSource {
+  std::filesystem::path path;  ///< of the native program, which may be the WebAssembly runtime
+  Bytes bundle;                ///< of a WebAssembly agent
+  std::string stem;
+  friend auto operator<=>(const ProgramSource& a, const ProgramSource& b) = default;
+};
+
+Outcome<ProgramSource> find_source(const Manifest& manifest, const AgentEntry& entry) {
+  const auto located = [&](Failure f) {
+    if (entry.module.at.line != 0) {
+      f.cause = fmt::format("{}:{}:{}: {}", manifest.title, entry.module.at.line, entry.module.at.column, f.cause);
+    }
+    return std::unexpected(std::move(f));
+  };
+  const auto path =
+      entry.wasm ? find_wasm(manifest.folder, entry.module.value) : find_module(manifest.folder, entry.module.value);
+  if (!path) {
+    return located(path.error());
+  }
+  ProgramSource source{*path, {}, path->stem().string().substr(0, RVM_NAME_BYTES - 1)};
+  if (check_name(source.stem, RVM_NAME_BYTES - 1)) {
+    source.stem = "image";
+  }
+  if (!entry.wasm && entry.bundle.files.empty()) {
+    return source;
+  }
+  auto bundle = build_bundle(manifest.folder, entry.wasm ? std::optional{*path} : std::nullopt, entry.bundle);
+  if (!bundle) {
+    return located(bundle.error());
+  }
+  source.bundle = std::move(*bundle);
+  if (entry.wasm) {
+    source.path = wasm_runtime();
+  }
+  return source;
+}
+
+/// The bundle becomes the last segment of the runtime's image, read-only.
+void append_bundle(Program& program, const Bytes& bundle) {
+  if (bundle.empty()) {
+    return;
+  }
+  const std::uint64_t bytes = rounded_up(bundle.size(), RVM_PAGE_SIZE);
+  program.segments.push_back({program.bytes, bytes, bundle, RVM_MAP_READ});
+  program.segments.back().contents.resize(bytes);
+  program.bytes += bytes;
+}
+
+Outcome<void> check_extent(const Program& program, const AgentEntry& entry) {
+  constexpr std::uint64_t limit = std::uint64_t{127} << 20;  // half of the smallest slot, without its fixed parts
+  if (program.bytes + entry.stack + entry.heap <= limit) {
+    return {};
+  }
+  return failure(
+      ExitCode::usage,
+      fmt::format("the agent '{}' wants {} of program, {} of stack and {} of heap; together they may have 127 MiB",
+                  entry.name.value, format_size(program.bytes), format_size(entry.stack), format_size(entry.heap)),
+      "give it a smaller heap");
+}
+
+}  // namespace
+
 Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
   SwarmImages out;
-  std::map<std::filesystem::path, std::size_t> programs;
+  std::map<const AgentEntry*, std::uint32_t> image_of_entry;  // replicas share one
+  std::map<ProgramSource, std::size_t> programs;
   std::map<std::tuple<std::size_t, std::uint64_t, std::uint64_t>, std::uint32_t> images;
   for (const SwarmAgent& agent : swarm.agents) {
     const AgentEntry& entry = *agent.entry;
-    const auto path = find_module(manifest.folder, entry.module.value);
-    if (!path) {
-      Failure f = path.error();
-      f.cause = fmt::format("{}:{}:{}: {}", manifest.title, entry.module.at.line, entry.module.at.column, f.cause);
-      return std::unexpected(f);
+    if (const auto known = image_of_entry.find(&entry); known != image_of_entry.end()) {
+      out.of_agent.push_back(known->second);
+      continue;
     }
-    auto program = programs.find(*path);
+    auto source = find_source(manifest, entry);
+    if (!source) {
+      return std::unexpected(source.error());
+    }
+    auto program = programs.find(*source);
     if (program == programs.end()) {
-      const auto file = read_file(*path, "agent program", std::uint64_t{256} << 20);
-      if (!file) {
-        return std::unexpected(file.error());
+      auto loaded = load_program(source->path);
+      if (!loaded) {
+        return std::unexpected(loaded.error());
       }
-      auto parsed = read_program(*file);
-      if (!parsed) {
-        return failure(ExitCode::usage, fmt::format("{}: {}", path->string(), parsed.error().cause),
-                       parsed.error().cure);
-      }
-      program = programs.emplace(*path, out.programs.size()).first;
-      out.programs.push_back(std::move(*parsed));
+      append_bundle(*loaded, source->bundle);
+      program = programs.emplace(*source, out.programs.size()).first;
+      out.programs.push_back(std::move(*loaded));
+    }
+    if (const auto fits = check_extent(out.programs[program->second], entry); !fits) {
+      return std::unexpected(fits.error());
     }
     const auto [image, fresh] = images.try_emplace({program->second, entry.stack, entry.heap}, out.images.size());
     if (fresh) {
-      const std::string stem = path->stem().string().substr(0, RVM_NAME_BYTES - 1);
-      out.images.push_back({check_name(stem, RVM_NAME_BYTES - 1) ? "image" : stem, program->second,
-                            static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
+      out.images.push_back({source->stem, program->second, static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
                             static_cast<std::uint32_t>(entry.heap / RVM_PAGE_SIZE)});
     }
+    image_of_entry.emplace(&entry, image->second);
     out.of_agent.push_back(image->second);
   }
   return out;
@@ -174,12 +260,16 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
   Bytes payload;
   std::vector<rvm_package_segment> segments;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> segments_of_program;
+  std::map<std::span<const std::byte>, std::uint64_t, LessBytes> places;  // what several programs have is there once
   for (const Program& program : images.programs) {
     segments_of_program.emplace_back(segments.size(), program.segments.size());
     for (const ProgramSegment& s : program.segments) {
-      segments.push_back({s.offset, s.memory_bytes, s.contents.size(), payload.size(), s.permissions, 0});
-      payload.insert(payload.end(), s.contents.begin(), s.contents.end());
-      payload.resize(rounded_up(payload.size(), RVM_PAGE_SIZE));
+      const auto [place, fresh] = places.try_emplace(s.contents, payload.size());
+      segments.push_back({s.offset, s.memory_bytes, s.contents.size(), place->second, s.permissions, 0});
+      if (fresh) {
+        payload.insert(payload.end(), s.contents.begin(), s.contents.end());
+        payload.resize(rounded_up(payload.size(), RVM_PAGE_SIZE));
+      }
     }
   }
   std::vector<rvm_package_image> image_table;

@@ -49,7 +49,28 @@ Outcome<void> run_make(const fs::path& folder) {
   return {};
 }
 
-Outcome<Manifest> load(const fs::path& given) {
+/// The manifest of a program that runs alone, with what the command line gives it.
+Outcome<Manifest> load_program_alone(const fs::path& path, const RunOptions& options) {
+  Manifest manifest = manifest_for_program(path);
+  AgentEntry& agent = manifest.agents.front();
+  agent.arguments = options.arguments;
+  agent.bundle.environment = options.environment;
+  if (!agent.wasm && !options.environment.empty()) {
+    return failure(ExitCode::usage, "--env is for WebAssembly programs",
+                   "leave it out; a native agent has arguments only");
+  }
+  for (const std::string& variable : options.environment) {
+    if (!good_variable(variable)) {
+      return failure(ExitCode::usage, fmt::format("'{}' is no variable", variable), "--env NAME=VALUE");
+    }
+  }
+  for (const std::string& file : options.files) {
+    agent.bundle.files.push_back(fs::absolute(file).string());
+  }
+  return manifest;
+}
+
+Outcome<Manifest> load(const fs::path& given, const RunOptions& options) {
   std::error_code error;
   fs::path path = given;
   if (fs::is_directory(path, error)) {
@@ -60,11 +81,16 @@ Outcome<Manifest> load(const fs::path& given) {
     }
   }
   if (!fs::exists(path, error)) {
-    return failure(ExitCode::environment, fmt::format("there is no file {}", path.string()),
-                   "name a manifest (swarm.toml), a folder with one, or an agent program (.elf); examples/ has some");
+    return failure(
+        ExitCode::environment, fmt::format("there is no file {}", path.string()),
+        "name a manifest (swarm.toml), a folder with one, or an agent program (.elf, .wasm); examples/ has some");
   }
-  if (path.extension() == ".elf") {
-    return manifest_for_program(path);
+  if (path.extension() == ".elf" || path.extension() == ".wasm") {
+    return load_program_alone(path, options);
+  }
+  if (!options.arguments.empty() || !options.environment.empty() || !options.files.empty()) {
+    return failure(ExitCode::usage, "arguments, --env and --files are for a program that runs alone",
+                   "write them into the manifest (args, env, files)");
   }
   return load_manifest(path);
 }
@@ -112,7 +138,7 @@ Outcome<void> check_devices(const fs::path& package, const std::vector<rvm_packa
 }
 
 Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options) {
-  auto loaded = options.path ? load(*options.path) : Outcome<Manifest>(Manifest{});
+  auto loaded = options.path ? load(*options.path, options) : Outcome<Manifest>(Manifest{});
   if (!loaded) {
     return std::unexpected(loaded.error());
   }

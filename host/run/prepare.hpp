@@ -19,7 +19,10 @@ namespace rvm::host {
 
 /// What the command line says; what it leaves open comes from the manifest.
 struct RunOptions {
-  std::optional<std::filesystem::path> path;     ///< manifest, folder or agent program
+  std::optional<std::filesystem::path> path;  ///< manifest, folder or agent program
+  std::vector<std::string> arguments;         ///< of a program that runs alone
+  std::vector<std::string> environment;       ///< of a WebAssembly program that runs alone, as are the next
+  std::vector<std::string> files;
   std::optional<std::filesystem::path> package;  ///< a package built before, instead of one from `path`
   std::optional<std::uint32_t> cpus;
   std::optional<std::uint64_t> memory;

@@ -19,6 +19,8 @@
 #define RVM_PAGE_SIZE 4096u
 #define RVM_MESSAGE_REGISTERS 8u    /* x2..x9 of call, reply and reply_wait */
 #define RVM_MESSAGE_BYTES_MAX 4096u /* largest message of send and receive */
+#define RVM_TURN_MESSAGES_MAX 64u   /* messages that one turn_commit sends */
+#define RVM_TURN_REASON_MAX 255u    /* of turn_abort; what a reason means is the agent's to say */
 #define RVM_CONSOLE_BYTES_MAX 256u  /* largest console_write */
 #define RVM_NAME_BYTES 32u          /* names are NUL-terminated inside this */
 #define RVM_INVALID_HANDLE 0u
@@ -139,6 +141,10 @@ enum rvm_error {
   X(EDGE_DESTROY, 0x39, EDGE, RVM_RIGHT_REVOKE, P1, "queued messages are dropped and the receiver is told") \
   X(WITNESS_HEAD, 0x40, WITNESS, RVM_RIGHT_READ, P1, "-> x1 records, x2 sealed, x3 durable") \
   X(WITNESS_READ, 0x41, WITNESS, RVM_RIGHT_READ, P1, "x2 sequence, x3 address of 64 bytes") \
+  X(TURN_COMMIT, 0x42, NONE, 0, P1, \
+    "x1 address of rvm_turn_message, x2 their number, x3 deadline for space, x4 message digest, x5 state root: sends " \
+    "all or none -> x1 on refusal which of them") \
+  X(TURN_ABORT, 0x43, NONE, 0, P1, "x1 reason, x2 message digest, x3 state root: records a turn without effect") \
   X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2_P3, \
     "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify, x7 " \
     "address of the rvm_evidence if tier P3 -> x1 expiry") \
@@ -277,6 +283,13 @@ enum { RVM_BUFFER_DEVICE_WRITES = 1 };
 /* What RECEIVE delivered. CAPABILITY and REGION messages are an rvm_capability_message. */
 enum { RVM_MESSAGE_BYTES = 0, RVM_MESSAGE_CAPABILITY = 1, RVM_MESSAGE_REGION = 2 };
 
+/* One of the messages that TURN_COMMIT sends. Its edge needs WRITE, and the caller as its sender. */
+struct rvm_turn_message {
+  uint32_t edge;   /* handle */
+  uint32_t length; /* at most RVM_MESSAGE_BYTES_MAX */
+  uint64_t address;
+};
+
 struct rvm_capability_message {
   uint32_t handle; /* in the receiver's table */
   uint32_t type;   /* rvm_object_type */
@@ -313,12 +326,14 @@ struct rvm_agent_info {
   char name[RVM_NAME_BYTES];
   char arguments[RVM_ARGUMENT_BYTES]; /* NUL-separated, ended by an empty string */
   struct rvm_directory_entry directory[RVM_DIRECTORY_ENTRIES];
+  uint64_t image_size; /* bytes from image_base, with what the package put behind the program's own segments */
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(rvm_agent_info) <= RVM_PAGE_SIZE);
 static_assert(sizeof(rvm_directory_entry) == 32);
 static_assert(sizeof(rvm_proof_subject) == 112);
+static_assert(sizeof(rvm_turn_message) == 16);
 static_assert(sizeof(rvm_device_buffer) == 16);
 static_assert(sizeof(rvm_evidence_record) == 280 + 32 * RVM_EVIDENCE_PATH_MAX);
 static_assert(sizeof(rvm_evidence) == 8 + sizeof(rvm_evidence_record));

@@ -99,6 +99,7 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
   info.slot_base = layout.base.value;
   info.slot_size = hal::Port::geometry().slot_bytes;
   info.image_base = layout.image.value;
+  info.image_size = image.bytes;
   info.stack_top = layout.stack_top.value;
   info.heap_base = layout.heap.value;
   info.heap_size = std::uint64_t{image.heap_pages} * page_bytes;

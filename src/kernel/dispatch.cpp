@@ -161,6 +161,10 @@ Outcome run_signal(const Request& r) {
       return witness_head(r);
     case RVM_HVC_WITNESS_READ:
       return witness_read(r);
+    case RVM_HVC_TURN_COMMIT:
+      return turn_commit(r);
+    case RVM_HVC_TURN_ABORT:
+      return turn_abort(r);
     case RVM_HVC_LEASE_GRANT:
       return lease_grant(r);
     case RVM_HVC_LEASE_RENEW:

@@ -95,4 +95,8 @@ Outcome console_write(const Request& r);
 Outcome witness_head(const Request& r);
 Outcome witness_read(const Request& r);
 
+// turn.cpp
+Outcome turn_commit(const Request& r);
+Outcome turn_abort(const Request& r);
+
 }  // namespace rvm::kernel

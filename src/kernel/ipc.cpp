@@ -162,12 +162,51 @@ Status prepare_queue(State& s, Edge& edge) {
 
 namespace {
 
-partition::MessageSlot& tail_slot(Edge& edge) { return edge.slots[(edge.head + edge.count) & (edge.capacity - 1)]; }
+/// The first slot that is neither queued nor staged.
+partition::MessageSlot& free_slot(Edge& edge) {
+  return edge.slots[(edge.head + edge.count + edge.staged) & (edge.capacity - 1)];
+}
 
-/// The slot at the tail holds a complete message: publish it.
+}  // namespace
+
+Status stage(State& s, Edge& edge, GuestAddress from, std::uint64_t length) {
+  if (auto ready = prepare_queue(s, edge); !ready) return ready;
+  Partition& p = s.partition_of(*edge.sender);
+  partition::MessageSlot& slot = free_slot(edge);
+  std::span<std::byte> to{slot.bytes};
+  PhysicalAddress page{};
+  if (length > partition::MessageSlot::inline_bytes) {
+    if (auto charged = p.account.charge(1); !charged) return charged;
+    const auto fresh = s.pages.allocate_run(1, page_owner(p));
+    if (!fresh) {
+      p.account.credit(1);
+      return fail(fresh.error());
+    }
+    page = *fresh;
+    to = {hal::Port::to_pointer(page), page_bytes};
+  }
+  slot.length = static_cast<std::uint16_t>(length);
+  slot.kind = RVM_MESSAGE_BYTES;
+  slot.page = page;
+  ++edge.staged;
+  const Status copied = memory::copy_in(p.space, from, to.first(static_cast<std::size_t>(length)));
+  if (!copied) unstage(s, edge);
+  return copied;
+}
+
+void unstage(State& s, Edge& edge) {
+  --edge.staged;
+  partition::MessageSlot& slot = free_slot(edge);
+  if (slot.page.value == 0) return;
+  ensure(s.pages.free_run(slot.page, 1).has_value());
+  s.partition_of(*edge.sender).account.credit(1);
+  slot.page = {};
+}
+
 void publish(State& s, Edge& edge) {
   Agent& receiver = *edge.receiver;
-  const std::uint16_t length = tail_slot(edge).length;
+  const std::uint16_t length = edge.slots[(edge.head + edge.count) & (edge.capacity - 1)].length;
+  --edge.staged;
   ++edge.count;
   if (!edge.in_pending_list) {
     edge.in_pending_list = true;
@@ -180,7 +219,6 @@ void publish(State& s, Edge& edge) {
   if (edge.notify_bit < 64) (void)signal(s, receiver, std::uint64_t{1} << edge.notify_bit);
 }
 
-/// The hypercall will be repeated when the agent wakes.
 Outcome wait_and_repeat(State& s, Core& core, Wait wait, Edge* edge, Nanoseconds deadline) {
   Agent& agent = *core.current;
   agent.context->rewind_call();
@@ -189,54 +227,31 @@ Outcome wait_and_repeat(State& s, Core& core, Wait wait, Edge* edge, Nanoseconds
   return Outcome::waiting();
 }
 
-}  // namespace
+Outcome wait_for_space(State& s, Core& core, Edge& edge, Nanoseconds deadline) {
+  ++edge.epoch_refused;
+  if (deadline.value == 0) return Outcome::queue_full();
+  if (deadline != never && deadline <= hal::Port::now()) return Error::timed_out;
+  return wait_and_repeat(s, core, Wait::space, &edge, deadline);
+}
 
 Outcome send(State& s, Core& core, Edge& edge, GuestAddress from, std::uint64_t length, Nanoseconds deadline) {
   Agent& sender = *core.current;
   if (edge.sender != &sender) return Error::rights;
   if (length > RVM_MESSAGE_BYTES_MAX) return Error::bad_argument;
   if (edge.receiver == nullptr) return Error::peer_gone;
-  if (!has_room(edge)) {
-    ++edge.epoch_refused;
-    if (deadline.value == 0) return Outcome::queue_full();
-    if (deadline != never && deadline <= hal::Port::now()) return Error::timed_out;
-    return wait_and_repeat(s, core, Wait::space, &edge, deadline);
-  }
-  if (auto ready = prepare_queue(s, edge); !ready) return ready;
-  Partition& p = s.partition_of(sender);
-  partition::MessageSlot& slot = tail_slot(edge);
-  std::span<std::byte> to{slot.bytes};
-  PhysicalAddress page{};
-  if (length > partition::MessageSlot::inline_bytes) {
-    if (auto charged = p.account.charge(1); !charged) return charged;
-    const auto fresh = s.pages.allocate_run(1, page_owner(p));
-    if (!fresh) {
-      p.account.credit(1);
-      return fresh.error();
-    }
-    page = *fresh;
-    to = {hal::Port::to_pointer(page), page_bytes};
-  }
-  if (auto copied = memory::copy_in(p.space, from, to.first(static_cast<std::size_t>(length))); !copied) {
-    if (page.value != 0) {
-      ensure(s.pages.free_run(page, 1).has_value());
-      p.account.credit(1);
-    }
-    return copied;
-  }
-  slot.length = static_cast<std::uint16_t>(length);
-  slot.kind = RVM_MESSAGE_BYTES;
-  slot.page = page;
+  if (!has_room(edge)) return wait_for_space(s, core, edge, deadline);
+  if (const Status staged = stage(s, edge, from, length); !staged) return staged;
   publish(s, edge);
   return Error::ok;
 }
 
 void enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message) {
-  partition::MessageSlot& slot = tail_slot(edge);
+  partition::MessageSlot& slot = free_slot(edge);
   std::memcpy(slot.bytes, &message, sizeof message);
   slot.length = sizeof message;
   slot.kind = kind;
   slot.page = {};
+  ++edge.staged;
   publish(s, edge);
 }
 

@@ -56,6 +56,17 @@ Outcome wait_for_signal(State& s, Core& core, std::uint64_t mask, Nanoseconds de
 /// Queues a message the kernel makes itself (a capability or region that moves along the edge). The caller has prepared the
 /// queue and checked that there is room (has_room), so it cannot fail after what it tells of was done.
 void enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capability_message& message);
-[[nodiscard]] inline bool has_room(const Edge& edge) { return edge.count < edge.capacity; }
+[[nodiscard]] inline bool has_room(const Edge& edge) { return edge.count + edge.staged < edge.capacity; }
+
+// A message is staged in a free slot, where nobody sees it, and then published or taken back, all within one hypercall.
+
+/// Copies a message of the sender behind those staged before. Precondition: has_room, and both ends are there.
+[[nodiscard]] Status stage(State& s, Edge& edge, GuestAddress from, std::uint64_t length);
+/// Takes the edge's last staged message back.
+void unstage(State& s, Edge& edge);
+/// Queues the edge's first staged message.
+void publish(State& s, Edge& edge);
+/// The sender waits for room, or is refused; the call will be repeated when there is some.
+Outcome wait_for_space(State& s, Core& core, Edge& edge, Nanoseconds deadline);
 
 }  // namespace rvm::kernel

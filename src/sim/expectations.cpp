@@ -55,6 +55,8 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_REGION_TRANSFER, region_transfer);
   set(RVM_HVC_EDGE_CREATE, comm_edge_create);
   set(RVM_HVC_EDGE_DESTROY, comm_edge_destroy);
+  set(RVM_HVC_TURN_COMMIT, turn_commit);
+  set(RVM_HVC_TURN_ABORT, turn_abort);
   set(RVM_HVC_LEASE_GRANT, device_lease_grant);
   set(RVM_HVC_LEASE_RENEW, device_lease_renew);
   set(RVM_HVC_LEASE_RELEASE, device_lease_revoke);
@@ -250,6 +252,9 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
     case RVM_HVC_SEND:
       if (a.x[3] <= RVM_MESSAGE_BYTES_MAX) a.message_digest = digest_of(p, a.x[2], a.x[3]);
       break;
+    case RVM_HVC_TURN_COMMIT:
+      note_turn(agent, a);
+      break;
     default:
       break;
   }
@@ -350,7 +355,8 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
       const witness::Record& r = records_[i];
       found = static_cast<std::uint8_t>(r.action_kind) == evidence[attempt.operation] && (r.flags & 0x8000) == 0 &&
               r.actor_partition == agent.partition->id.value && r.proof_tier >= tier &&
-              (makes_new_object(attempt.operation) || r.target_object == attempt.object->object.id);
+              (makes_new_object(attempt.operation) ||
+               r.target_object == (attempt.object ? attempt.object->object.id : agent.id.value));
     }
     require(found, "mutation-recorded",
             [&] { return std::string{operation_name(attempt.operation)} + " succeeded without its record"; });
@@ -541,6 +547,9 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       }
       break;
     }
+    case RVM_HVC_TURN_COMMIT:
+      judge_turn(agent, attempt);
+      break;
     case RVM_HVC_WITNESS_READ:
       require_writable(agent, attempt.x[3]);
       break;

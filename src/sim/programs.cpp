@@ -57,6 +57,8 @@ constexpr std::array weights{
     Weight{RVM_HVC_EDGE_DESTROY, 1, 2},
     Weight{RVM_HVC_WITNESS_HEAD, 1, 1},
     Weight{RVM_HVC_WITNESS_READ, 1, 1},
+    Weight{RVM_HVC_TURN_COMMIT, 8, 3},
+    Weight{RVM_HVC_TURN_ABORT, 1, 1},
     Weight{RVM_HVC_LEASE_GRANT, 12, 2},
     Weight{RVM_HVC_LEASE_RENEW, 2, 1},
     Weight{RVM_HVC_LEASE_RELEASE, 1, 1},
@@ -161,8 +163,9 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
                         RVM_HVC_LEASE_RELEASE, RVM_HVC_LEASE_INFO});
   }
   const std::uint64_t operation = weighted(&Weight::ordinary, ordinary, random);
-  const bool needs_edge = operation == RVM_HVC_CALL || operation == RVM_HVC_SEND || operation == RVM_HVC_REGION_SHARE ||
-                          operation == RVM_HVC_REGION_TRANSFER || operation == RVM_HVC_CAP_TRANSFER;
+  const bool needs_edge = operation == RVM_HVC_CALL || operation == RVM_HVC_SEND || operation == RVM_HVC_TURN_COMMIT ||
+                          operation == RVM_HVC_REGION_SHARE || operation == RVM_HVC_REGION_TRANSFER ||
+                          operation == RVM_HVC_CAP_TRANSFER;
   return needs_edge && agent.outbound.empty() && !random.one_in(4) ? std::uint64_t{RVM_HVC_EDGE_CREATE} : operation;
 }
 
@@ -387,6 +390,9 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(2, own_address(agent, random));
       set(3, random.pick({0, 1, 8, 16, 64, 239, 240, 241, 1000, 4096, 4097, random.below(5000)}));
       set(4, deadline());
+      break;
+    case RVM_HVC_TURN_COMMIT:
+      choose_turn(agent, registers, random, sending);
       break;
     case RVM_HVC_RECEIVE:
       set(1, random.one_in(3) ? handle_for(agent, ObjectType::edge, RVM_RIGHT_READ, random) : 0);

@@ -84,7 +84,8 @@ struct Attempt {
   bool held = false;                     ///< x1 names a device on an unexpired lease of the caller
   std::uint64_t dma_left = 0;            ///< of that device
   bool shown = false;                    ///< the evidence that tier P3 wants was in memory when it asked
-  bool delivered = false;                ///< a call's message arrived
+  std::vector<std::pair<SeenCapability, SentMessage>> turn;  ///< what TURN_COMMIT sends
+  bool delivered = false;                                    ///< a call's message arrived
   bool answered = false;
   std::array<std::uint64_t, 8> reply{};
   std::uint64_t call_badge = 0;
@@ -139,6 +140,15 @@ class Simulation {
   [[nodiscard]] std::uint32_t handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
                                          const std::function<bool(const SeenCapability&)>& wanted = {});
   [[nodiscard]] std::uint64_t own_address(const Agent& agent, Random& random);
+
+  // turns.cpp
+  [[nodiscard]] std::byte* guest_pointer(const Partition& p, std::uint64_t at);
+  void choose_turn(const Agent& agent, hal::Context& registers, Random& random,
+                   const std::function<std::uint32_t()>& sending);
+  void note_turn(const Agent& agent, Attempt& a);
+  [[nodiscard]] std::uint32_t wanted_slots(const Agent& agent);
+  void judge_turn(const Agent& agent, const Attempt& a);
+
   [[nodiscard]] bool is_supervisor(const Agent& agent) const;
   [[nodiscard]] bool is_suicide(const Agent& agent, std::uint64_t operation, hal::Context& registers);
   void present_proof(Agent& agent, hal::Context& registers, Random& random);

@@ -131,7 +131,8 @@ void Simulation::check_agents() {
                 "lost-wakeup", "a receiver waits with a message there");
         break;
       case Wait::space:
-        require(a.wait_edge != nullptr && a.wait_edge->sender == &a && a.wait_edge->count == a.wait_edge->capacity,
+        require(a.wait_edge != nullptr && a.wait_edge->sender == &a &&
+                    a.wait_edge->count + wanted_slots(a) > a.wait_edge->capacity,
                 "lost-wakeup", "a sender waits with room for its message");
         break;
       case Wait::signal:

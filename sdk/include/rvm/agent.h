@@ -424,6 +424,21 @@ static inline enum rvm_error rvm_send(rvm_handle edge, const void* bytes, uint64
   return rvm_call4(RVM_HVC_SEND, edge, (uint64_t)(uintptr_t)bytes, length, deadline);
 }
 
+/* Ends a turn: sends all of the messages or none, and records the digests. On an error other than of the whole, `refused`
+ * (may be null) is the index of the message it is about. */
+static inline enum rvm_error rvm_turn_commit(const struct rvm_turn_message* messages, uint64_t count, uint64_t deadline,
+                                             uint64_t message_digest, uint64_t state_root, uint64_t* refused) {
+  struct rvm_registers r = {
+      {RVM_HVC_TURN_COMMIT, (uint64_t)(uintptr_t)messages, count, deadline, message_digest, state_root, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e != RVM_ERROR_OK && refused) *refused = r.x[1];
+  return e;
+}
+/* Records that a turn ended without effect. */
+static inline enum rvm_error rvm_turn_abort(uint64_t reason, uint64_t message_digest, uint64_t state_root) {
+  return rvm_call4(RVM_HVC_TURN_ABORT, reason, message_digest, state_root, 0);
+}
+
 struct rvm_received {
   uint64_t badge, length, kind, edge; /* kind: RVM_MESSAGE_*; edge: id of the edge it came over */
 };

@@ -340,6 +340,16 @@ template <typename T>
   return {reinterpret_cast<T*>(address), count};
 }
 
+/// What the package put behind the program (rvm/wasm_bundle.h is the form that `rvm` gives it); empty if nothing. Read-only, and
+/// shared by all agents of the image.
+extern "C" const std::byte rvm_image_end[] __attribute__((visibility("hidden")));
+[[nodiscard]] inline std::span<const std::byte> package_data() {
+  const auto start = reinterpret_cast<std::uintptr_t>(rvm_image_end);
+  const std::uint64_t end = info().image_base + info().image_size;
+  if (end <= start) return {};
+  return {rvm_image_end, static_cast<std::size_t>(end - start)};
+}
+
 // ---- capabilities, agents, partitions --------------------------------------------------------------------------------
 
 template <AnyHandle H>
@@ -505,6 +515,11 @@ struct Completed {
 }
 
 // ---- heap ------------------------------------------------------------------------------------------------------------
+
+/// The heap as it is, zeroed by the kernel; for whoever divides it up without a Heap.
+[[nodiscard]] inline std::span<std::byte> heap_bytes() {
+  return memory_at<std::byte>(info().heap_base, static_cast<std::size_t>(info().heap_size));
+}
 
 /// Hands out the agent's heap (manifest key `heap`) from the bottom up; nothing is given back. Zeroed by the kernel.
 class Heap {

@@ -47,6 +47,7 @@ struct Edge {
   std::uint16_t payer = 0;     ///< index of the partition charged
   std::uint32_t head = 0;
   std::uint32_t count = 0;
+  std::uint32_t staged = 0;  ///< messages behind those, which a hypercall under way may still take back
   MessageSlot* slots = nullptr;
 
   // Traffic since the last summary record.

@@ -108,8 +108,8 @@ namespace rvm::witness {
   X(witness_flood, 0xb2, WitnessFlood, "partition", "-", "records in the epoch", "quota") \
   X(tree_head, 0xb3, TreeHead, "-", "1 the last record before an orderly shutdown", "tree size before this record", \
     "first 8 bytes of that tree's root") \
-  X(turn_commit, 0xb4, TurnCommit, "agent", "-", "message digest", "state root") \
-  X(turn_abort, 0xb5, TurnAbort, "agent", "reason", "message digest", "state root") \
+  X(turn_commit, 0xb4, TurnCommit, "agent", "messages sent", "message digest", "state root") \
+  X(turn_abort, 0xb5, TurnAbort, "agent", "reason, as the agent names it", "message digest", "state root") \
   X(failure_escalated, 0xb6, FailureEscalated, "agent", "from class | to class << 8", "fault address", "syndrome")
 
 enum class Kind : std::uint8_t {

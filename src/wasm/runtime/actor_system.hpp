@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string_view>
+
+#include "rvm/abi.h"
+#include "system.hpp"
+
+namespace rvm::wasm {
+
+/// What the runtime asks of an agent that talks to others. Errors are the kernel's.
+class ActorSystem : public System {
+ public:
+  struct Received {
+    std::uint32_t edge = 0;  ///< the handle by which the directory knows it, 0: none
+    std::uint32_t length = 0;
+    std::uint32_t kind = RVM_MESSAGE_BYTES;
+  };
+
+  /// The handle of a capability in the directory, or 0.
+  [[nodiscard]] virtual std::uint32_t find(std::string_view name) = 0;
+  /// `edge` 0: from any. Waits if `wait`.
+  [[nodiscard]] virtual std::expected<Received, rvm_error> receive(std::uint32_t edge, std::span<std::byte> buffer,
+                                                                   bool wait) = 0;
+  [[nodiscard]] virtual rvm_error send(std::uint32_t edge, std::span<const std::byte> message) = 0;
+  /// As the hypercalls of these names; a commit waits for space, though not for ever.
+  [[nodiscard]] virtual rvm_error commit(std::span<const rvm_turn_message> messages, std::uint64_t message_digest,
+                                         std::uint64_t state_root) = 0;
+  virtual void abort(std::uint32_t reason, std::uint64_t message_digest, std::uint64_t state_root) = 0;
+  /// The new agent's handle.
+  [[nodiscard]] virtual std::expected<std::uint32_t, rvm_error> spawn(std::uint32_t partition, std::uint32_t image,
+                                                                      std::uint32_t priority,
+                                                                      std::uint64_t argument) = 0;
+  /// Memory to write code to; empty: there is none, and the module is interpreted.
+  [[nodiscard]] virtual std::span<std::byte> code_memory(std::size_t /*bytes*/) { return {}; }
+  /// Where that code can be executed from now on, and no longer written; nullptr: nowhere.
+  [[nodiscard]] virtual const std::byte* seal_code() { return nullptr; }
+
+  [[nodiscard]] virtual std::uint32_t id() = 0;
+  [[nodiscard]] virtual std::uint32_t inbound_edges() = 0;  ///< at most
+
+ protected:
+  ~ActorSystem() = default;
+};
+
+}  // namespace rvm::wasm
