@@ -85,7 +85,7 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   const std::uint32_t clock = b.device("clock", RVM_DEVICE_CLOCK, 0);
   want_evidence(b.last_device());
   const std::array devices{clock, b.device("entropy", RVM_DEVICE_ENTROPY, 4096),
-                           b.device("disk", RVM_DEVICE_BLOCK, 200)};
+                           b.device("disk", RVM_DEVICE_BLOCK, 40)};
   for (const std::uint32_t device : devices) {
     b.grant("device", supervisor, RVM_OBJECT_DEVICE, device, everything);
     for (std::uint32_t i = 1; i < agents.size(); ++i) {
@@ -122,7 +122,7 @@ void Simulation::boot(Random& random) {
   generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
   for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
   scan_due_ = full_scan_due_ = true;
-  shape_ = leaving_ = 0;
+  shape_ = leaving_ = doomed_ = 0;
   machine_.power_on(make_package(boots_), key_);
   // Until the boot core has handed over: it runs an agent, or has none to run.
   const auto up = [&] {

@@ -244,6 +244,7 @@ class Simulation {
   std::uint64_t scanned_at_ = 0;  ///< records taken when capabilities_ was made
   std::uint64_t shape_ = 0;       ///< numbers of objects and mappings when last looked at
   std::uint64_t shape_at_ = 0;
+  std::uint32_t doomed_ = 0;   ///< agents that have ended on a core that executes them still
   std::uint32_t leaving_ = 0;  ///< agents that have ended and are about to be taken apart
   bool departed_ = false;      ///< one of them was since the last scan
   bool scan_due_ = true;

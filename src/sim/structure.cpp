@@ -170,20 +170,24 @@ void Simulation::check_counts() {
            std::to_string(s.pages.total_pages());
   });
   std::uint32_t leaving = 0;
+  std::uint32_t doomed = 0;
   each_agent([&](Agent& a) {
     shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
     leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
+    doomed += a.doomed && a.executing ? 1 : 0;
   });
   for (const kernel::Device& d : devices())
     shape = Random::mix(shape ^ (d.holder != nullptr ? d.holder->id.value : 0)) + d.expiry.value + d.mapped_at.value;
   if (shape != shape_) {
-    // An agent leaves its objects a while after the record of its end.
-    require(shape_ == 0 || leaving < leaving_ || recorded({}, shape_at_), "mutation-recorded",
+    // An agent leaves its objects a while after the record of its end: when the core that executes it lets go of it, and when its
+    // arena is given back.
+    require(shape_ == 0 || leaving < leaving_ || doomed < doomed_ || recorded({}, shape_at_), "mutation-recorded",
             "objects came, went or changed their state without a record");
     shape_ = shape;
   }
   departed_ |= leaving_ != 0;
   leaving_ = leaving;
+  doomed_ = doomed;
   shape_at_ = std::min<std::uint64_t>(records_.size(), step_first_record_);
   if (scan_due_) scan_capabilities();
 }
