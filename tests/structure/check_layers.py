@@ -46,7 +46,9 @@ def declared_dependencies(module, libraries_only=False):
     for cmake in sorted((ROOT / "src" / module).rglob("CMakeLists.txt")):
         text += re.sub(r"#.*", "", cmake.read_text())
     found = set() if libraries_only else set(re.findall(r"\brvm_([a-z0-9]+)\b", text))
-    for call in re.findall(rf"target_link_libraries\(\s*rvm_{module}\w*\s([^)]*)\)", text):
+    # Libraries beside a module's own, such as rvm_wasm_runtime, may reach further than it does.
+    names = rf"rvm_{module}(?:_(?!runtime)\w*)?" if libraries_only else rf"rvm_{module}\w*"
+    for call in re.findall(rf"target_link_libraries\(\s*{names}\s([^)]*)\)", text):
         found |= set(re.findall(r"\brvm_([a-z0-9]+)\b", call))
     for call in re.findall(r"rvm_module\(([^)]*)\)", text):
         words = call.split()

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -138,7 +139,7 @@ std::uint64_t SimulatedKernel::heap() { return running().information->heap_base;
 std::uint64_t SimulatedKernel::poke(std::span<const std::byte> bytes) {
   const auto at = running().partition->space.translate(GuestAddress{heap()});
   REQUIRE(at.has_value());
-  std::memcpy(hal::Port::to_pointer(at->address), bytes.data(), bytes.size());
+  std::ranges::copy(bytes, hal::Port::to_pointer(at->address));
   return heap();
 }
 

@@ -42,7 +42,7 @@ class Silent final : public rvm::wasm::ActorSystem {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::vector<std::uint64_t> aligned((size + 7) / 8);
-  std::memcpy(aligned.data(), data, size);
+  if (size != 0) std::memcpy(aligned.data(), data, size);
   if (size >= sizeof(rvm_wasm_bundle)) {
     // The magic and a bound on fuel are given: what is behind them is of interest.
     auto* const header = reinterpret_cast<rvm_wasm_bundle*>(aligned.data());
