@@ -81,28 +81,53 @@ inline constexpr std::uint32_t header_slots = 2;
   X(vector_bitselect)   /* a = mask w1 ? b : c */
 
 // clang-format off
+// Every table whose entries have a handler under their own name.
+#define RVM_WASM_HANDLED(X) \
+  RVM_WASM_INTERNAL(X) \
+  RVM_WASM_UNARY(X) \
+  RVM_WASM_TRUNCATE(X) \
+  RVM_WASM_FLOAT_BINARY(X) \
+  RVM_WASM_DIVIDE(X) \
+  RVM_WASM_LOAD(X) \
+  RVM_WASM_STORE(X) \
+  RVM_WASM_SIMD_LOAD(X) \
+  RVM_WASM_SIMD_LOAD_LANE(X) \
+  RVM_WASM_SIMD_STORE_LANE(X) \
+  RVM_WASM_SIMD_EXTRACT(X) \
+  RVM_WASM_SIMD_REPLACE(X) \
+  RVM_WASM_SIMD_UNARY(X) \
+  RVM_WASM_SIMD_BINARY(X) \
+  RVM_WASM_SIMD_SHIFT(X) \
+  RVM_WASM_INTEGER_BINARY(X) \
+  RVM_WASM_COMPARE(X)
+
+// Every table of WebAssembly's instructions.
+#define RVM_WASM_INSTRUCTIONS(X) \
+  RVM_WASM_CONTROL(X) \
+  RVM_WASM_UNARY(X) \
+  RVM_WASM_TRUNCATE(X) \
+  RVM_WASM_FLOAT_BINARY(X) \
+  RVM_WASM_DIVIDE(X) \
+  RVM_WASM_LOAD(X) \
+  RVM_WASM_STORE(X) \
+  RVM_WASM_INTEGER_BINARY(X) \
+  RVM_WASM_COMPARE(X) \
+  RVM_WASM_SIMD_LOAD(X) \
+  RVM_WASM_SIMD_LOAD_LANE(X) \
+  RVM_WASM_SIMD_STORE_LANE(X) \
+  RVM_WASM_SIMD_SPECIAL(X) \
+  RVM_WASM_SIMD_EXTRACT(X) \
+  RVM_WASM_SIMD_REPLACE(X) \
+  RVM_WASM_SIMD_UNARY(X) \
+  RVM_WASM_SIMD_BINARY(X) \
+  RVM_WASM_SIMD_SHIFT(X)
+
 /// One enumerator per handler. A suffix says which form of a WebAssembly instruction it is: _k takes c as a signed constant,
 /// if_ jumps by w1 when a and b compare so. Of loads and stores: the address is b + constant c (_k) or slot b + slot c (_x), in
 /// 32 bits.
 enum class Op : std::uint16_t {
 #define RVM_X(name, ...) name,
-  RVM_WASM_INTERNAL(RVM_X)
-  RVM_WASM_UNARY(RVM_X)
-  RVM_WASM_TRUNCATE(RVM_X)
-  RVM_WASM_FLOAT_BINARY(RVM_X)
-  RVM_WASM_DIVIDE(RVM_X)
-  RVM_WASM_LOAD(RVM_X)
-  RVM_WASM_STORE(RVM_X)
-  RVM_WASM_SIMD_LOAD(RVM_X)
-  RVM_WASM_SIMD_LOAD_LANE(RVM_X)
-  RVM_WASM_SIMD_STORE_LANE(RVM_X)
-  RVM_WASM_SIMD_EXTRACT(RVM_X)
-  RVM_WASM_SIMD_REPLACE(RVM_X)
-  RVM_WASM_SIMD_UNARY(RVM_X)
-  RVM_WASM_SIMD_BINARY(RVM_X)
-  RVM_WASM_SIMD_SHIFT(RVM_X)
-  RVM_WASM_INTEGER_BINARY(RVM_X)
-  RVM_WASM_COMPARE(RVM_X)
+  RVM_WASM_HANDLED(RVM_X)
 #undef RVM_X
 #define RVM_X(name, ...) name##_k,
   RVM_WASM_INTEGER_BINARY(RVM_X)
@@ -128,24 +153,7 @@ enum class Op : std::uint16_t {
 /// WebAssembly's instructions under their codes in the binary format.
 enum class Code : std::uint32_t {
 #define RVM_X(name, code, ...) name = code,
-  RVM_WASM_CONTROL(RVM_X)
-  RVM_WASM_UNARY(RVM_X)
-  RVM_WASM_TRUNCATE(RVM_X)
-  RVM_WASM_FLOAT_BINARY(RVM_X)
-  RVM_WASM_DIVIDE(RVM_X)
-  RVM_WASM_LOAD(RVM_X)
-  RVM_WASM_STORE(RVM_X)
-  RVM_WASM_INTEGER_BINARY(RVM_X)
-  RVM_WASM_COMPARE(RVM_X)
-  RVM_WASM_SIMD_LOAD(RVM_X)
-  RVM_WASM_SIMD_LOAD_LANE(RVM_X)
-  RVM_WASM_SIMD_STORE_LANE(RVM_X)
-  RVM_WASM_SIMD_SPECIAL(RVM_X)
-  RVM_WASM_SIMD_EXTRACT(RVM_X)
-  RVM_WASM_SIMD_REPLACE(RVM_X)
-  RVM_WASM_SIMD_UNARY(RVM_X)
-  RVM_WASM_SIMD_BINARY(RVM_X)
-  RVM_WASM_SIMD_SHIFT(RVM_X)
+  RVM_WASM_INSTRUCTIONS(RVM_X)
 #undef RVM_X
 };
 // clang-format on

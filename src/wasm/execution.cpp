@@ -21,23 +21,7 @@ consteval Dispatch make_dispatch() {
   for (Handler& h : d.handlers) h = handle_corrupt;
   // clang-format off
 #define RVM_X(name, ...) d.handlers[number(Op::name)] = handle_##name;
-  RVM_WASM_INTERNAL(RVM_X)
-  RVM_WASM_UNARY(RVM_X)
-  RVM_WASM_TRUNCATE(RVM_X)
-  RVM_WASM_FLOAT_BINARY(RVM_X)
-  RVM_WASM_DIVIDE(RVM_X)
-  RVM_WASM_LOAD(RVM_X)
-  RVM_WASM_STORE(RVM_X)
-  RVM_WASM_SIMD_LOAD(RVM_X)
-  RVM_WASM_SIMD_LOAD_LANE(RVM_X)
-  RVM_WASM_SIMD_STORE_LANE(RVM_X)
-  RVM_WASM_SIMD_EXTRACT(RVM_X)
-  RVM_WASM_SIMD_REPLACE(RVM_X)
-  RVM_WASM_SIMD_UNARY(RVM_X)
-  RVM_WASM_SIMD_BINARY(RVM_X)
-  RVM_WASM_SIMD_SHIFT(RVM_X)
-  RVM_WASM_INTEGER_BINARY(RVM_X)
-  RVM_WASM_COMPARE(RVM_X)
+  RVM_WASM_HANDLED(RVM_X)
 #undef RVM_X
 #define RVM_X(name, ...) d.handlers[number(Op::name##_k)] = handle_##name##_k;
   RVM_WASM_INTEGER_BINARY(RVM_X)
