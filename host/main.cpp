@@ -5,14 +5,15 @@
 #include <sodium.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <exception>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/approve/approve.hpp"
 #include "host/attest/attest.hpp"
@@ -398,7 +399,7 @@ void add_simulate(CLI::App& app, SimulateOptions& o, Command& command) {
 
 struct NewOptions {
   fs::path place;
-  Language language = Language::cpp;
+  std::string language = "c++";
 };
 
 void add_policy(CLI::App& app, PolicyFormat& format, Command& command) {
@@ -413,11 +414,20 @@ void add_policy(CLI::App& app, PolicyFormat& format, Command& command) {
 void add_new(CLI::App& app, NewOptions& o, Command& command) {
   CLI::App* const create = app.add_subcommand("new", "make an agent project that builds and runs");
   create->add_option("NAME", o.place, "its folder; the last part names the agent")->required();
-  create->add_option("--language", o.language, "c++ or c (default c++)")
+  create
+      ->add_option("--language", o.language,
+                   fmt::format("one of {}: the first two make native agents, the others "
+                               "WebAssembly agents (default c++)",
+                               fmt::join(language_options(), ", ")))
       ->type_name("LANGUAGE")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Language>{{"c++", Language::cpp}, {"c", Language::c}}));
-  create->footer("Examples:\n  rvm new hello && rvm run hello\n  rvm new tools/counter --language c");
-  create->callback([&o, &command] { command = [&o] { return new_command(o.place, o.language); }; });
+      ->check([](const std::string& text) {
+        const std::vector<std::string> known = language_options();
+        return std::ranges::find(known, text) != known.end()
+                   ? std::string()
+                   : fmt::format("there is no template for '{}'; there are: {}", text, fmt::join(known, ", "));
+      });
+  create->footer("Examples:\n  rvm new hello && rvm run hello\n  rvm new tools/counter --language wasm-c");
+  create->callback([&o, &command] { command = [&o] { return new_command(o.place, language_of(o.language)); }; });
 }
 
 void add_build(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {

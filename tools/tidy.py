@@ -96,7 +96,7 @@ class Unit:
         line = int(match[1])
         if not self.begins:
             return match[0]
-        before, name = max(b for b in self.begins if b[0] < line)
+        before, name = max(b for b in self.begins if b[0] <= line)
         return f"{name}:{line - before}"
 
     def check(self):

@@ -40,6 +40,7 @@ extern const std::span<const Attack> proof_attacks;
 extern const std::span<const Attack> message_attacks;
 extern const std::span<const Attack> exhaustion_attacks;
 extern const std::span<const Attack> device_attacks;
+extern const std::span<const Attack> fork_attacks;
 
 /// Several tries of one attack: contained only if every one was refused with an error that fits.
 class Tries {
@@ -64,6 +65,8 @@ class Tries {
   rvm_error last_ = RVM_ERROR_OK;
   std::uint32_t wrong_ = 0;
 };
+
+inline constexpr std::uint64_t millisecond = 1'000'000;  ///< in nanoseconds
 
 /// The victim is the first agent of the manifest.
 inline constexpr std::uint64_t victim_id = 1;

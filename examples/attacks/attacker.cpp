@@ -10,7 +10,7 @@ using namespace attacks;
 const Attack* find_attack(std::string_view wanted) {
   for (const std::span<const Attack> table :
        {memory_attacks, machine_attacks, register_attacks, vector_attacks, argument_attacks, region_attacks,
-        authority_attacks, proof_attacks, message_attacks, exhaustion_attacks, device_attacks})
+        authority_attacks, proof_attacks, message_attacks, exhaustion_attacks, device_attacks, fork_attacks})
     for (const Attack& a : table)
       if (a.name == wanted) return &a;
   return nullptr;

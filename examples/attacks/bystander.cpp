@@ -6,8 +6,10 @@
 using namespace rvm::agent;
 
 extern "C" int agent_main(const rvm_agent_info*) {
-  const Edge reader = find_edge("reader");
-  require(send_value(reader, Message{}).has_value(), "cannot send");
+  for (const rvm_directory_entry& e : directory()) {
+    if (e.type != RVM_OBJECT_EDGE || !std::string_view{e.name}.starts_with("reader")) continue;
+    require(send_value(Edge{e.handle}, Message{}).has_value(), "cannot send");
+  }
   if (const Edge silent = find_edge("silent")) (void)call(silent, Message{});
   for (;;) sleep_for(milliseconds(100));
 }

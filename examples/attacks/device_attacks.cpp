@@ -8,7 +8,6 @@ namespace attacks {
 namespace {
 
 constexpr std::uint64_t end_of_time = ~std::uint64_t{0};
-constexpr std::uint64_t millisecond = 1'000'000;
 
 rvm_handle device(std::string_view name) { return find<Device>(name).raw; }
 

@@ -67,7 +67,7 @@ Verdict take_all_edges() {
     tries.refused("edge_create", e, {RVM_ERROR_RESOURCE_LIMIT, RVM_ERROR_NO_MEMORY});
     break;
   }
-  tries.check("edges are bounded", made <= 64);
+  tries.check("edges are bounded", made <= 128);
   return tries.verdict();
 }
 /// Refusals as fast as it can: each is worth a record, and the log must neither stop nor forget anyone else's.

@@ -96,6 +96,50 @@ std::uint64_t timer_preempt() {
   return seen[count / 2];
 }
 
+std::uint64_t pages_in_use() {
+  const auto machine = information(find<Partition>("machine"));
+  require(machine.has_value(), "PARTITION_INFO: ", error_of(machine));
+  return machine->pages_used;
+}
+
+/// A fork of an agent that waits, from AGENT_FORK to where it waits in turn: our two calls, and all that it executes itself, the
+/// kernel's work for it included.
+std::uint64_t fork_cost(AgentRef original) {
+  const auto home = find<Partition>("peer");
+  std::array<std::uint64_t, batches> costs{};
+  for (std::uint64_t& cost : costs) {
+    settle();
+    const std::uint64_t begin_at = rvm_counter();
+    const Result<AgentRef> made = fork(home, original, 0, 0);
+    require(made.has_value(), "AGENT_FORK: ", error_of(made));
+    require(resume(*made).has_value(), "a fork does not start");
+    const std::uint64_t end_at = rvm_counter();
+    settle();
+    const auto its = information(*made);
+    require(its && its->cpu_ns != 0, "a fork did not run");
+    cost = (end_at - begin_at) * instructions_per_step + its->cpu_ns;
+    require(terminate(*made).has_value(), "a fork is gone");
+  }
+  return median(costs);
+}
+
+/// Memory of the machine that a fork takes once it waits, in bytes.
+std::uint64_t fork_bytes(AgentRef original) {
+  constexpr std::size_t count = 16;
+  std::array<AgentRef, count> made{};
+  const std::uint64_t before = pages_in_use();
+  for (AgentRef& agent : made) {
+    const Result<AgentRef> fresh = fork(find<Partition>("peer"), original, 0, 0);
+    require(fresh && resume(*fresh), "AGENT_FORK: ", error_of(fresh));
+    agent = *fresh;
+  }
+  settle();
+  const std::uint64_t after = pages_in_use();
+  for (const AgentRef agent : made) require(terminate(agent).has_value(), "a fork is gone");
+  settle();
+  return (after - before) * RVM_PAGE_SIZE / count;
+}
+
 }  // namespace
 
 extern "C" int agent_main(const rvm_agent_info*) {
@@ -114,5 +158,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   require(witnessed > unwitnessed, "a record costs nothing");
   report("witness_emit", witnessed - unwitnessed);
   report("timer_preempt", timer_preempt());
+  report("fork", fork_cost(find<AgentRef>("template")));
+  say("bench: fork bytes=", fork_bytes(find<AgentRef>("template")));
   return 0;
 }

@@ -60,25 +60,36 @@ std::uint64_t package_build_ns(const RunOptions& options) {
   return times[rounds / 2];
 }
 
-Outcome<BenchFigures> measure(const BenchOptions& options) {
+RunOptions run_of(const char* manifest, const BenchOptions& options) {
   RunOptions run;
-  run.path = root_folder() / "examples/bench/swarm.toml";
+  run.path = root_folder() / "examples/bench" / manifest;
   run.icount = true;
   run.kernel = options.kernel;
   run.timeout = Nanoseconds{300'000'000'000};
   run.style = {.json = true, .quiet = true, .verbose = false};
+  return run;
+}
+
+Outcome<BenchFigures> measure(const BenchOptions& options) {
+  const RunOptions run = run_of("swarm.toml", options);
   const auto finished = perform_run(run);
-  if (!finished) {
-    return std::unexpected(finished.error());
-  }
-  if (!finished->verdict.problems.empty()) {
-    return std::unexpected(finished->verdict.problems.front());
+  const auto of_wasm = perform_run(run_of("wasm.toml", options));
+  for (const auto* const each : {&finished, &of_wasm}) {
+    if (!*each) {
+      return std::unexpected(each->error());
+    }
+    if (!(*each)->verdict.problems.empty()) {
+      return std::unexpected((*each)->verdict.problems.front());
+    }
   }
   auto image = image_figures();
   if (!image) {
     return std::unexpected(image.error());
   }
-  BenchFigures out{instruction_figures(finished->session.report), std::move(*image), {}};
+  BenchFigures out{
+      instruction_figures(finished->session.report), std::move(*image), {}, memory_figures(finished->session.report)};
+  out.instructions.merge(instruction_figures(of_wasm->session.report));
+  out.memory_bytes.merge(memory_figures(of_wasm->session.report));
   auto sealing = sealing_figures();
   if (!sealing) {
     return std::unexpected(sealing.error());
@@ -116,6 +127,7 @@ void print_table(const BenchFigures& now, const std::optional<BenchFigures>& bas
     }
   };
   section("instructions (exact, medians)", now.instructions, baseline ? &baseline->instructions : nullptr);
+  section("memory of the machine, bytes", now.memory_bytes, baseline ? &baseline->memory_bytes : nullptr);
   section("kernel image", now.image, baseline ? &baseline->image : nullptr);
   fmt::print("this computer, CPU time in ns; one call, record or block\n");
   for (const auto& [name, ns] : now.host_ns) {

@@ -9,12 +9,14 @@ TEST_CASE("figures come from the agents' lines") {
   MachineReport report;
   report.boot = BootReport{.first_witness_ns = 42};
   report.marked["bench"] = {"bench: hypercall_null instructions=70", "bench: nonsense",
-                            "bench: x instructions=", "bench: y instructions=5 more"};
+                            "bench: x instructions=", "bench: y instructions=5 more", "bench: fork bytes=8192"};
   const Figures figures = instruction_figures(report);
   CHECK(figures.at("hypercall_null") == 70);
   CHECK(figures.at(std::string(waits_for_disk)) == 42);
   CHECK_FALSE(figures.contains("x"));
   CHECK(figures.at("y") == 5);
+  CHECK_FALSE(figures.contains("fork"));
+  CHECK(memory_figures(report) == Figures{{"fork", 8192}});
 }
 
 TEST_CASE("more than five per cent above the baseline is a regression") {
@@ -37,11 +39,12 @@ TEST_CASE("a baseline keeps what is the same on every computer") {
 }
 
 TEST_CASE("a baseline survives being written and read") {
-  const BenchFigures figures{{{"hypercall_null", 70}, {"zeta", 1}}, {{"text_bytes", 5}}, {}};
+  const BenchFigures figures{{{"hypercall_null", 70}, {"zeta", 1}}, {{"text_bytes", 5}}, {}, {{"fork", 8192}}};
   const auto back = parse_bench_json(bench_json(figures));
   REQUIRE(back);
   CHECK(back->instructions == figures.instructions);
   CHECK(back->image == figures.image);
+  CHECK(back->memory_bytes == figures.memory_bytes);
   CHECK_FALSE(parse_bench_json("[]"));
   CHECK_FALSE(parse_bench_json("{\"instructions\":{\"a\":-1}}"));
   CHECK_FALSE(parse_bench_json("nonsense"));

@@ -12,10 +12,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// "bench: NAME instructions=N"
-std::optional<std::pair<std::string, std::uint64_t>> parse_line(std::string_view line) {
+/// "bench: NAME UNIT=N"; `middle` is " UNIT=".
+std::optional<std::pair<std::string, std::uint64_t>> parse_line(std::string_view line, std::string_view middle) {
   constexpr std::string_view head = "bench: ";
-  constexpr std::string_view middle = " instructions=";
   const auto at = line.find(middle);
   if (!line.starts_with(head) || at == std::string_view::npos || at <= head.size()) {
     return std::nullopt;
@@ -70,16 +69,11 @@ void compare(const Figures& baseline, const Figures& now, std::vector<Regression
   }
 }
 
-}  // namespace
-
-Figures instruction_figures(const MachineReport& report) {
+Figures figures_in(const MachineReport& report, std::string_view unit) {
   Figures out;
-  if (report.boot) {
-    out[std::string(waits_for_disk)] = report.boot->first_witness_ns;
-  }
   for (const auto& [agent, lines] : report.marked) {
     for (const std::string& line : lines) {
-      if (auto figure = parse_line(line)) {
+      if (auto figure = parse_line(line, unit)) {
         out[figure->first] = figure->second;
       }
     }
@@ -87,10 +81,23 @@ Figures instruction_figures(const MachineReport& report) {
   return out;
 }
 
+}  // namespace
+
+Figures instruction_figures(const MachineReport& report) {
+  Figures out = figures_in(report, " instructions=");
+  if (report.boot) {
+    out[std::string(waits_for_disk)] = report.boot->first_witness_ns;
+  }
+  return out;
+}
+
+Figures memory_figures(const MachineReport& report) { return figures_in(report, " bytes="); }
+
 std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now) {
   std::vector<Regression> out;
   compare(baseline.instructions, now.instructions, out);
   compare(baseline.image, now.image, out);
+  compare(baseline.memory_bytes, now.memory_bytes, out);
   return out;
 }
 
@@ -106,6 +113,7 @@ std::string bench_json(const BenchFigures& f, bool pretty) {
   Json out;
   out["instructions"] = object_of(f.instructions);
   out["image"] = object_of(f.image);
+  out["memory_bytes"] = object_of(f.memory_bytes);
   for (const auto& [name, ns] : f.host_ns) {
     out["host_ns"][name] = std::round(ns * 10) / 10;
   }
@@ -145,7 +153,7 @@ std::optional<BenchFigures> parse_bench_json(std::string_view text) {
   const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   BenchFigures out;
   if (!parsed.is_object() || !read_object(parsed, "instructions", out.instructions) ||
-      !read_object(parsed, "image", out.image)) {
+      !read_object(parsed, "image", out.image) || !read_object(parsed, "memory_bytes", out.memory_bytes)) {
     return std::nullopt;
   }
   return out;

@@ -3,12 +3,20 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "host/common/failure.hpp"
 
 namespace rvm::host {
 
-enum class Language : std::uint8_t { cpp, c };
+/// Native agents in C++ or C, and WebAssembly agents.
+enum class Language : std::uint8_t { cpp, c, wasm_cpp, wasm_c, rust, assemblyscript };
+
+/// What `--language` takes: "c++", "wasm-c", ...; in the order of the enumeration.
+[[nodiscard]] std::vector<std::string> language_options();
+/// The language of an option, of which there is one.
+[[nodiscard]] Language language_of(std::string_view option);
 
 /// Makes the folder `place` with an agent's source, Makefile, manifest and README, all or nothing: a folder that
 /// exists is left alone, and a half-written one is removed.

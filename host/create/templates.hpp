@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The files of a new project. @NAME@ and @ROOT@ are replaced.
+// The files of a new native project; those of WebAssembly are in sdk/wasm/new. @NAME@ and the like are replaced.
 #pragma once
 
 #include <string_view>
@@ -69,7 +69,7 @@ An agent for RVM.
 
     rvm run .
 
-builds it (clang-19, the SDK of the RVM repository), boots it and verifies the log of what it did.
+builds it (@COMPILER@), boots it and verifies the log of what it did.
 
 | file | is |
 |---|---|
@@ -81,5 +81,6 @@ More: `docs/guide/` and `examples/` in the RVM repository.
 )";
 
 inline constexpr std::string_view ignored = "build/\n*.elf\n";
+inline constexpr std::string_view wasm_ignored = "build/\nnode_modules/\n*.wasm\n";
 
 }  // namespace rvm::host::templates

@@ -81,6 +81,7 @@ struct BundleEntry {
   std::vector<std::string> environment;  ///< NAME=VALUE
   std::vector<std::string> files;        ///< files, and folders whose contents are meant
   bool compile = true;
+  bool is_template = false;  ///< waits, to be forked
   std::uint64_t seed = 0;
   std::uint64_t fuel = 0;    ///< 0 = no limit
   std::uint64_t memory = 0;  ///< bytes; 0 = what the heap has room for
@@ -98,6 +99,7 @@ struct AgentEntry {
   bool service = false;
   std::uint64_t stack = 64 << 10;
   std::uint64_t heap = 64 << 10;
+  bool on_demand = false;  ///< the heap gets memory when it is touched
   std::vector<std::string> arguments;
   Nanoseconds period;
   Nanoseconds budget;
@@ -183,6 +185,8 @@ inline constexpr std::uint64_t stack_limit = std::uint64_t{16} << 20;
 inline constexpr std::uint64_t heap_limit = std::uint64_t{128} << 20;
 inline constexpr std::uint32_t replicas_limit = 4096;
 /// What a WebAssembly agent has if nothing is said: the heap holds its module as translated, its stack and its memory.
+/// The runtime's own: the stack of a module is in the heap.
+inline constexpr std::uint64_t wasm_stack = std::uint64_t{32} << 10;
 inline constexpr std::uint64_t wasm_heap = std::uint64_t{16} << 20;
 /// NAME=VALUE, as an environment wants it.
 [[nodiscard]] bool good_variable(std::string_view text);

@@ -60,6 +60,19 @@ const std::filesystem::path source{RVM_SOURCE};
 
 }  // namespace
 
+TEST_CASE("memory on demand is for WebAssembly agents and for those who ask for it") {
+  const auto on_demand = [](const std::string& addition) {
+    const auto manifest = parse_manifest(std::string(two_agents) + addition);
+    REQUIRE(manifest.has_value());
+    return manifest->agents.back().on_demand;
+  };
+  CHECK_FALSE(on_demand(""));
+  CHECK(on_demand("on_demand = true\n"));
+  const std::string wasm = "[[agent]]\nname = \"w\"\npartition = \"left\"\nwasm = \"w.wasm\"\n";
+  CHECK(on_demand(wasm));
+  CHECK_FALSE(on_demand(wasm + "on_demand = false\n"));
+}
+
 TEST_CASE("manifest: control characters are refused with their place") {
   for (const std::string_view bad : {"[\x03\n[", "a = 1\n#\x7f", "[\x01"}) {
     const auto parsed = parse_manifest(bad);

@@ -101,7 +101,7 @@ void parse_timing(TableReader& t, AgentEntry& a) {
 
 /// `module`, or `wasm` with what belongs to it.
 void parse_program(TableReader& t, AgentEntry& a) {
-  constexpr std::array<std::string_view, 5> only_with_wasm{"env", "compile", "seed", "fuel", "memory"};
+  constexpr std::array<std::string_view, 6> only_with_wasm{"env", "compile", "seed", "fuel", "memory", "template"};
   BundleEntry& bundle = a.bundle;
   bundle.environment = t.texts("env");
   if (!std::ranges::all_of(bundle.environment, good_variable)) {
@@ -109,6 +109,7 @@ void parse_program(TableReader& t, AgentEntry& a) {
   }
   bundle.files = t.texts("files");
   bundle.compile = t.flag("compile", true);
+  bundle.is_template = t.flag("template", false);
   bundle.seed = t.number("seed", 0, any_badge);
   bundle.fuel = t.number("fuel", 0, any_badge);
   bundle.memory = t.size("memory", 0, {64 << 10, heap_limit}, true);
@@ -116,6 +117,7 @@ void parse_program(TableReader& t, AgentEntry& a) {
     a.module = {t.text("wasm"), t.at("wasm")};
     a.wasm = true;
     a.heap = wasm_heap;
+    a.stack = wasm_stack;
     if (t.has("module")) {
       t.report(t.at("module"), "an agent has either a 'module', which is native, or a 'wasm'");
       (void)t.text("module");
@@ -140,9 +142,10 @@ AgentEntry parse_agent(const toml::table& table, Diagnostics& diagnostics) {
   a.replicas = replicas(t);
   a.priority = static_cast<std::uint32_t>(t.number("priority", a.priority, {0, 10'000}));
   a.affinity = static_cast<std::int32_t>(t.signed_number("affinity", -1, -1, 7));
-  a.service = t.flag("service", false);
+  a.service = t.flag("service", a.bundle.is_template);  // it never ends by itself
   a.stack = t.size("stack", a.stack, {RVM_PAGE_SIZE, stack_limit}, true);
   a.heap = t.size("heap", a.heap, {0, heap_limit}, true);
+  a.on_demand = t.flag("on_demand", a.wasm);
   a.arguments = t.texts("args");
   if (std::ranges::any_of(a.arguments, [](const std::string& s) { return s.empty() || s.contains('\0'); })) {
     t.report(t.at("args"), "an argument is empty or contains a zero byte; neither can be passed to an agent");
@@ -410,6 +413,7 @@ Manifest manifest_for_program(const std::filesystem::path& program) {
   if (program.extension() == ".wasm") {
     agent.wasm = true;
     agent.heap = wasm_heap;
+    agent.stack = wasm_stack;
   }
   m.partitions.push_back(std::move(partition));
   m.agents.push_back(std::move(agent));

@@ -216,7 +216,7 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
   SwarmImages out;
   std::map<const AgentEntry*, std::uint32_t> image_of_entry;  // replicas share one
   std::map<ProgramSource, std::size_t> programs;
-  std::map<std::tuple<std::size_t, std::uint64_t, std::uint64_t>, std::uint32_t> images;
+  std::map<std::tuple<std::size_t, std::uint64_t, std::uint64_t, bool>, std::uint32_t> images;
   for (const SwarmAgent& agent : swarm.agents) {
     const AgentEntry& entry = *agent.entry;
     if (const auto known = image_of_entry.find(&entry); known != image_of_entry.end()) {
@@ -240,10 +240,12 @@ Outcome<SwarmImages> load_images(const Manifest& manifest, const Swarm& swarm) {
     if (const auto fits = check_extent(out.programs[program->second], entry); !fits) {
       return std::unexpected(fits.error());
     }
-    const auto [image, fresh] = images.try_emplace({program->second, entry.stack, entry.heap}, out.images.size());
+    const auto [image, fresh] =
+        images.try_emplace({program->second, entry.stack, entry.heap, entry.on_demand}, out.images.size());
     if (fresh) {
       out.images.push_back({source->stem, program->second, static_cast<std::uint32_t>(entry.stack / RVM_PAGE_SIZE),
-                            static_cast<std::uint32_t>(entry.heap / RVM_PAGE_SIZE)});
+                            static_cast<std::uint32_t>(entry.heap / RVM_PAGE_SIZE),
+                            entry.on_demand ? static_cast<std::uint32_t>(RVM_IMAGE_ON_DEMAND) : 0});
     }
     image_of_entry.emplace(&entry, image->second);
     out.of_agent.push_back(image->second);
@@ -283,6 +285,7 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
     entry.bytes = program.bytes;
     entry.stack_pages = i.stack_pages;
     entry.heap_pages = i.heap_pages;
+    entry.flags = i.flags;
   }
 
   rvm_package_header header{};

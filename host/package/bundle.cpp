@@ -145,7 +145,7 @@ Outcome<Bytes> build_bundle(const fs::path& folder, const std::optional<fs::path
     f.kind = file.directory ? RVM_WASM_DIRECTORY : RVM_WASM_FILE;
   }
   header.files = out.append(std::as_bytes(std::span(files)));
-  header.flags = entry.compile ? 0 : RVM_WASM_INTERPRETED;
+  header.flags = (entry.compile ? 0U : RVM_WASM_INTERPRETED) | (entry.is_template ? RVM_WASM_TEMPLATE : 0U);
   header.seed = entry.seed;
   header.fuel = entry.fuel;
   header.memory_bytes = entry.memory;

@@ -39,7 +39,8 @@ Json inspected(const PackageView& v) {
                              {"bytes", i.bytes},
                              {"segments", i.segment_count},
                              {"stack_pages", i.stack_pages},
-                             {"heap_pages", i.heap_pages}});
+                             {"heap_pages", i.heap_pages},
+                             {"on_demand", (i.flags & RVM_IMAGE_ON_DEMAND) != 0}});
   }
   for (const auto& a : v.agents) {
     out["agents"].push_back({{"name", a.name},

@@ -29,6 +29,7 @@ struct SwarmImage {
   std::size_t program = 0;  ///< index into the programs
   std::uint32_t stack_pages = 0;
   std::uint32_t heap_pages = 0;
+  std::uint32_t flags = 0;  ///< rvm_image_flags
 };
 
 /// The agent programs of a swarm, each file read once.

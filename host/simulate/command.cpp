@@ -32,7 +32,8 @@ nlohmann::json coverage_json(const sim::Coverage& c) {
           {"power_cuts", c.power_cuts}, {"shutdowns", c.shutdowns},
           {"torn_tails", c.torn_tails}, {"disk_errors", c.disk_errors},
           {"faults", c.faults},         {"vmid_reclaims", c.vmid_reclaims},
-          {"full_scans", c.full_scans}, {"hypercalls", calls}};
+          {"full_scans", c.full_scans}, {"forks", c.forks},
+          {"supplied", c.supplied},     {"hypercalls", calls}};
 }
 
 /// The steps of a shrunk run, told one by one by the run itself.

@@ -106,13 +106,19 @@ enum rvm_error {
   X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, P1, "no agent of it runs until resumed") \
   X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, P1, "") \
   X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, P1, \
-    "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota") \
+    "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota; of the hypervisor: all agents, pages of the " \
+    "machine") \
   X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, P1, \
     "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
   X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, P1, "") \
   X(AGENT_INFO, 0x1a, AGENT, RVM_RIGHT_READ, P1, "-> x1 id, x2 state, x3 partition id, x4 CPU ns, x5 exit code") \
   X(AGENT_SUSPEND, 0x1b, AGENT, RVM_RIGHT_WRITE, P1, "") \
   X(AGENT_RESUME, 0x1c, AGENT, RVM_RIGHT_WRITE, P1, "") \
+  X(AGENT_FORK, 0x1d, PARTITION, RVM_RIGHT_EXECUTE, P1, \
+    "x2 agent (EXECUTE) that waits in RECEIVE or WAIT, x3 priority, x4 argument -> x1 handle of a suspended agent " \
+    "whose " \
+    "memory is a " \
+    "copy, made page by page at the first write to each, x2 id") \
   X(CAP_DERIVE, 0x20, ANY, 0, P1, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
   X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, P1, "the capability and everything derived from it") \
   X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, P2, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
@@ -127,6 +133,9 @@ enum rvm_error {
   X(REGION_UNSHARE, 0x2d, REGION, RVM_RIGHT_REVOKE, P1, "revokes what was derived from the handle; the handle stays") \
   X(REGION_TRANSFER, 0x2e, REGION, RVM_RIGHT_GRANT, P2, \
     "x2 edge (WRITE): the region moves to the receiver's partition") \
+  X(MEMORY_SEAL, 0x2f, AGENT, RVM_RIGHT_WRITE, P2, \
+    "x1 itself, which has no device, x2 address in its heap, x3 pages: from now on they can be executed and not " \
+    "written any more") \
   X(CALL, 0x30, EDGE, RVM_RIGHT_WRITE, P1, "x2-x9 message -> x2-x9 reply") \
   X(REPLY_WAIT, 0x31, NONE, 0, P1, "x2-x9 reply to the current caller, if any, then waits -> x1 badge, x2-x9 message") \
   X(REPLY, 0x32, NONE, 0, P1, "x2-x9 reply to the current caller") \
@@ -327,6 +336,9 @@ struct rvm_agent_info {
   char arguments[RVM_ARGUMENT_BYTES]; /* NUL-separated, ended by an empty string */
   struct rvm_directory_entry directory[RVM_DIRECTORY_ENTRIES];
   uint64_t image_size; /* bytes from image_base, with what the package put behind the program's own segments */
+  /* Of a fork: id of the agent whose memory it got. It begins at the entry point like any other, with its memory as the other
+   * had it: initialised variables have their values then, and pointers into the slot are those of the other's. 0: no fork. */
+  uint64_t forked_from;
 };
 
 #ifdef __cplusplus

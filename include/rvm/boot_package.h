@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The boot package, version 1: everything the hypervisor starts with. `rvm run` builds it from a manifest and passes it
+ * The boot package, version 2: everything the hypervisor starts with. `rvm run` builds it from a manifest and passes it
  * as the initial ramdisk. Little-endian; every offset counts from the start of the package; tables are arrays of the
  * structures below; unused bytes and reserved fields are 0.
  *
@@ -14,7 +14,7 @@
 #include "rvm/abi.h"
 
 #define RVM_PACKAGE_MAGIC "RVMBOOT1"
-#define RVM_PACKAGE_VERSION 1u
+#define RVM_PACKAGE_VERSION 2u
 #define RVM_PACKAGE_KEY_INFO "rvm boot package v1"
 
 enum rvm_package_flags {
@@ -72,6 +72,13 @@ struct rvm_package_image {
   uint64_t bytes; /* extent from the image base, whole pages */
   uint32_t stack_pages;
   uint32_t heap_pages;
+  uint32_t flags; /* rvm_image_flags */
+  uint32_t reserved;
+};
+
+enum rvm_image_flags {
+  RVM_IMAGE_ON_DEMAND =
+      1, /* the heap has no memory until it is touched; then there may be none left, which ends the agent */
 };
 
 struct rvm_package_segment {
@@ -146,7 +153,7 @@ struct rvm_package_grant {
 static_assert(sizeof(rvm_table) == 16);
 static_assert(sizeof(rvm_package_header) == 224);
 static_assert(sizeof(rvm_package_partition) == 48);
-static_assert(sizeof(rvm_package_image) == 64);
+static_assert(sizeof(rvm_package_image) == 72);
 static_assert(sizeof(rvm_package_segment) == 40);
 static_assert(sizeof(rvm_package_agent) == 88);
 static_assert(sizeof(rvm_package_edge) == 72);

@@ -28,7 +28,10 @@ struct rvm_wasm_file {
   uint32_t reserved;
 };
 
-enum rvm_wasm_bundle_flags { RVM_WASM_INTERPRETED = 1 /* the module is not compiled */ };
+enum rvm_wasm_bundle_flags {
+  RVM_WASM_INTERPRETED = 1, /* the module is not compiled */
+  RVM_WASM_TEMPLATE = 2     /* after its first turn the actor waits, to be forked */
+};
 
 struct rvm_wasm_bundle {
   char magic[8];

@@ -117,6 +117,7 @@ PackageError Package::check_images(const PackageLimits& limits) const {
         image.segment_count > segments().size() - image.first_segment) {
       return "an image's segments lie outside the segment table";
     }
+    if ((image.flags & ~static_cast<std::uint32_t>(RVM_IMAGE_ON_DEMAND)) != 0) return "an image's flags are not valid";
     if (image.bytes == 0 || image.bytes % page_bytes != 0 || image.bytes > limits.slot_bytes)
       return "an image's extent is not valid";
     if (image.stack_pages == 0 || image.stack_pages > 4096 || image.heap_pages > limits.slot_bytes / page_bytes) {

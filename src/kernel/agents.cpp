@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "arena.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
@@ -15,63 +16,12 @@
 namespace rvm::kernel {
 namespace {
 
-constexpr std::uint64_t image_offset = 0x10000;  // from the slot base; documented in the agent guide
-constexpr std::uint64_t map_alignment = std::uint64_t{2} << 20;
-
 /// What the kernel keeps of an agent out of its reach. The context is first: its page is freed by its address.
 struct KernelPage {
   hal::Context context;
   proof::NonceWindow nonces;
 };
 static_assert(sizeof(KernelPage) <= page_bytes);
-
-/// Addresses of the parts of a slot (include/rvm/abi.h, rvm_agent_info).
-struct SlotLayout {
-  GuestAddress base, image, stack, stack_top, heap, map;
-
-  SlotLayout(GuestAddress slot, const rvm_package_image& i)
-      : base(slot),
-        image(offset(slot, image_offset)),
-        stack(offset(image, i.bytes + page_bytes)),
-        stack_top(offset(stack, std::uint64_t{i.stack_pages} * page_bytes)),
-        heap(offset(stack_top, page_bytes)),
-        map(GuestAddress{(heap.value + (std::uint64_t{i.heap_pages} + 1) * page_bytes + map_alignment - 1) &
-                         ~(map_alignment - 1)}) {}
-};
-
-Status load_segment(State& s, Partition& p, GuestAddress image, const rvm_package_segment& segment) {
-  const std::byte* content = s.package.bytes().data() + segment.payload;
-  const GuestAddress at = offset(image, segment.offset);
-  const auto access = static_cast<Access>(segment.permissions);
-  const std::uint64_t pages = pages_for(segment.memory_bytes);
-  if (!allows(access, Access::write)) {
-    // Nobody can change it, so all agents share the pages of the package itself.
-    const PhysicalAddress physical = hal::Port::to_physical(content);
-    if (auto mapped = p.space.map(at, physical, pages, access, memory::MemoryType::normal); !mapped) return mapped;
-    if (allows(access, Access::execute))
-      hal::Port::synchronise_instructions(physical, static_cast<std::size_t>(pages) * page_bytes);
-    return {};
-  }
-  if (auto mapped = map_fresh(s, p, at, pages, access); !mapped) return mapped;
-  for (std::uint64_t done = 0; done < segment.file_bytes; done += page_bytes) {
-    const auto page = p.space.translate(offset(at, done));
-    if (!page) return fail(Error::internal);
-    std::memcpy(hal::Port::to_pointer(page->address), content + done,
-                static_cast<std::size_t>(std::min<std::uint64_t>(page_bytes, segment.file_bytes - done)));
-  }
-  return {};
-}
-
-Status load_image(State& s, Partition& p, const rvm_package_image& image, const SlotLayout& layout) {
-  for (const rvm_package_segment& segment : s.package.segments().subspan(image.first_segment, image.segment_count)) {
-    if (auto loaded = load_segment(s, p, layout.image, segment); !loaded) return loaded;
-  }
-  if (auto mapped = map_fresh(s, p, layout.stack, image.stack_pages, Access::read_write); !mapped) return mapped;
-  if (image.heap_pages != 0) {
-    if (auto mapped = map_fresh(s, p, layout.heap, image.heap_pages, Access::read_write); !mapped) return mapped;
-  }
-  return map_fresh(s, p, layout.base, 1, Access::read);
-}
 
 Result<std::byte*> kernel_page(State& s, Partition& p) {
   if (auto charged = p.account.charge(1); !charged) return fail(charged.error());
@@ -105,6 +55,7 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
   info.heap_size = std::uint64_t{image.heap_pages} * page_bytes;
   info.map_base = layout.map.value;
   info.boot_ns = s.package.header().wall_clock_ns;
+  info.forked_from = request.original != nullptr ? request.original->id.value : 0;
   std::memcpy(info.name, agent.name.data(), agent.name.size());
   std::ranges::copy(request.arguments, std::as_writable_bytes(std::span{info.arguments}).begin());
 }
@@ -148,27 +99,6 @@ bool unmap_one_region(State& s, Agent& agent) {
     return true;
   }
   return false;
-}
-
-/// Scrubs and frees up to release_step_pages of an agent's arena, whole or half built. False when nothing is left of it.
-bool release_some(State& s, Agent& agent) {
-  Partition& p = s.partition_of(agent);
-  const rvm_package_image& image = s.package.images()[agent.image];
-  const SlotLayout layout{agent.slot, image};
-  std::uint64_t before = 0;  // pages of the ranges passed so far
-  const auto advance = [&](GuestAddress at, std::uint64_t pages) {
-    const std::uint64_t done = agent.pages_released - before;
-    before += pages;
-    if (done >= pages) return false;
-    const std::uint64_t now = std::min(pages - done, release_step_pages);
-    release_range(s, p, offset(at, done * page_bytes), now);
-    agent.pages_released += now;
-    return true;
-  };
-  for (const rvm_package_segment& segment : s.package.segments().subspan(image.first_segment, image.segment_count)) {
-    if (advance(offset(layout.image, segment.offset), pages_for(segment.memory_bytes))) return true;
-  }
-  return advance(layout.stack, image.stack_pages) || advance(layout.heap, image.heap_pages) || advance(layout.base, 1);
 }
 
 /// The last step: what the kernel kept of it, and its slot.
@@ -260,7 +190,9 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   agent.map_base = layout.map;
 
   auto build = [&]() -> Status {
-    if (auto loaded = load_image(s, p, image, layout); !loaded) return loaded;
+    const Status loaded =
+        request.original != nullptr ? fork_arena(s, *request.original, p, layout) : load_arena(s, p, image, layout);
+    if (!loaded) return loaded;
     const auto page = kernel_page(s, p);
     if (!page) return fail(page.error());
     auto* const mine = new (*page) KernelPage{};
@@ -281,7 +213,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
     return give_standard_capabilities(s, permit.authority(), agent, p);
   };
   if (const Status built = build(); !built) {
-    while (release_some(s, agent)) {
+    while (release_arena_step(s, agent)) {
     }
     forget(s, agent);
     return fail(built.error());
@@ -303,12 +235,25 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   return &agent;
 }
 
-void start(State& s, Agent& agent) {
-  ensure(partition::permitted(agent.state, AgentState::running));
-  agent.state = AgentState::running;
+namespace {
+
+void begin(State& s, Agent& agent, AgentState state) {
+  ensure(partition::permitted(agent.state, state));
+  agent.state = state;
   agent.core =
       agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
+}
+
+}  // namespace
+
+void start(State& s, Agent& agent) {
+  begin(s, agent, AgentState::running);
   make_ready(s, agent);
+}
+
+void start_suspended(State& s, Agent& agent) {
+  begin(s, agent, AgentState::suspended);
+  agent.held = true;
 }
 
 bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, std::uint64_t detail) {
@@ -344,7 +289,7 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
 void finish_doomed(State& s, Agent& agent) { take_apart(s, agent, ending_name(static_cast<Ending>(agent.ending))); }
 
 void bury(State& s, Agent& agent) {
-  if (unmap_one_region(s, agent) || release_some(s, agent)) return;
+  if (unmap_one_region(s, agent) || release_arena_step(s, agent)) return;
   s.ended.remove(agent);
   forget(s, agent);
 }

@@ -19,6 +19,7 @@ struct SpawnRequest {
   std::span<const std::byte> arguments{};  // NOLINT(readability-redundant-member-init): may be left out
   bool service = false;
   Nanoseconds period{0}, budget{0}, deadline{0};
+  Agent* original = nullptr;  ///< of a fork: whose memory it gets, and whose image this is
 };
 
 /// Builds an agent: slot memory, context, standard capabilities and their directory. It is not started yet. Errors, without
@@ -26,6 +27,8 @@ struct SpawnRequest {
 [[nodiscard]] Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnRequest& request);
 /// Initializing -> Running.
 void start(State& s, Agent& agent);
+/// Initializing -> Suspended: AGENT_RESUME starts it.
+void start_suspended(State& s, Agent& agent);
 
 /// Adds a capability to the agent's directory; ignored when that is full (the handle still works).
 void add_to_directory(Agent& agent, std::string_view name, std::uint32_t handle, ObjectType type);

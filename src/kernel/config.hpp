@@ -9,15 +9,17 @@
 namespace rvm::kernel {
 
 /// Capacities of the appliance. Tables are carved from RAM at boot; on small machines they shrink in proportion
-/// (see Capacity::for_memory).
+/// (see Capacity::for_machine).
 inline constexpr std::uint32_t maximum_partitions = 4096;
-inline constexpr std::uint32_t maximum_agents = 4096;
-inline constexpr std::uint32_t maximum_edges = 8192;
+inline constexpr std::uint32_t maximum_agents = 16384;
+inline constexpr std::uint32_t maximum_edges = 32768;
 inline constexpr std::uint32_t maximum_regions = 8192;
 inline constexpr std::uint32_t maximum_cores = 8;
 inline constexpr std::uint32_t maximum_agents_per_partition = 64;
-inline constexpr std::uint32_t maximum_edges_per_partition = 64;
+inline constexpr std::uint32_t maximum_edges_per_partition = 128;
 inline constexpr std::uint32_t maximum_region_pages = 512;  ///< bounds how long one hypercall may scrub
+/// What a fork may share; it is one step under the lock, of about 80 instructions for each.
+inline constexpr std::uint64_t maximum_fork_pages = 4096;
 /// What one hypercall may spend on revocation before it lets interrupts and other cores in (cap::Budget): a capability
 /// costs 1 and about 100 instructions, a page unmapped with it an eighth.
 inline constexpr std::uint32_t revocation_step = 96;
@@ -40,18 +42,21 @@ inline constexpr std::uint32_t ageing_epochs = 64;  ///< how often a core lets a
 inline constexpr Nanoseconds durable_report_interval{50'000'000};
 inline constexpr Nanoseconds head_interval{250'000'000};  ///< between signed tree heads, at least
 
-/// What fits a machine with this much RAM.
+/// What fits a machine.
 struct Capacity {
   std::uint32_t partitions, agents, edges, regions;
   std::size_t ring_bytes;
 
-  [[nodiscard]] static constexpr Capacity for_memory(std::uint64_t bytes) {
+  /// `slots`: of agents that the guest-physical space has room for.
+  [[nodiscard]] static constexpr Capacity for_machine(std::uint64_t bytes, std::uint64_t slots) {
     const std::uint64_t quarter_gib = std::uint64_t{256} << 20;
     const std::uint32_t divisor = bytes >= quarter_gib ? 1 : bytes >= quarter_gib / 2 ? 2 : 4;
     std::size_t ring = maximum_ring_bytes;
     while (ring > bytes / 16) ring /= 2;
-    return {maximum_partitions / divisor, maximum_agents / divisor, maximum_edges / divisor, maximum_regions / divisor,
-            ring};
+    const bool large = bytes >= 3 * quarter_gib;
+    const std::uint64_t agents = large ? maximum_agents : 4096 / divisor;
+    return {maximum_partitions / divisor, static_cast<std::uint32_t>(slots < agents ? slots : agents),
+            large ? maximum_edges : 8192 / divisor, maximum_regions / divisor, ring};
   }
 };
 

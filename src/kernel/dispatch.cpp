@@ -113,6 +113,8 @@ Outcome run_signal(const Request& r) {
       return partition_info(r);
     case RVM_HVC_AGENT_SPAWN:
       return agent_spawn(r);
+    case RVM_HVC_AGENT_FORK:
+      return agent_fork(r);
     case RVM_HVC_AGENT_TERMINATE:
       return agent_terminate(r);
     case RVM_HVC_AGENT_INFO:
@@ -145,6 +147,8 @@ Outcome run_signal(const Request& r) {
       return region_unshare(r);
     case RVM_HVC_REGION_TRANSFER:
       return region_transfer(r);
+    case RVM_HVC_MEMORY_SEAL:
+      return memory_seal(r);
     case RVM_HVC_REPLY:
       return reply(r.s, r.core);
     case RVM_HVC_SEND:

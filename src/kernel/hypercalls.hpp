@@ -3,6 +3,7 @@
 // The hypercalls that name an object. P1 has passed: `authority` says so, `object` is the capability in x1.
 #pragma once
 
+#include "arena.hpp"
 #include "ipc.hpp"
 #include "state.hpp"
 
@@ -53,6 +54,7 @@ Outcome partition_suspend(const Request& r);
 Outcome partition_resume(const Request& r);
 Outcome partition_info(const Request& r);
 Outcome agent_spawn(const Request& r);
+Outcome agent_fork(const Request& r);
 Outcome agent_terminate(const Request& r);
 Outcome agent_info(const Request& r);
 Outcome agent_suspend(const Request& r);
@@ -92,6 +94,7 @@ Outcome yield(const Request& r);
 Outcome sleep_until(const Request& r);
 Outcome exit(const Request& r);
 Outcome console_write(const Request& r);
+Outcome memory_seal(const Request& r);
 Outcome witness_head(const Request& r);
 Outcome witness_read(const Request& r);
 

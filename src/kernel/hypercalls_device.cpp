@@ -57,6 +57,8 @@ Result<hal::DeviceBuffer> buffer_of(const Request& r, const rvm_device_buffer& a
   const std::uint64_t slot = r.caller.slot.value;
   if (asked.address < slot || asked.address >= r.caller.map_base.value) return fail(Error::bad_address);
   if (asked.address % page_bytes + asked.bytes > page_bytes) return fail(Error::unaligned);
+  // Its own, not shared: what it shares goes when it writes there, under the device.
+  if (const Status own = own_page(r.s, r.partition, GuestAddress{asked.address}); !own) return fail(own.error());
   const auto found = memory::guest_bytes(r.partition.space, GuestAddress{asked.address}, asked.bytes,
                                          writes ? Access::write : Access::read);
   if (!found) return fail(found.error());
@@ -159,8 +161,7 @@ Outcome device_submit(const Request& r) {
   if (lease.device == nullptr) return lease.refusal;
   std::array<rvm_device_buffer, RVM_DEVICE_BUFFERS_MAX> asked{};
   const auto wanted = std::span{asked}.first(static_cast<std::size_t>(count));
-  if (auto read = memory::copy_in(r.partition.space, GuestAddress{r.argument(3)}, std::as_writable_bytes(wanted));
-      !read)
+  if (auto read = copy_in(r.s, r.partition, GuestAddress{r.argument(3)}, std::as_writable_bytes(wanted)); !read)
     return read;
   std::array<hal::DeviceBuffer, RVM_DEVICE_BUFFERS_MAX> buffers{};
   std::uint64_t bytes = 0;

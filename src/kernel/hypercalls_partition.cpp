@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include <span>
+
 #include "agents.hpp"
 #include "evidence.hpp"
 #include "hypercalls.hpp"
+#include "leases.hpp"
 #include "objects.hpp"
 #include "scheduler.hpp"
 
@@ -126,6 +129,15 @@ Outcome partition_resume(const Request& r) {
 }
 
 Outcome partition_info(const Request& r) {
+  if (r.object_id() == hypervisor_partition.value) {
+    const memory::PageAllocator<hal::Port>& pages = r.s.pages;
+    r.result(1, hypervisor_partition.value);
+    r.result(2, static_cast<std::uint64_t>(PartitionState::running));
+    r.result(3, r.s.agents.live());
+    r.result(4, pages.total_pages() - pages.free_pages());
+    r.result(5, pages.total_pages());
+    return Error::ok;
+  }
   const Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   r.result(1, p->id.value);
@@ -136,15 +148,27 @@ Outcome partition_info(const Request& r) {
   return Error::ok;
 }
 
+namespace {
+
+// Nobody makes an agent that outranks itself, except where the EXECUTE right is for a reflex partition: it says just that.
+bool may_give_priority(const Request& r, std::uint64_t priority) {
+  return priority <= sched::urgency_maximum && (r.caller.base >= sched::reflex_base || priority <= r.caller.base.value);
+}
+
+/// Whether nothing changes its memory meanwhile: it waits for a message or a signal, and no device works for it.
+bool may_be_forked(State& s, const Agent& agent) {
+  const bool whole = agent.state == AgentState::running || agent.state == AgentState::suspended;
+  return whole && (agent.wait == Wait::receive || agent.wait == Wait::signal) && !holds_device(s, agent);
+}
+
+}  // namespace
+
 Outcome agent_spawn(const Request& r) {
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   const std::uint64_t image = r.argument(2);
   const std::uint64_t priority = r.argument(3);
-  if (image >= r.s.package.images().size()) return Error::bad_argument;
-  // Nobody makes an agent that outranks itself, except where the EXECUTE right is for a reflex partition: it says just that.
-  if (priority > sched::urgency_maximum || (r.caller.base < sched::reflex_base && priority > r.caller.base.value))
-    return Error::bad_argument;
+  if (image >= r.s.package.images().size() || !may_give_priority(r, priority)) return Error::bad_argument;
   if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
   Agent* made = nullptr;
   const Status done = perform(
@@ -168,6 +192,38 @@ Outcome agent_spawn(const Request& r) {
       give(r, ObjectType::agent, made->id.value, [&] { (void)end(r.s, *made, r.authority, Ending::terminated, 0); });
   if (given.error() == Error::ok) start(r.s, *made);
   return given;
+}
+
+Outcome agent_fork(const Request& r) {
+  Partition* const p = r.object_partition();
+  if (p == nullptr) return Error::peer_gone;
+  const auto capability = r.second(2, ObjectType::agent, rights::execute);
+  if (!capability) return capability.error();
+  Agent* const original = r.s.agents.find(AgentId{(*capability)->object_id()});
+  if (original == nullptr) return Error::peer_gone;
+  const std::uint64_t priority = r.argument(3);
+  if (!may_give_priority(r, priority)) return Error::bad_argument;
+  if (!may_be_forked(r.s, *original)) return Error::bad_state;
+  if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
+  Agent* made = nullptr;
+  const Status done = perform(
+      r.s, r.authority, witness::Kind::task_fork, [&](const security::Permit& permit) -> Result<security::Effect> {
+        auto agent = spawn(r.s, permit,
+                           {.partition = *p,
+                            .image = original->image,
+                            .name = name_of(original->name),
+                            .priority = static_cast<std::uint32_t>(priority),
+                            .argument = r.argument(4),
+                            .arguments = std::as_bytes(std::span{original->information->arguments}),
+                            .original = original});
+        if (!agent) return fail(agent.error());
+        made = *agent;
+        start_suspended(r.s, *made);
+        return security::Effect{made->id.value, pair_word(p->id.value, static_cast<std::uint32_t>(priority)),
+                                original->id.value, static_cast<std::uint16_t>(original->image)};
+      });
+  if (!done) return done;
+  return give(r, ObjectType::agent, made->id.value, [&] { (void)end(r.s, *made, r.authority, Ending::terminated, 0); });
 }
 
 Outcome agent_terminate(const Request& r) {

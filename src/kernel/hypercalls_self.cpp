@@ -2,8 +2,8 @@
 #include "agents.hpp"
 #include "evidence.hpp"
 #include "hypercalls.hpp"
+#include "leases.hpp"
 #include "objects.hpp"
-#include "rvm/memory/copy.hpp"
 #include "scheduler.hpp"
 #include "text.hpp"
 
@@ -54,8 +54,8 @@ Outcome console_write(const Request& r) {
   const std::uint64_t length = r.argument(3);
   if (length > RVM_CONSOLE_BYTES_MAX) return Error::bad_argument;
   std::array<char, RVM_CONSOLE_BYTES_MAX> text;
-  if (auto copied = memory::copy_in(r.partition.space, GuestAddress{r.argument(2)},
-                                    std::as_writable_bytes(std::span{text}).first(static_cast<std::size_t>(length)));
+  if (auto copied = copy_in(r.s, r.partition, GuestAddress{r.argument(2)},
+                            std::as_writable_bytes(std::span{text}).first(static_cast<std::size_t>(length)));
       !copied) {
     return copied;
   }
@@ -89,6 +89,18 @@ Outcome console_write(const Request& r) {
   return Error::ok;
 }
 
+Outcome memory_seal(const Request& r) {
+  if (r.object_agent() != &r.caller) return Error::wrong_type;
+  if (holds_device(r.s, r.caller)) return Error::bad_state;  // it may have been told already to write there
+  const GuestAddress at{r.argument(2)};
+  const std::uint64_t pages = r.argument(3);
+  return perform(r.s, r.authority, witness::Kind::memory_seal,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   if (auto sealed = seal_memory(r.s, r.caller, at, pages); !sealed) return fail(sealed.error());
+                   return security::Effect{r.caller.id.value, at.value, pages};
+                 });
+}
+
 Outcome witness_head(const Request& r) {
   r.result(1, log().ring.reserved());
   r.result(2, log().ring.sealed());
@@ -101,7 +113,7 @@ Outcome witness_read(const Request& r) {
   if (to.value % 8 != 0) return Error::unaligned;
   const auto record = log().ring.sealed_record(r.argument(2));
   if (!record) return record.error();
-  return memory::copy_out(r.partition.space, to, std::as_bytes(std::span<const witness::Record, 1>{*record, 1}));
+  return copy_out(r.s, r.partition, to, std::as_bytes(std::span<const witness::Record, 1>{*record, 1}));
 }
 
 }  // namespace rvm::kernel

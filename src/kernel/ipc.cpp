@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arena.hpp"
 #include "evidence.hpp"
 #include "ipc_transfer.hpp"
-#include "rvm/memory/copy.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -189,7 +189,7 @@ Status stage(State& s, Edge& edge, GuestAddress from, std::uint64_t length) {
   slot.kind = RVM_MESSAGE_BYTES;
   slot.page = page;
   ++edge.staged;
-  const Status copied = memory::copy_in(p.space, from, to.first(static_cast<std::size_t>(length)));
+  const Status copied = copy_in(s, p, from, to.first(static_cast<std::size_t>(length)));
   if (!copied) unstage(s, edge);
   return copied;
 }
@@ -255,6 +255,17 @@ void enqueue_capability(State& s, Edge& edge, std::uint8_t kind, const rvm_capab
   publish(s, edge);
 }
 
+namespace {
+
+/// Whether anybody is left who could send the agent a message.
+bool has_sender(const Agent& agent) {
+  const Edge* e = agent.inbound.front();
+  while (e != nullptr && e->sender == nullptr) e = partition::List<Edge, &Edge::inbound_link>::after(*e);
+  return e != nullptr;
+}
+
+}  // namespace
+
 Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t size, Nanoseconds deadline) {
   Agent& agent = *core.current;
   if (edge != nullptr && edge->receiver != &agent) return Error::rights;
@@ -265,7 +276,7 @@ Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t
       agent.lost_edge = 0;
       return Error::peer_gone;
     }
-    if (edge == nullptr && agent.inbound.empty()) return Error::peer_gone;
+    if (edge == nullptr && !has_sender(agent)) return Error::peer_gone;
     if (deadline.value == 0) return Error::would_block;
     if (deadline != never && deadline <= hal::Port::now()) return Error::timed_out;
     return wait_and_repeat(s, core, Wait::receive, edge, deadline);
@@ -277,7 +288,7 @@ Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t
     return Error::truncated;
   }
   const std::byte* const bytes = slot.page.value != 0 ? hal::Port::to_pointer(slot.page) : slot.bytes;
-  if (auto copied = memory::copy_out(s.partition_of(agent).space, to, {bytes, slot.length}); !copied) return copied;
+  if (auto copied = copy_out(s, s.partition_of(agent), to, {bytes, slot.length}); !copied) return copied;
   registers.reg(1) = source->badge;
   registers.reg(2) = slot.length;
   registers.reg(3) = slot.kind;

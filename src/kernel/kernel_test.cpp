@@ -266,6 +266,35 @@ TEST_CASE("a region whose root was given away goes with its owner, and is mapped
   k.check_invariants();
 }
 
+TEST_CASE("whoever receives is told when its last sender is gone, and is not left waiting") {
+  PackageBuilder b;
+  b.partition("control");
+  const auto home = b.partition("home", 100);
+  const auto one = b.agent("one", home);
+  const auto two = b.agent("two", home);
+  const auto reader = b.agent("reader", home);
+  b.agent("busy", 0, 100, false);
+  b.edge("first", one, reader);
+  b.edge("second", two, reader);
+  SimulatedKernel k{b};
+  const auto receive = [&] {
+    k.run_until("reader");
+    return k.call(RVM_HVC_RECEIVE, {0, k.heap(), 4096, 1});  // a deadline that has passed: would wait
+  };
+  k.advance(10);
+  CHECK(receive() == Error::timed_out);
+  k.run_until("one");
+  k.call(RVM_HVC_SEND, {k.handle("first"), k.heap(), 3, 0});
+  k.call(RVM_HVC_EXIT, {0});
+  CHECK(receive() == Error::ok);
+  CHECK(receive() == Error::peer_gone);
+  CHECK(receive() == Error::timed_out);
+  k.run_until("two");
+  k.call(RVM_HVC_EXIT, {0});
+  CHECK(receive() == Error::peer_gone);
+  CHECK(receive() == Error::peer_gone);
+}
+
 TEST_CASE("destroying an edge takes every handle to it; one that both agents left is forgotten too") {
   SimulatedKernel k(pair());
   k.run_until("a");

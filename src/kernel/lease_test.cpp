@@ -350,4 +350,13 @@ TEST_CASE("lease: an interrupt whose cause stays comes so many times in an epoch
   k.check_invariants();
 }
 
+TEST_CASE("no memory is sealed while a device may write to it") {
+  Machine k;
+  const auto seal = [&] { return k.call(RVM_HVC_MEMORY_SEAL, {k.handle("self"), k.heap(), 1}); };
+  REQUIRE(k.call(RVM_HVC_LEASE_GRANT, {k.handle("entropy"), 10, 0, 64}) == Error::ok);
+  CHECK(seal() == Error::bad_state);
+  REQUIRE(k.call(RVM_HVC_LEASE_RELEASE, {k.handle("entropy")}) == Error::ok);
+  CHECK(seal() == Error::ok);
+}
+
 }  // namespace rvm::kernel::test

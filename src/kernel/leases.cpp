@@ -103,6 +103,10 @@ bool leased_by(State& s, cap::CapabilityRef capability) {
   return std::ranges::any_of(all(s), [&](const Device& d) { return d.holder != nullptr && d.by == capability; });
 }
 
+bool holds_device(State& s, const Agent& agent) {
+  return std::ranges::any_of(all(s), [&](const Device& d) { return d.holder == &agent; });
+}
+
 void expire_leases(State& s, Nanoseconds now) {
   for (Device& device : all(s)) {
     device.dma_left = device.dma_per_epoch;

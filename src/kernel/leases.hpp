@@ -26,6 +26,8 @@ void permit_interrupt(Device& device);
 /// Of an agent that has ended, or those held through a capability that goes: the record of that says it.
 void end_leases_of(State& s, const Agent& holder);
 void end_leases_by(State& s, cap::CapabilityRef capability);
+/// Whether a device may read or write its memory, now or at any moment.
+[[nodiscard]] bool holds_device(State& s, const Agent& agent);
 [[nodiscard]] bool leased_by(State& s, cap::CapabilityRef capability);
 /// At the end of an epoch: those whose time is over; and the DMA budgets are full again.
 void expire_leases(State& s, Nanoseconds now);

@@ -237,8 +237,13 @@ void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t page
     ensure(unmapped.has_value());
     settle(s, p, *unmapped);
     for (const PhysicalAddress page : std::span{removed}.first(count)) {
-      if (!s.pages.owner_of(page)) continue;  // of the boot package
-      ensure(s.pages.free_run(page, 1).has_value());
+      if (s.pages.sharers(page) != 0) {
+        s.pages.drop_share(page);
+      } else if (s.pages.owner_of(page)) {
+        ensure(s.pages.free_run(page, 1).has_value());
+      } else {
+        continue;  // of the boot package
+      }
       p.account.credit(1);
     }
   }

@@ -6,7 +6,6 @@
 #include "deferred_proofs.hpp"
 #include "leases.hpp"
 #include "rvm/hal/vector_scope.hpp"
-#include "rvm/memory/copy.hpp"
 #include "scheduler.hpp"
 #include "worker.hpp"
 
@@ -54,13 +53,12 @@ bool within_bounds(std::uint64_t operation, const Request& r) {
   static_assert(sizeof head == offsetof(rvm_evidence, as));
   to = {};
   const auto bytes = std::as_writable_bytes(std::span{&to, 1});
-  if (auto read = memory::copy_in(r.partition.space, GuestAddress{r.argument(at)}, bytes.first<sizeof head>()); !read)
+  if (auto read = copy_in(r.s, r.partition, GuestAddress{r.argument(at)}, bytes.first<sizeof head>()); !read)
     return read;
   std::memcpy(&head, bytes.data(), sizeof head);
   const std::size_t size = proof::evidence_bytes(head.kind, head.count);
   if (size == 0) return fail(Error::proof);
-  if (auto read = memory::copy_in(r.partition.space, GuestAddress{r.argument(at)}, bytes.first(size)); !read)
-    return read;
+  if (auto read = copy_in(r.s, r.partition, GuestAddress{r.argument(at)}, bytes.first(size)); !read) return read;
   std::memcpy(bytes.data(), &head, sizeof head);
   return {};
 }

@@ -111,7 +111,8 @@ void attest(State& s, const boot::Measurement& measurement, Phase phase, std::ui
 }
 
 void build_tables(State& s, EarlyMemory& memory) {
-  s.capacity = Capacity::for_memory(memory.total());
+  s.capacity = Capacity::for_machine(
+      memory.total(), (std::uint64_t{1} << hal::Port::geometry().address_bits) / hal::Port::geometry().slot_bytes);
   s.partitions.use(memory.take<Partition>(s.capacity.partitions));
   s.agents.use(memory.take<Agent>(s.capacity.agents));
   s.edges.use(memory.take<Edge>(s.capacity.edges));
@@ -167,8 +168,16 @@ void must(const Status& status, std::string_view what) {
   refuse("the manifest asks for more than this machine has", "Give it more memory, or ask for less");
 }
 
+/// A large manifest makes more records than the ring is prepared for so early. Nobody else seals yet.
+void make_room_for_records() {
+  constexpr std::size_t enough = 64;  // for one entry of the manifest
+  witness::Ring& ring = log().ring;
+  if (ring.free_slots(witness::Lane::ordinary) < enough) ring.prepare(witness::Ring::prepared_at_start);
+}
+
 void load_partitions(State& s) {
   for (const rvm_package_partition& entry : s.package.partitions()) {
+    make_room_for_records();
     must(perform(s, security::Authority::hypervisor(), witness::Kind::partition_create,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
                    auto p = create_partition(s, permit,
@@ -193,6 +202,7 @@ Agent& loaded_agent(State& s, std::uint32_t index) { return s.agents.at(static_c
 
 void load_agents(State& s) {
   for (const rvm_package_agent& entry : s.package.agents()) {
+    make_room_for_records();
     must(perform(s, security::Authority::hypervisor(), witness::Kind::task_spawn,
                  [&](const security::Permit& permit) -> Result<security::Effect> {
                    Partition& p = loaded_partition(s, entry.partition);
@@ -225,6 +235,7 @@ void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::
 
 void load_links(State& s) {
   for (const rvm_package_edge& entry : s.package.edges()) {
+    make_room_for_records();
     Agent& sender = loaded_agent(s, entry.sender);
     Agent& receiver = loaded_agent(s, entry.receiver);
     std::uint32_t id = 0;
@@ -242,6 +253,7 @@ void load_links(State& s) {
     give_named(s, receiver, entry.peer_name, ObjectType::edge, id, rights::read, 0);
   }
   for (const rvm_package_grant& entry : s.package.grants()) {
+    make_room_for_records();
     std::uint32_t object = 0;
     if (entry.type == RVM_OBJECT_PARTITION) {
       object = entry.object == UINT32_MAX ? hypervisor_partition.value : loaded_partition(s, entry.object).id.value;

@@ -2,6 +2,7 @@
 #include "traps.hpp"
 
 #include "agents.hpp"
+#include "arena.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "rvm/hal/entry.hpp"
@@ -65,6 +66,24 @@ void report_fault(const Agent& agent, const Partition& p, const hal::Fault& faul
       .print();
 }
 
+/// Whether the agent may repeat what faulted: its memory was made what it needs, here or by another core. What faults again and
+/// again although the tables permit it (an access that device memory does not take, say) is its fault; that a page is shared
+/// again and again is not.
+bool supplied(State& s, Agent& agent, const hal::Fault& fault) {
+  constexpr std::uint32_t attempts = 64;
+  if (fault.kind != hal::FaultKind::data_abort) return false;
+  Partition& p = s.partition_of(agent);
+  const Access wanted = fault.write ? Access::write : Access::read;
+  const auto page = p.space.translate(fault.address);
+  if (agent.fault_address != fault.address || !page || !allows(page->access, wanted)) agent.fault_repeats = 0;
+  agent.fault_address = fault.address;
+  if (++agent.fault_repeats > attempts) return false;
+  const Status touched = touch(s, p, fault.address, wanted);
+  if (!touched && touched.error() == Error::no_memory)
+    Line{}.text("rvm: agent ").name(agent.name).text(" touched memory that there is no page for").print();
+  return touched.has_value();
+}
+
 /// Stops the agent that did something it may not do; its peers are told, everybody else goes on.
 void contain(State& s, Core& core, Agent& agent, const hal::Fault& fault) {
   Partition& p = s.partition_of(agent);
@@ -102,7 +121,7 @@ hal::Context& on_fault(hal::Context& context, const hal::Fault& fault) {
       context.skip_instruction();
       agent.yielded = true;
       core.reschedule = true;
-    } else {
+    } else if (!supplied(s, agent, fault)) {
       contain(s, core, agent, fault);
     }
   }

@@ -7,7 +7,6 @@
 
 #include "evidence.hpp"
 #include "hypercalls.hpp"
-#include "rvm/memory/copy.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -38,7 +37,7 @@ class Staged {
 Outcome stage_next(const Request& r, Staged& staged) {
   rvm_turn_message message;
   const GuestAddress at{r.argument(1) + staged.count() * sizeof message};
-  if (auto copied = memory::copy_in(r.partition.space, at, std::as_writable_bytes(std::span{&message, 1})); !copied)
+  if (auto copied = copy_in(r.s, r.partition, at, std::as_writable_bytes(std::span{&message, 1})); !copied)
     return copied;
   const auto capability =
       r.partition.capabilities->check(Handle::from_abi(message.edge), ObjectType::edge, rights::write);

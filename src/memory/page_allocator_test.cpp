@@ -173,6 +173,154 @@ TEST_CASE("page allocator: ownership can be handed over, but not of free or fore
   CHECK(!allocator.owner_of(*run).has_value());
 }
 
+TEST_CASE("page allocator: a shared page is nobody's, and free when the last mapping of it goes") {
+  const TestRam ram(4 * mib);
+  Allocator allocator;
+  REQUIRE(init(allocator, ram.all()));
+  const Result<PhysicalAddress> page = allocator.allocate_run(1, alice);
+  REQUIRE(page);
+  std::memset(TestMachine::to_pointer(*page), 0x77, page_bytes);
+  const std::uint64_t free = allocator.free_pages();
+  CHECK(allocator.sharers(*page) == 0);
+  CHECK_FALSE(allocator.claim(*page, bob));
+  REQUIRE(allocator.share(*page));
+  CHECK(allocator.sharers(*page) == 2);
+  CHECK(allocator.sharers(offset(*page, 4095)) == 2);  // of any byte in it
+  CHECK_FALSE(allocator.owner_of(*page).has_value());
+  REQUIRE(allocator.share(*page));
+  CHECK(allocator.sharers(*page) == 3);
+  CHECK_FALSE(allocator.claim(*page, bob));
+  allocator.drop_share(*page);
+  CHECK_FALSE(allocator.claim(*page, bob));
+  allocator.drop_share(*page);
+  CHECK(allocator.sharers(*page) == 1);
+  CHECK_MESSAGE(!allocator.owner_of(*page).has_value(), "the last one must claim it to own it");
+  CHECK(allocator.free_pages() == free);
+  CHECK(*TestMachine::to_pointer(*page) == std::byte{0x77});
+  SUBCASE("the last one takes it over") {
+    CHECK(allocator.claim(*page, bob));
+    CHECK(allocator.owner_of(*page) == bob);
+    CHECK(allocator.sharers(*page) == 0);
+    CHECK_FALSE(allocator.claim(*page, alice));
+    CHECK(*TestMachine::to_pointer(offset(*page, 100)) == std::byte{0x77});
+    CHECK(allocator.free_run(*page, 1));
+  }
+  SUBCASE("the last one goes") {
+    allocator.drop_share(*page);
+    CHECK(allocator.sharers(*page) == 0);
+    for (std::size_t i = 16; i < page_bytes; ++i)  // the first are the links of the free list
+      REQUIRE(TestMachine::to_pointer(*page)[i] == std::byte{0});
+  }
+  CHECK(allocator.free_pages() == free + 1);
+  CHECK(allocator.free_pages() == allocator.total_pages());
+}
+
+TEST_CASE("page allocator: what cannot be shared, and what cannot be done to what is") {
+  const TestRam ram(4 * mib);
+  Allocator allocator;
+  REQUIRE(init(allocator, TestRam::part(mib, 2 * mib)));
+  const Result<PhysicalAddress> run = allocator.allocate_run(5, alice);
+  REQUIRE(run);
+  const PhysicalAddress single = offset(*run, 4 * page_bytes);  // 5 = 4 + 1
+  CHECK(allocator.share(*run) == fail(Error::bad_argument));
+  CHECK(allocator.share(offset(*run, page_bytes)) == fail(Error::bad_argument));
+  CHECK(allocator.share(offset(*run, 5 * page_bytes)) == fail(Error::bad_state));
+  CHECK(allocator.share(PhysicalAddress{0x1000}) == fail(Error::bad_address));
+  CHECK(allocator.share(TestRam::part(3 * mib, 0).base) == fail(Error::bad_address));
+  CHECK(allocator.share(TestRam::part(mib, 0).base) == fail(Error::bad_address));  // its own metadata
+  CHECK(allocator.sharers(PhysicalAddress{0x1000}) == 0);
+  CHECK(allocator.sharers(offset(*run, 5 * page_bytes)) == 0);
+  REQUIRE(allocator.share(single));
+  const std::uint64_t free = allocator.free_pages();
+  CHECK(allocator.free_run(single, 1) == fail(Error::bad_argument));
+  CHECK(allocator.free_raw(single, 0) == fail(Error::bad_argument));
+  CHECK(allocator.free_run(*run, 5) == fail(Error::bad_argument));
+  CHECK(allocator.set_owner(single, 1, bob) == fail(Error::bad_state));
+  CHECK(allocator.set_owner(*run, 5, bob) == fail(Error::bad_state));
+  CHECK(allocator.owner_of(*run) == alice);
+  CHECK(allocator.free_pages() == free);
+  CHECK(allocator.sharers(single) == 2);
+  allocator.drop_share(single);
+  REQUIRE(allocator.claim(single, alice));
+  CHECK(allocator.free_run(*run, 5));
+  CHECK(allocator.free_pages() == allocator.total_pages());
+}
+
+TEST_CASE("page allocator: as many mappings share a page as its word can count") {
+  const TestRam ram(4 * mib);
+  Allocator allocator;
+  REQUIRE(init(allocator, ram.all()));
+  const Result<PhysicalAddress> page = allocator.allocate_run(1, bob);
+  REQUIRE(page);
+  for (std::uint32_t sharers = 2; sharers <= PageWord::sharers_max; ++sharers) REQUIRE(allocator.share(*page));
+  CHECK(allocator.sharers(*page) == PageWord::sharers_max);
+  CHECK(allocator.share(*page) == fail(Error::resource_limit));
+  CHECK(allocator.sharers(*page) == PageWord::sharers_max);
+  for (std::uint32_t sharers = PageWord::sharers_max; sharers != 0; --sharers) {
+    REQUIRE(allocator.sharers(*page) == sharers);
+    allocator.drop_share(*page);
+  }
+  CHECK(allocator.free_pages() == allocator.total_pages());
+}
+
+TEST_CASE("page allocator: random sharing agrees with a model") {
+  const TestRam ram(4 * mib);
+  Allocator allocator;
+  REQUIRE(init(allocator, ram.all()));
+  struct Page {
+    PhysicalAddress address;
+    std::uint32_t sharers;  // 0: owned
+    std::uint32_t content;
+  };
+  std::vector<Page> model;
+  std::mt19937 random{77};
+  for (int step = 0; step < 50'000; ++step) {
+    const std::size_t at = model.empty() ? 0 : random() % model.size();
+    switch (random() % 5) {
+      case 0: {
+        if (model.size() > 200) break;
+        const Result<PhysicalAddress> page = allocator.allocate_run(1, alice);
+        REQUIRE(page);
+        REQUIRE(is_zero(*page, 1));
+        const auto content = static_cast<std::uint32_t>(random());
+        std::memcpy(TestMachine::to_pointer(offset(*page, 2000)), &content, sizeof content);
+        model.push_back({*page, 0, content});
+        break;
+      }
+      case 1:
+        if (model.empty()) break;
+        REQUIRE(allocator.share(model[at].address));
+        model[at].sharers = std::max(model[at].sharers, 1u) + 1;
+        break;
+      case 2:
+      case 3:
+        if (model.empty()) break;
+        if (model[at].sharers == 0) {
+          REQUIRE(allocator.free_run(model[at].address, 1));
+        } else {
+          allocator.drop_share(model[at].address);
+          if (--model[at].sharers != 0) break;
+        }
+        model.erase(model.begin() + static_cast<std::ptrdiff_t>(at));
+        break;
+      default:
+        if (model.empty()) break;
+        REQUIRE(allocator.claim(model[at].address, bob) == (model[at].sharers == 1));
+        if (model[at].sharers == 1) model[at].sharers = 0;
+        break;
+    }
+    REQUIRE(allocator.free_pages() == allocator.total_pages() - model.size());
+    for (const Page& page : model) {
+      if (random() % 64 != 0) continue;
+      REQUIRE(allocator.sharers(page.address) == page.sharers);
+      REQUIRE(allocator.owner_of(page.address).has_value() == (page.sharers == 0));
+      std::uint32_t content = 0;
+      std::memcpy(&content, TestMachine::to_pointer(offset(page.address, 2000)), sizeof content);
+      REQUIRE(content == page.content);
+    }
+  }
+}
+
 TEST_CASE("page allocator: 100 000 random operations agree with a model") {
   const TestRam ram(24 * mib, 0x11);
   Allocator allocator;

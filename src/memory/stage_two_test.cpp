@@ -350,4 +350,201 @@ TEST_CASE("stage 2: random maps and unmaps agree with a model, and every table i
   }
 }
 
+TEST_CASE("stage 2: visit, replace and next_mapped agree with a model, across holes and the edges of tables") {
+  for (const hal::TranslationGeometry& g : {forty, forty_four}) {
+    Fixture f{g};
+    struct Page {
+      std::uint64_t output;
+      Access access;
+    };
+    std::map<std::uint64_t, Page> model;  // by guest page address
+    std::mt19937 random{g.address_bits + 1000};
+    const auto below = [&](std::uint64_t bound) { return random() % bound; };
+    // Single pages around the edge of a last-level table, of a 1 GiB table, and at the end of the space.
+    const std::uint64_t limit = std::uint64_t{1} << g.address_bits;
+    const std::vector<std::uint64_t> windows{0, 2 * mib - 64 * page_bytes, gib - 300 * page_bytes, limit - 8 * mib};
+    constexpr std::uint64_t window_pages = 8 * mib / page_bytes;
+    const auto any_access = [&] {
+      return std::array{Access::read, Access::read_write, Access::read_execute}[below(3)];
+    };
+    for (int step = 0; step < 8000; ++step) {
+      const std::uint64_t window = windows[below(windows.size())];
+      const std::uint64_t first = below(window_pages);
+      const std::uint64_t pages = std::min(window_pages - first, below(3) == 0 ? 1 + below(1500) : 1 + below(40));
+      const std::uint64_t guest = window + first * page_bytes;
+      const std::uint64_t end = guest + pages * page_bytes;
+      switch (below(6)) {
+        case 0:
+        case 1: {  // a page more, clustered so that runs form
+          const std::uint64_t at = below(2) == 0 || model.empty() ? guest : std::prev(model.end())->first - page_bytes;
+          if (model.contains(at) || at >= limit) break;
+          const Page page{below(1 << 20) * page_bytes, any_access()};
+          REQUIRE(f.map(at, page.output, 1, page.access));
+          model[at] = page;
+          break;
+        }
+        case 2: {  // a page less
+          const auto gone = model.lower_bound(guest);
+          if (gone == model.end()) break;
+          const Result<Unmapped> unmapped = f.tables.unmap(GuestAddress{gone->first}, 1, ignore);
+          REQUIRE(unmapped);
+          if (unmapped->tables_retired) f.tables.release_retired();
+          model.erase(gone);
+          break;
+        }
+        case 3: {
+          auto expected = model.lower_bound(guest);
+          const bool stop = below(4) == 0;
+          std::uint64_t left = stop ? below(10) : UINT64_MAX;
+          const Status visited = f.tables.visit(
+              GuestAddress{guest}, pages, [&](GuestAddress at, const Translation& page) -> Result<Access> {
+                REQUIRE(expected != model.end());
+                REQUIRE(at.value == expected->first);
+                REQUIRE(page.address.value == backing.value + expected->second.output);
+                REQUIRE(page.access == expected->second.access);
+                REQUIRE(page.type == MemoryType::normal);
+                if (left-- == 0) return fail(Error::resource_limit);
+                if (below(2) == 0) expected->second.access = any_access();
+                return (expected++)->second.access;
+              });
+          if (visited) REQUIRE((expected == model.end() || expected->first >= end));
+          if (!visited) REQUIRE((stop && visited.error() == Error::resource_limit));
+          break;
+        }
+        case 4: {
+          const auto next = model.lower_bound(guest);
+          const bool found = next != model.end() && next->first < end;
+          REQUIRE(f.tables.next_mapped(GuestAddress{guest}, pages) ==
+                  (found ? (next->first - guest) / page_bytes : pages));
+          break;
+        }
+        default: {
+          const auto there = model.lower_bound(guest);
+          if (there == model.end()) break;
+          bool invalidated = false;
+          const Page page{below(1 << 20) * page_bytes, any_access()};
+          const std::uint64_t published = TestMachine::publications;
+          REQUIRE(f.tables.replace(GuestAddress{there->first}, offset(backing, page.output), page.access, [&] {
+            CHECK_MESSAGE(!hardware_walk(f.tables.root(), g, there->first), "break before make");
+            invalidated = true;
+          }));
+          REQUIRE(invalidated);
+          REQUIRE(TestMachine::publications > published);
+          there->second = page;
+          break;
+        }
+      }
+      if (step % 16 != 0) continue;
+      for (const auto& [at, page] : model) {
+        const std::optional<Leaf> leaf = hardware_walk(f.tables.root(), g, at);
+        REQUIRE(leaf);
+        REQUIRE(leaf->output == backing.value + page.output);
+        REQUIRE(f.tables.translate(GuestAddress{at})->access == page.access);
+      }
+    }
+    // The tables' counts of live entries survived all of it: what is empty now goes.
+    while (!model.empty()) {
+      REQUIRE(f.tables.unmap(GuestAddress{model.begin()->first}, 1, ignore));
+      model.erase(model.begin());
+    }
+    f.tables.release_retired();
+    CHECK(f.tables_used() == 0);
+  }
+}
+
+TEST_CASE("stage 2: share maps in another place what is mapped here, page by page, or stops with nothing lost") {
+  for (const hal::TranslationGeometry& g : {forty, forty_four}) {
+    std::mt19937 random{g.address_bits + 2000};
+    const auto below = [&](std::uint64_t bound) { return random() % bound; };
+    for (int round = 0; round < 300; ++round) {
+      Fixture f{g};
+      constexpr std::uint64_t window_pages = 6 * mib / page_bytes;
+      const std::uint64_t from = gib - 3 * mib;  // across an edge of a 1 GiB table
+      const std::uint64_t to = 8 * gib - 3 * mib;
+      std::map<std::uint64_t, Access> here;  // by page of the window
+      const std::uint64_t clusters = 1 + below(5);
+      for (std::uint64_t c = 0; c < clusters; ++c) {
+        const std::uint64_t first = below(window_pages);
+        for (std::uint64_t i = first; i < std::min(window_pages, first + 1 + below(40)); ++i) {
+          const Access access = std::array{Access::read, Access::read_write, Access::read_execute}[below(3)];
+          if (here.emplace(i, access).second) REQUIRE(f.map(from + i * page_bytes, i * page_bytes, 1, access));
+        }
+      }
+      const std::uint64_t begin = below(window_pages);
+      const std::uint64_t pages = 1 + below(window_pages - begin);
+      const std::uint32_t tables_before = f.tables_used();
+      // Sometimes the visitor stops it, sometimes there is no memory for a table.
+      std::uint64_t most = below(3) == 0 ? below(60) : UINT64_MAX;
+      if (below(3) == 0) f.account.quota = f.account.used + static_cast<std::uint32_t>(below(4));
+      std::uint64_t taken = 0;
+      std::uint64_t given_back = 0;
+      const Status shared = f.tables.share(
+          GuestAddress{from + begin * page_bytes}, pages, f.tables, GuestAddress{to + begin * page_bytes},
+          [&](const Translation& page) -> Result<Access> {
+            REQUIRE(here.contains((page.address.value - backing.value) / page_bytes));
+            if (taken == most) return fail(Error::resource_limit);
+            ++taken;
+            return page.access == Access::read_write ? Access::read : page.access;
+          },
+          [&](const Translation&) { ++given_back; });
+      f.account.quota = 0;
+      REQUIRE(given_back == (!shared && shared.error() == Error::no_memory ? 1u : 0u));
+      std::uint64_t there = 0;
+      std::uint64_t seen = 0;
+      for (const auto& [i, access] : here) {
+        const bool asked = i >= begin && i < begin + pages;
+        const bool was_taken = asked && seen++ < taken;
+        const Access now = was_taken && access == Access::read_write ? Access::read : access;
+        REQUIRE(f.tables.translate(GuestAddress{from + i * page_bytes})->access == now);
+        const auto copy = f.tables.translate(GuestAddress{to + i * page_bytes});
+        REQUIRE(copy.has_value() == (was_taken && seen <= taken - given_back));
+        if (!copy) continue;
+        ++there;
+        REQUIRE(copy->access == now);
+        REQUIRE(copy->address.value == backing.value + i * page_bytes);
+        // What was counted is taken off again.
+        const Result<Unmapped> gone = f.tables.unmap(GuestAddress{to + i * page_bytes}, 1, ignore);
+        REQUIRE(gone);
+        if (gone->tables_retired) f.tables.release_retired();
+      }
+      REQUIRE(there == taken - given_back);
+      REQUIRE(f.tables_used() == tables_before);
+      for (const auto& [i, access] : here) {
+        const Result<Unmapped> gone = f.tables.unmap(GuestAddress{from + i * page_bytes}, 1, ignore);
+        REQUIRE(gone);
+        if (gone->tables_retired) f.tables.release_retired();
+      }
+      REQUIRE(f.tables_used() == 0);
+    }
+  }
+}
+
+TEST_CASE("stage 2: replace wants a page that is mapped by itself") {
+  Fixture f{forty};
+  REQUIRE(f.map(0x1000, 0x5000, 1));
+  REQUIRE(f.map(2 * mib, 2 * mib, 512));
+  const auto never = [] { FAIL("nothing was broken, so nothing is to be invalidated"); };
+  const auto replace = [&](std::uint64_t at) {
+    return f.tables.replace(GuestAddress{at}, backing, Access::read_write, never);
+  };
+  CHECK(replace(0x2000) == fail(Error::bad_address));
+  CHECK(replace(0x1008) == fail(Error::bad_address));
+  CHECK(replace(2 * mib) == fail(Error::bad_address));
+  CHECK(replace(2 * mib + 0x1000) == fail(Error::bad_address));
+  CHECK(replace(gib) == fail(Error::bad_address));
+  CHECK(f.tables.translate(GuestAddress{0x1000})->address == offset(backing, 0x5000));
+}
+
+TEST_CASE("stage 2: empty space costs a visit nothing, however large") {
+  Fixture f{forty};
+  const auto nobody = [](GuestAddress, const Translation&) -> Result<Access> { return fail(Error::internal); };
+  CHECK(f.tables.visit(GuestAddress{0}, (std::uint64_t{1} << 40) / page_bytes, nobody));
+  CHECK(f.tables.next_mapped(GuestAddress{0}, (std::uint64_t{1} << 40) / page_bytes) ==
+        (std::uint64_t{1} << 40) / page_bytes);
+  REQUIRE(f.map((std::uint64_t{1} << 40) - page_bytes, 0, 1));
+  CHECK(f.tables.next_mapped(GuestAddress{0x1000}, (std::uint64_t{1} << 40) / page_bytes - 1) ==
+        (std::uint64_t{1} << 40) / page_bytes - 2);
+  CHECK(f.tables.next_mapped(GuestAddress{0x1000}, 1) == 1);
+}
+
 }  // namespace rvm::memory

@@ -74,8 +74,12 @@ void Simulation::let_device_act(Random& random) {
       require(!buffer.device_writes || (owner && owner->value == kernel::index_of(*device.holder->partition).value),
               "dma", "a device writes to memory that its holder's partition does not own");
     }
+    const std::vector<hal::DeviceBuffer> buffers = machine.requests[number];
     hardware.finish_device_request(device.port, number, static_cast<std::byte>(random.below(256)),
                                    random.below(machine_.core_count()));
+    for (const hal::DeviceBuffer& buffer : buffers) {
+      if (buffer.device_writes) note_device_wrote(*device.holder, buffer.address, buffer.bytes);
+    }
     note("a device is done with a request");
     return;
   }
@@ -137,8 +141,7 @@ void Simulation::write_evidence(std::uint32_t core, std::uint64_t at, Random& ra
   std::array<std::uint64_t, 3> words = evidence_words;
   if (random.one_in(4)) words[random.below(3)] ^= std::uint64_t{1} << random.below(64);
   for (std::uint64_t i = 0; i < words.size() && at % 8 == 0; ++i) {
-    std::byte* const to = machine_.hardware.access(core, GuestAddress{at + 8 * i}, Access::write);
-    if (to != nullptr) std::memcpy(to, &words[i], sizeof words[i]);
+    if (!store(core, at + 8 * i, words[i])) return;
   }
 }
 
@@ -157,16 +160,18 @@ bool Simulation::shows_evidence(std::uint32_t core, std::uint64_t at) {
 void Simulation::write_buffer_list(std::uint32_t core, const Agent& agent, std::uint64_t at, Random& random) {
   const rvm_agent_info& info = *agent.information;
   for (std::uint64_t i = 0; i < RVM_DEVICE_BUFFERS_MAX; ++i) {
-    rvm_device_buffer buffer{info.heap_base + random.below(1000) * 8, 1u << random.below(6), random.below(2)};
+    rvm_device_buffer buffer{info.heap_base + random.below(static_cast<std::uint32_t>(info.heap_size / 8 - 8)) * 8,
+                             1u << random.below(6), random.below(2)};
     if (random.one_in(20)) buffer.address = own_address(agent, random);
     if (random.one_in(10))
       buffer.address = view(agent).last_mapped[random.below(2)];  // a region, or a device's registers
     if (random.one_in(40)) buffer.address = hostile_value(agent, random);
     if (random.one_in(40)) buffer.bytes = static_cast<std::uint32_t>(random.pick({0, 512, 4096, 4097, UINT32_MAX}));
     if (random.one_in(40)) buffer.flags = 2 + random.below(1000);
-    for (std::uint64_t half = 0; half < sizeof buffer; half += 8) {
-      std::byte* const to = machine_.hardware.access(core, GuestAddress{at + i * sizeof buffer + half}, Access::write);
-      if (to != nullptr && at % 8 == 0) std::memcpy(to, reinterpret_cast<const std::byte*>(&buffer) + half, 8);
+    for (std::uint64_t half = 0; half < sizeof buffer && at % 8 == 0; half += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, reinterpret_cast<const std::byte*>(&buffer) + half, sizeof word);
+      if (!store(core, at + i * sizeof buffer + half, word)) return;
     }
   }
 }

@@ -67,7 +67,11 @@ void Simulation::take_records() {
     ++coverage.records;
     if (calls_for_scan(r->action_kind)) scan_due_ = true;
     if (r->action_kind == witness::Kind::vmid_reclaim) ++coverage.vmid_reclaims;
-    if ((r->flags & security::record_failed) == 0) note_birth(*r);
+    if ((r->flags & security::record_failed) == 0) {
+      note_birth(*r);
+    } else if (r->action_kind == witness::Kind::task_fork) {
+      look_for_shared();  // what the original shared with a fork that was not to be
+    }
     if (r->action_kind == witness::Kind::partition_destroy || r->action_kind == witness::Kind::task_terminate)
       full_scan_due_ |= sequence % 8 == 0;
   }
@@ -81,6 +85,7 @@ void Simulation::note_birth(const witness::Record& r) {
   switch (r.action_kind) {
     case witness::Kind::partition_create:
     case witness::Kind::task_spawn:
+    case witness::Kind::task_fork:
     case witness::Kind::comm_edge_create:
     case witness::Kind::region_create:
       require(r.target_object != 0, "record", "a record of success names no object");
@@ -99,6 +104,10 @@ void Simulation::note_birth(const witness::Record& r) {
       break;
     case witness::Kind::task_spawn:
       agents_.push_back(r.target_object);
+      break;
+    case witness::Kind::task_fork:
+      agents_.push_back(r.target_object);
+      note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));
       break;
     case witness::Kind::comm_edge_create:
       edges_.push_back(r.target_object);

@@ -39,6 +39,8 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_PARTITION_SUSPEND, partition_suspend);
   set(RVM_HVC_PARTITION_RESUME, partition_resume);
   set(RVM_HVC_AGENT_SPAWN, task_spawn);
+  set(RVM_HVC_AGENT_FORK, task_fork);
+  set(RVM_HVC_MEMORY_SEAL, memory_seal);
   set(RVM_HVC_AGENT_TERMINATE, task_terminate);
   set(RVM_HVC_AGENT_SUSPEND, task_suspend);
   set(RVM_HVC_AGENT_RESUME, task_resume);
@@ -64,7 +66,7 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
 }();
 
 constexpr bool makes_new_object(std::uint64_t operation) {
-  return operation == RVM_HVC_PARTITION_CREATE || operation == RVM_HVC_AGENT_SPAWN ||
+  return operation == RVM_HVC_PARTITION_CREATE || operation == RVM_HVC_AGENT_SPAWN || operation == RVM_HVC_AGENT_FORK ||
          operation == RVM_HVC_REGION_CREATE || operation == RVM_HVC_EDGE_CREATE;
 }
 
@@ -140,25 +142,26 @@ bool Simulation::p2(const Agent& agent, const Attempt& a, hal::Context& register
 }
 
 std::uint64_t Simulation::digest_of(const Partition& p, std::uint64_t at, std::uint64_t length) {
-  std::uint64_t digest = length + 0x5bd1'e995;
-  const hal::SimulatedMachine& h = machine_.hardware;
+  // Put together first, so that it does not matter where the pages end.
+  std::array<std::uint64_t, RVM_MESSAGE_BYTES_MAX / sizeof(std::uint64_t)> words{};
+  std::byte* to = reinterpret_cast<std::byte*>(words.data());
+  require(length <= sizeof words, "environment", "a message is longer than any can be");
   for (std::uint64_t done = 0; done < length;) {
-    const auto found = h.walk({p.space.root(), 0}, GuestAddress{at + done});
-    if (!found || found->frame << page_shift < hal::SimulatedMachine::ram_base) return 0;
     const std::uint64_t within = (at + done) % page_bytes;
     const std::uint64_t piece = std::min<std::uint64_t>(page_bytes - within, length - done);
-    const std::byte* bytes = h.ram.data() + ((found->frame << page_shift) - hal::SimulatedMachine::ram_base) + within;
-    for (std::uint64_t i = 0; i < piece;) {
-      std::uint64_t word = 0;
-      const std::uint64_t take = std::min<std::uint64_t>(8, piece - i);
-      std::memcpy(&word, bytes + i, take);
-      digest = (digest ^ word) * 0x9e37'79b9'7f4a'7c15;
-      digest ^= digest >> 29;
-      i += take;
+    if (const std::byte* const from = guest_pointer(p, at + done)) {
+      std::memcpy(to + done, from, piece);
+    } else if (!is_hole(p, at + done)) {  // holes read as zeros
+      return 0;                           // says that it cannot be read
     }
     done += piece;
   }
-  return digest | 1;  // 0 says that it cannot be read
+  std::uint64_t digest = length + 0x5bd1'e995;
+  for (const std::uint64_t word : words) {
+    digest = (digest ^ word) * 0x9e37'79b9'7f4a'7c15;
+    digest ^= digest >> 29;
+  }
+  return digest | 1;
 }
 
 std::vector<std::uint64_t> Simulation::subtree(const SeenCapability& root, bool with_root) {
@@ -207,6 +210,12 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
     a.dma_left = device.dma_left;
   }
   switch (a.operation) {
+    case RVM_HVC_AGENT_FORK:
+      a.forkable = a.second && may_be_forked(*a.second);
+      break;
+    case RVM_HVC_MEMORY_SEAL:
+      a.seal = expected_of_seal(agent, a);
+      break;
     case RVM_HVC_CAP_REVOKE:
     case RVM_HVC_CAP_DROP:
     case RVM_HVC_REGION_DESTROY:
@@ -322,6 +331,17 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
              " where its proof demands " + std::to_string(static_cast<int>(attempt.expected));
     });
   }
+  if (attempt.operation == RVM_HVC_AGENT_FORK && error == Error::bad_state && attempt.expected == Error::ok) {
+    const Partition* const into = state_->partitions.find(PartitionId{attempt.object->object.id});
+    const bool open = into != nullptr && (into->state == kernel::PartitionState::created ||
+                                          into->state == kernel::PartitionState::running);
+    require(!attempt.forkable || !open, "fork", "an agent that may be forked was not");
+  }
+  if (attempt.operation == RVM_HVC_MEMORY_SEAL && attempt.expected == Error::ok)
+    require(error == attempt.seal || error == Error::witness_log_full, "seal", [&] {
+      return "MEMORY_SEAL answered " + std::to_string(static_cast<int>(error)) + " and not " +
+             std::to_string(static_cast<int>(attempt.seal));
+    });
   // Bounds are part of the proof of REGION_MAP and LEASE_GRANT, and evidence may be bad.
   require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP ||
               attempt.operation == RVM_HVC_LEASE_GRANT,
@@ -371,6 +391,7 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
                      " is still there";
             });
   }
+  judge_arena_success(agent, attempt);
   judge_capability_success(agent, attempt);
   judge_message_success(agent, attempt);
   judge_device_success(agent, attempt);
@@ -430,7 +451,8 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       const rvm_agent_info& info = *spawned->information;
       for (std::uint64_t at = info.heap_base; at < info.heap_base + info.heap_size; at += 512) {
         const auto found = machine_.hardware.walk({spawned->partition->space.root(), 0}, GuestAddress{at});
-        require(found.has_value(), "spawn", "an agent's heap is not mapped");
+        require(found.has_value() != profile_.on_demand, "spawn", "an agent's heap is not as its image says");
+        if (!found) continue;
         std::uint64_t word = 0;
         std::memcpy(&word,
                     machine_.hardware.ram.data() + ((found->frame << page_shift) - hal::SimulatedMachine::ram_base) +
@@ -533,6 +555,7 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       const auto edge = static_cast<std::uint32_t>(registers.reg(4));
       for (std::uint64_t at = attempt.x[2]; at < attempt.x[2] + registers.reg(2); at = (at | (page_bytes - 1)) + 1)
         require_writable(agent, at);
+      note_written(*agent.partition, attempt.x[2], registers.reg(2));
       auto& queue = queues_[edge];
       require(!queue.empty(), "ipc", "a message was received that nobody sent, or twice");
       const SentMessage message = queue.front();
@@ -552,6 +575,7 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       break;
     case RVM_HVC_WITNESS_READ:
       require_writable(agent, attempt.x[3]);
+      note_written(*agent.partition, attempt.x[3], sizeof(witness::Record));
       break;
     case RVM_HVC_WAIT:
       require(registers.reg(1) != 0 && (registers.reg(1) & ~attempt.x[1]) == 0, "ipc",

@@ -13,11 +13,13 @@ namespace {
 
 constexpr std::uint64_t ram_base = hal::SimulatedMachine::ram_base;
 
-enum Role : std::uint8_t { none, table, kernel_use, region, agent };
+enum Role : std::uint8_t { none, table, kernel_use, region, agent, shared };
 
 }  // namespace
 
-bool is_agents_or_table(std::uint8_t role) { return role == table || role == region || role == agent; }
+bool is_agents_or_table(std::uint8_t role) {
+  return role == table || role == region || role == agent || role == shared;
+}
 
 void Simulation::check_memory() {
   full_scan_due_ = false;
@@ -29,6 +31,8 @@ void Simulation::check_memory() {
   const std::uint64_t pages = h.ram.size() >> page_shift;
   roles_.assign(pages, none);
   std::vector<std::uint16_t> owners(pages, 0);
+  std::vector<std::uint32_t> mappings(pages, 0);  // of shared pages
+  std::vector<std::uint32_t> owned(s.partitions.capacity());
   const hal::MemoryRange package = machine_.package_memory();
 
   const auto claim = [&](PhysicalAddress address, std::uint64_t count, Role role, std::uint16_t owner) {
@@ -119,7 +123,15 @@ void Simulation::check_memory() {
             of_regions.push_back({covered + k * page_bytes, page, access});
             continue;
           }
-          claim(PhysicalAddress{frame}, 1, agent, owner);
+          check_place(p, covered + k * page_bytes);
+          if (s.pages.sharers(PhysicalAddress{frame}) == 0) {
+            claim(PhysicalAddress{frame}, 1, agent, owner);
+            continue;
+          }
+          require(!allows(access, Access::write), "isolation", "a page that several have is writable for one of them");
+          if (mappings[page]++ == 0) claim(PhysicalAddress{frame}, 1, shared, 0);
+          require(roles_[page] == shared, "page-owner", "a page is shared and serves another purpose as well");
+          ++owned[owner];  // everybody pays
         }
       }
     };
@@ -160,7 +172,7 @@ void Simulation::check_memory() {
       for (const hal::DeviceBuffer& buffer : request) {
         const std::uint64_t page = (buffer.address.value - ram_base) >> page_shift;
         const bool own = buffer.address.value >= ram_base && page < pages && d.holder != nullptr &&
-                         (roles_[page] == agent ||
+                         (roles_[page] == agent || (!buffer.device_writes && roles_[page] == shared) ||
                           (!buffer.device_writes && buffer.address.value - package.base.value < package.bytes));
         require(own, "dma", "a device is told to reach what is no agent's own memory");
         require(roles_[page] != agent || owners[page] == kernel::index_of(*d.holder->partition).value, "dma",
@@ -170,9 +182,14 @@ void Simulation::check_memory() {
   }
 
   // The books: what the allocator says, page by page.
-  std::vector<std::uint32_t> owned(s.partitions.capacity());
   for (std::uint64_t page = 0; page < pages; ++page) {
     const PhysicalAddress address{ram_base + (page << page_shift)};
+    const std::uint32_t sharers = s.pages.sharers(address);
+    require(sharers == mappings[page], "sharers", [&] {
+      return "page " + std::to_string(page) + " has " + std::to_string(sharers) + " sharers and is mapped " +
+             std::to_string(mappings[page]) + " times";
+    });
+    if (sharers != 0) continue;
     const auto owner = s.pages.owner_of(address);
     if (!owner) {
       require(roles_[page] == none, "page-owner", [&] {
@@ -196,6 +213,9 @@ void Simulation::check_memory() {
       return "partition " + std::to_string(p.id.value) + " is charged " + std::to_string(p.account.used) +
              " pages and owns " + std::to_string(owned[kernel::index_of(p).value]);
     });
+  });
+  each_agent([&](Agent& a) {
+    if (a.state != kernel::AgentState::terminated) check_arena(a);
   });
   check_translations();
   check_links();

@@ -31,6 +31,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_PARTITION_RESUME, 2, 4},
     Weight{RVM_HVC_PARTITION_INFO, 1, 1},
     Weight{RVM_HVC_AGENT_SPAWN, 2, 6},
+    Weight{RVM_HVC_AGENT_FORK, 4, 6},
     Weight{RVM_HVC_AGENT_TERMINATE, 1, 1},
     Weight{RVM_HVC_AGENT_INFO, 1, 1},
     Weight{RVM_HVC_AGENT_SUSPEND, 2, 2},
@@ -47,6 +48,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_REGION_SHARE, 10, 6},
     Weight{RVM_HVC_REGION_UNSHARE, 4, 3},
     Weight{RVM_HVC_REGION_TRANSFER, 4, 3},
+    Weight{RVM_HVC_MEMORY_SEAL, 2, 1},
     Weight{RVM_HVC_CALL, 10, 0},
     Weight{RVM_HVC_REPLY_WAIT, 8, 0},
     Weight{RVM_HVC_REPLY, 4, 2},
@@ -187,8 +189,12 @@ std::uint32_t Simulation::handle_for(const Agent& agent, ObjectType type, std::u
 std::uint64_t Simulation::own_address(const Agent& agent, Random& random) {
   const rvm_agent_info& info = *agent.information;
   switch (random.below(12)) {
-    case 0:
-      return info.slot_base;
+    case 0: {
+      if (random.one_in(2)) return info.slot_base;
+      // Somebody else's heap.
+      const std::uint32_t index = random.below(static_cast<std::uint32_t>(agents_.size()) + 2);
+      return info.heap_base - agent.slot.value + index * machine_.hardware.geometry.slot_bytes + random.below(64) * 64;
+    }
     case 1:
       return info.image_base;
     case 2:
@@ -309,6 +315,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
             }));
       }
       break;
+    case RVM_HVC_AGENT_FORK:
     case RVM_HVC_AGENT_SPAWN:
       if (supervisor || random.one_in(2)) {
         set(1, handle_for(agent, ObjectType::partition, demand.rights, random, [&](const SeenCapability& c) {
@@ -318,6 +325,10 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       }
       set(2, random.one_in(20) ? 1 : 0);
       set(3, random.pick({10, 40, 50, 50, 51}));
+      if (operation == RVM_HVC_AGENT_FORK) choose_fork(agent, registers, random);
+      break;
+    case RVM_HVC_MEMORY_SEAL:
+      choose_seal(agent, registers, random);
       break;
     case RVM_HVC_CAP_DERIVE: {
       const std::uint32_t right = random.one_in(3) ? RVM_RIGHT_GRANT_ONCE : RVM_RIGHT_GRANT;
@@ -390,9 +401,6 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(2, own_address(agent, random));
       set(3, random.pick({0, 1, 8, 16, 64, 239, 240, 241, 1000, 4096, 4097, random.below(5000)}));
       set(4, deadline());
-      break;
-    case RVM_HVC_TURN_COMMIT:
-      choose_turn(agent, registers, random, sending);
       break;
     case RVM_HVC_RECEIVE:
       set(1, random.one_in(3) ? handle_for(agent, ObjectType::edge, RVM_RIGHT_READ, random) : 0);
@@ -473,30 +481,62 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   registers.reg(15) = subject.tier;
 }
 
+/// Whether the agent still executes on this core: what it touched may have ended it, or let another one run.
+bool Simulation::executes(std::uint32_t core, const Agent& agent) const {
+  return up_ && machine_.standing(core) == Standing::agent && state_->cores[core].current == &agent &&
+         agent.state == kernel::AgentState::running;
+}
+
+/// Writes what the chosen operation will read. False: the agent lost the core over it, and the operation is off.
+bool Simulation::prepare_memory(std::uint32_t core, const Agent& agent, hal::Context& registers, Random& random) {
+  const std::uint32_t id = agent.id.value;
+  const std::uint64_t boot = boots_;
+  switch (registers.reg(0)) {
+    case RVM_HVC_SEND:
+      fill_buffer(core, agent, registers.reg(2), std::min<std::uint64_t>(registers.reg(3), 4096), random);
+      break;
+    case RVM_HVC_TURN_COMMIT:
+      if (!is_supervisor(agent) && random.one_in(20)) break;  // anything
+      return choose_turn(core, agent, registers, random) && boots_ == boot && executes(core, agent);
+    case RVM_HVC_LEASE_GRANT:
+      write_evidence(core, registers.reg(7), random);
+      break;
+    case RVM_HVC_DEVICE_SUBMIT:
+      write_buffer_list(core, agent, registers.reg(3), random);
+      break;
+    default:
+      return true;
+  }
+  return boots_ == boot && executes(core, agent) && agent.id.value == id;
+}
+
 /// Fresh bytes where the agent may write, so that messages differ.
-void Simulation::fill_buffer(std::uint32_t core, std::uint64_t at, std::uint64_t length, Random& random) {
+void Simulation::fill_buffer(std::uint32_t core, const Agent& agent, std::uint64_t at, std::uint64_t length,
+                             Random& random) {
   for (const std::uint64_t offset : {std::uint64_t{0}, length / 2, length > 8 ? length - 8 : 0}) {
     const std::uint64_t address = (at + offset) & ~std::uint64_t{7};
-    std::byte* const to = machine_.hardware.access(core, GuestAddress{address}, Access::write);
     const std::uint64_t value = random.next();
-    if (to != nullptr) std::memcpy(to, &value, sizeof value);
+    if (random.one_in(4)) continue;  // whatever is there, and if that is nothing yet
+    if (!store(core, address, value) && !executes(core, agent)) return;
   }
 }
 
 /// Loads and stores, so that the TLB holds what it may hold.
 void Simulation::touch_memory(std::uint32_t core, Agent& agent, Random& random) {
   AgentView& v = view(agent);
+  const std::uint64_t boot = boots_;
   for (std::uint32_t i = 0, n = 1 + random.below(4); i < n; ++i) {
     std::uint64_t at = own_address(agent, random);
+    if (random.one_in(6)) at = agent.information->stack_top - 8 - random.below(500) * 8;
     if (random.one_in(2) && v.last_mapped[0] != 0) at = v.last_mapped[random.below(2)] + random.below(3) * page_bytes;
-    const bool write = random.one_in(2);
-    std::byte* const byte =
-        machine_.hardware.access(core, GuestAddress{at & ~std::uint64_t{7}}, write ? Access::write : Access::read);
-    if (byte == nullptr) continue;  // a fault that the program would not survive: it looks before it leaps
-    if (write) {
-      const std::uint64_t value = random.next();
-      std::memcpy(byte, &value, sizeof value);
+    at &= ~std::uint64_t{7};
+    // Beyond what it may touch is a fault that the program would not survive: it looks before it leaps.
+    if (random.one_in(2)) {
+      (void)store(core, at, random.next());
+    } else {
+      load(core, at);
     }
+    if (boots_ != boot || !executes(core, agent)) return;
   }
 }
 

@@ -110,11 +110,8 @@ void Simulation::agent_acts(std::uint32_t core, Random& random) {
     choose_arguments(agent, operation, registers, random);
     if (is_suicide(agent, operation, registers)) operation = RVM_HVC_YIELD;
     registers.reg(0) = operation;
+    if (!prepare_memory(core, agent, registers, random)) return;
     present_proof(agent, registers, random);
-    if (operation == RVM_HVC_SEND)
-      fill_buffer(core, registers.reg(2), std::min<std::uint64_t>(registers.reg(3), 4096), random);
-    if (operation == RVM_HVC_LEASE_GRANT) write_evidence(core, registers.reg(7), random);
-    if (operation == RVM_HVC_DEVICE_SUBMIT) write_buffer_list(core, agent, registers.reg(3), random);
   }
   if (options_.trace) {
     std::array<char, 200> text{};

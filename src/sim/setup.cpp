@@ -9,6 +9,7 @@ namespace rvm::sim {
 namespace {
 
 constexpr std::uint64_t setup_stream = UINT64_MAX;
+constexpr std::uint32_t heap_pages = 5;
 
 }  // namespace
 
@@ -21,6 +22,7 @@ Profile Simulation::profile_of(std::uint64_t seed) {
   p.each_message = r.one_in(4);
   p.churn = r.one_in(10);
   if (r.one_in(4)) p.page_quota = 60 + r.below(150);
+  p.on_demand = r.one_in(2);
   if (r.one_in(5)) p.record_quota = 1 + r.below(40);
   p.power_cut_in = static_cast<std::uint32_t>(r.pick({1500, 4000, 10'000, 100'000}));
   if (r.one_in(6)) p.disk_error_in = static_cast<std::uint32_t>(r.pick({5, 20, 200}));
@@ -32,7 +34,8 @@ Profile Simulation::profile_of(std::uint64_t seed) {
 std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   Random r{options_.seed, setup_stream - 1 - boot};
   kernel::test::PackageBuilder b;
-  b.heap_pages = 2;
+  b.heap_pages = heap_pages;
+  b.image_flags = profile_.on_demand ? RVM_IMAGE_ON_DEMAND : 0u;
   b.flags = RVM_PACKAGE_CONSOLE_SHUTDOWN | (profile_.each_message ? RVM_PACKAGE_IPC_EACH : 0u);
   constexpr std::uint32_t everything = RVM_RIGHT_ALL;
   b.partition("control");
@@ -79,6 +82,11 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
     const std::uint32_t to = any(agents);
     if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, 1 + r.below(everything));
     if (r.one_in(3)) b.grant("some", agents[i], RVM_OBJECT_PARTITION, any(partitions), 1 + r.below(everything));
+    // Some may fork: a template, into its own partition or into others.
+    const std::uint32_t original = any(agents);
+    if (r.one_in(3) && original != supervisor)
+      b.grant("template", agents[i], RVM_OBJECT_AGENT, original, RVM_RIGHT_EXECUTE | r.below(everything));
+    if (r.one_in(3)) b.grant("into", agents[i], RVM_OBJECT_PARTITION, any(partitions), RVM_RIGHT_EXECUTE);
     if (r.one_in(3)) b.grant("log", agents[i], RVM_OBJECT_WITNESS, 0, 1 + r.below(everything));
     if (r.one_in(6)) b.grant("hypervisor", agents[i], RVM_OBJECT_PARTITION, UINT32_MAX, 1 + r.below(everything));
   }
@@ -103,7 +111,7 @@ Simulation::Simulation(const Options& options)
   // Half of the runs start on a machine with another shape of translation tables.
   if (Random{options.seed, setup_stream - 1000}.one_in(2)) {
     machine_.hardware.geometry = {
-        .address_bits = 44, .start_level = 0, .root_pages = 1, .vmid_bits = 8, .slot_bytes = std::uint64_t{4} << 30};
+        .address_bits = 44, .start_level = 0, .root_pages = 1, .vmid_bits = 8, .slot_bytes = std::uint64_t{1} << 30};
   }
 }
 
@@ -113,12 +121,14 @@ void Simulation::start() {
 }
 
 void Simulation::boot(Random& random) {
+  up_ = false;
   ++boots_;
   ++coverage.boots;
   views_.clear();
   queues_.clear();
   edge_badges_.clear();
   capabilities_.clear();
+  shared_frames_.clear();
   generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
   for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
   scan_due_ = full_scan_due_ = true;

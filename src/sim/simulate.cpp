@@ -115,6 +115,8 @@ void Coverage::add(const Coverage& other) {
   full_scans += other.full_scans;
   vmid_reclaims += other.vmid_reclaims;
   messages += other.messages;
+  forks += other.forks;
+  supplied += other.supplied;
 }
 
 Result simulate(const Options& options) {

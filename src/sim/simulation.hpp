@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // One run of one seed. The parts: setup.cpp (what the machine starts with), programs.cpp (what agents do), expectations.cpp
-// (what a hypercall must have done), structure.cpp, devices.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
+// (what a hypercall must have done), arena.cpp (what agents find in their memory), structure.cpp, devices.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
 #pragma once
 
 #include <array>
@@ -35,7 +35,8 @@ struct Profile {
   std::uint32_t partitions = 4;  ///< without the control partition
   std::uint32_t agents_per_partition = 2;
   bool each_message = false;
-  bool churn = false;  ///< partitions come and go as fast as they can
+  bool churn = false;      ///< partitions come and go as fast as they can
+  bool on_demand = false;  ///< heaps have no memory until it is touched
   std::uint32_t page_quota = 0;
   std::uint32_t record_quota = 1'000'000;
   std::uint32_t power_cut_in = 5000;  ///< one step in so many
@@ -89,6 +90,15 @@ struct Attempt {
   bool answered = false;
   std::array<std::uint64_t, 8> reply{};
   std::uint64_t call_badge = 0;
+  bool forkable = false;   ///< x2 names an agent that may be forked
+  Error seal = Error::ok;  ///< what MEMORY_SEAL must answer
+};
+
+/// What an agent must find in its memory, by guest page address. A page of the heap that is not here has not been touched.
+struct Shadow {
+  bool known = false;
+  std::map<std::uint64_t, std::array<std::byte, page_bytes>> pages;
+  std::set<std::uint64_t> sealed;
 };
 
 /// What the simulation knows about an agent.
@@ -100,6 +110,7 @@ struct AgentView {
   std::array<std::uint64_t, 2> last_mapped{};
   std::uint64_t next_nonce = 1;
   std::set<std::uint64_t> used_nonces;  ///< of operations that succeeded
+  Shadow shadow;
 };
 
 class Simulation {
@@ -143,8 +154,7 @@ class Simulation {
 
   // turns.cpp
   [[nodiscard]] std::byte* guest_pointer(const Partition& p, std::uint64_t at);
-  void choose_turn(const Agent& agent, hal::Context& registers, Random& random,
-                   const std::function<std::uint32_t()>& sending);
+  [[nodiscard]] bool choose_turn(std::uint32_t core, const Agent& agent, hal::Context& registers, Random& random);
   void note_turn(const Agent& agent, Attempt& a);
   [[nodiscard]] std::uint32_t wanted_slots(const Agent& agent);
   void judge_turn(const Agent& agent, const Attempt& a);
@@ -153,7 +163,31 @@ class Simulation {
   [[nodiscard]] bool is_suicide(const Agent& agent, std::uint64_t operation, hal::Context& registers);
   void present_proof(Agent& agent, hal::Context& registers, Random& random);
   void touch_memory(std::uint32_t core, Agent& agent, Random& random);
-  void fill_buffer(std::uint32_t core, std::uint64_t at, std::uint64_t length, Random& random);
+  [[nodiscard]] bool executes(std::uint32_t core, const Agent& agent) const;
+  [[nodiscard]] bool prepare_memory(std::uint32_t core, const Agent& agent, hal::Context& registers, Random& random);
+  void fill_buffer(std::uint32_t core, const Agent& agent, std::uint64_t at, std::uint64_t length, Random& random);
+
+  // arena.cpp
+  [[nodiscard]] static std::vector<std::uint64_t> writable_pages(const Agent& agent);
+  [[nodiscard]] Agent* occupant(const Partition& p, std::uint64_t at);
+  [[nodiscard]] Shadow& shadow(const Agent& agent);
+  [[nodiscard]] bool is_hole(const Partition& p, std::uint64_t at);
+  [[nodiscard]] bool may_touch(const Partition& p, std::uint64_t at, Access wanted);
+  bool touch(std::uint32_t core, std::uint64_t at, Access wanted);
+  bool store(std::uint32_t core, std::uint64_t at, std::uint64_t value);
+  void load(std::uint32_t core, std::uint64_t at);
+  void note_written(const Partition& p, std::uint64_t at, std::uint64_t length);
+  void note_device_wrote(const Agent& holder, PhysicalAddress address, std::uint32_t length);
+  void note_fork(std::uint32_t fork, std::uint32_t original);
+  void check_arena(const Agent& agent);
+  void check_place(const Partition& p, std::uint64_t at);
+  void look_for_shared();
+  [[nodiscard]] std::uint64_t charged_twice();
+  [[nodiscard]] bool may_be_forked(const SeenCapability& c) const;
+  void choose_fork(const Agent& agent, hal::Context& registers, Random& random);
+  void choose_seal(const Agent& agent, hal::Context& registers, Random& random);
+  [[nodiscard]] Error expected_of_seal(const Agent& agent, const Attempt& a) const;
+  void judge_arena_success(Agent& agent, const Attempt& a);
 
   // expectations.cpp
   /// The proof tier that the agent needs.
@@ -252,7 +286,8 @@ class Simulation {
   std::map<std::uint32_t, std::deque<SentMessage>> queues_;  ///< by edge id
   std::map<std::uint32_t, std::uint64_t> edge_badges_;
   std::vector<std::uint8_t> roles_;
-  std::vector<std::uint16_t> generations_;  ///< of each slot of each table, as last seen
+  std::vector<PhysicalAddress> shared_frames_;  ///< all pages that are shared
+  std::vector<std::uint16_t> generations_;      ///< of each slot of each table, as last seen
   std::uint64_t reclaims_seen_ = 0;
   std::uint64_t invalidations_seen_ = 0;
   std::uint64_t epoch_seen_ = 0;

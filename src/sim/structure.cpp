@@ -165,6 +165,8 @@ void Simulation::check_counts() {
             (static_cast<std::uint64_t>(p.state) << 40);
   });
   for (const kernel::Device& d : devices()) owned += d.broken ? 1 : 0;  // nobody's any more
+  // Each sharer pays for a page that several have.
+  owned -= charged_twice();
   require(owned + s.pages.free_pages() == s.pages.total_pages(), "pages", [&] {
     return std::to_string(owned) + " pages charged and " + std::to_string(s.pages.free_pages()) + " free, of " +
            std::to_string(s.pages.total_pages());
@@ -318,12 +320,12 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
   }
   removed |= old != before.end();
   if (removed && !before.empty()) {
-    require(
-        departed_ || recorded({Kind::capability_revoke, Kind::capability_delegate, Kind::region_destroy,
-                               Kind::region_unshare, Kind::region_transfer, Kind::region_share, Kind::partition_destroy,
-                               Kind::task_terminate, Kind::task_spawn, Kind::comm_edge_destroy, Kind::comm_edge_create},
-                              scanned_at_),
-        "mutation-recorded", "a capability went without a record");
+    require(departed_ || recorded({Kind::capability_revoke, Kind::capability_delegate, Kind::region_destroy,
+                                   Kind::region_unshare, Kind::region_transfer, Kind::region_share,
+                                   Kind::partition_destroy, Kind::task_terminate, Kind::task_spawn, Kind::task_fork,
+                                   Kind::comm_edge_destroy, Kind::comm_edge_create},
+                                  scanned_at_),
+            "mutation-recorded", "a capability went without a record");
   }
 }
 

@@ -11,27 +11,36 @@ namespace rvm::sim {
 std::byte* Simulation::guest_pointer(const Partition& p, std::uint64_t at) {
   hal::SimulatedMachine& h = machine_.hardware;
   const auto found = h.walk({p.space.root(), 0}, GuestAddress{at});
-  if (!found) return nullptr;
+  if (!found || found->frame << page_shift < hal::SimulatedMachine::ram_base) return nullptr;
   return h.ram.data() + ((found->frame << page_shift) - hal::SimulatedMachine::ram_base) + at % page_bytes;
 }
 
-/// Up to five messages at the start of the agent's heap, most of them in order.
-void Simulation::choose_turn(const Agent& agent, hal::Context& registers, Random& random,
-                             const std::function<std::uint32_t()>& sending) {
+/// Up to five messages at the start of the agent's heap, most of them in order. False: the agent lost the core over it.
+bool Simulation::choose_turn(std::uint32_t core, const Agent& agent, hal::Context& registers, Random& random) {
   const rvm_agent_info& info = *agent.information;
-  std::byte* const at = guest_pointer(*agent.partition, info.heap_base);
+  const std::uint64_t heap = info.heap_base;
+  const auto mine = [&](const SeenCapability& c) {
+    const Edge* const edge = state_->edges.find(EdgeId{c.object.id});
+    return edge != nullptr && edge->sender == &agent;
+  };
   const std::uint64_t count = random.pick({0, 1, 1, 2, 3, 5});
-  if (at == nullptr || info.heap_size < page_bytes) return;
   for (std::uint64_t i = 0; i < count; ++i) {
     const rvm_turn_message message{
-        .edge = random.one_in(12) ? static_cast<std::uint32_t>(random.next()) : sending(),
+        .edge = random.one_in(12) ? static_cast<std::uint32_t>(random.next())
+                                  : handle_for(agent, ObjectType::edge, RVM_RIGHT_WRITE, random, mine),
         .length = static_cast<std::uint32_t>(random.pick({0, 8, 64, 240, 241, 4096, 4097, random.below(4096)})),
-        .address = random.one_in(12) ? own_address(agent, random) : info.heap_base};
-    std::memcpy(at + i * sizeof message, &message, sizeof message);
+        .address = random.one_in(12) ? own_address(agent, random) : heap};
+    std::array<std::uint64_t, 2> words{};
+    static_assert(sizeof words == sizeof message);
+    std::memcpy(words.data(), &message, sizeof message);
+    for (std::uint64_t w = 0; w < words.size(); ++w) {
+      if (!store(core, heap + i * sizeof message + 8 * w, words[w])) return executes(core, agent);
+    }
   }
-  registers.reg(1) = random.one_in(12) ? own_address(agent, random) : info.heap_base;
+  registers.reg(1) = random.one_in(12) ? own_address(agent, random) : heap;
   registers.reg(2) = random.one_in(12) ? random.below(70) : count;
   registers.reg(3) = random.one_in(3) ? machine_.hardware.now.value + random.below(1'500'000) : 0;
+  return true;
 }
 
 /// What the turn would send, as its memory says now.
@@ -42,9 +51,10 @@ void Simulation::note_turn(const Agent& agent, Attempt& a) {
     rvm_turn_message message;
     std::byte bytes[sizeof message];
     for (std::uint64_t b = 0; b < sizeof message; ++b) {
-      const std::byte* const from = guest_pointer(*agent.partition, a.x[1] + i * sizeof message + b);
-      if (from == nullptr) return;  // it cannot succeed; judge_turn would see too few
-      bytes[b] = *from;
+      const std::uint64_t at = a.x[1] + i * sizeof message + b;
+      const std::byte* const from = guest_pointer(*agent.partition, at);
+      if (from == nullptr && !is_hole(*agent.partition, at)) return;  // it cannot succeed; judge_turn would see too few
+      bytes[b] = from != nullptr ? *from : std::byte{0};
     }
     std::memcpy(&message, bytes, sizeof message);
     const auto edge = named(*agent.partition, message.edge);

@@ -246,11 +246,14 @@ void FunctionCompiler::prologue() {
 void FunctionCompiler::zero_locals(std::uint32_t first, std::uint32_t count) {
   constexpr std::uint32_t unrolled = 24;
   if (count > unrolled) {
+    constexpr std::uint32_t round = 8;
+    for (; count % round != 0; ++first, --count) store_slot(zr, Kind::general, first);
     slot_address(scratch, first);
     slot_address(second_scratch, first + count);
-    emit(0xf800'841f | scratch << 5);  // str xzr, [scratch], #8
+    const std::uint32_t again = unit_.size;
+    for (std::uint32_t i = 0; i < round; i += 2) emit(0xa881'7c1f | scratch << 5);  // stp xzr, xzr, [scratch], #16
     emit(three(Three::subs, Width::x, zr, scratch, second_scratch));
-    emit(b(Condition::ne, -2));
+    emit(b(Condition::ne, std::int64_t{again} - unit_.size));
     return;
   }
   for (std::uint32_t slot = first; slot < first + count; ++slot) {
@@ -290,6 +293,7 @@ std::expected<Compiled, CompileError> compile(const Module& module, std::span<st
   Compiled compiled;
   compiled.module = &module;
   compiled.guarded = options.guarded;
+  compiled.fuel_reserve = options.fuel_reserve;
   Unit unit{module, options, arena, {reinterpret_cast<Word*>(code.data()), words}};  // aligned, written as words only
   // At most two sites an instruction; the prologues' are not among them.
   std::uint64_t sites = 0;

@@ -57,6 +57,9 @@ struct Label {
   std::uint32_t loop_end = 0;  ///< of a loop: its last instruction; 0: no loop
   bool calls = false;          ///< of a loop: something in it leaves no register as it was
   bool reached = false;
+  bool in_table = false;    ///< a jump table leads here
+  std::uint32_t owed = 0;   ///< as owed_, once `reached`
+  std::uint32_t since = 0;  ///< at most, of all who come from above
 };
 
 /// Compiles one function. Precondition: the unit's stubs are written.
@@ -119,6 +122,7 @@ class FunctionCompiler {
     std::uint32_t bases[2];  ///< slots, as bases_; of bounds, first how far the access reaches
     RegisterSet valid;
     RegisterSet dirty;
+    std::uint32_t owed = 0;  ///< of fuel: what was taken for blocks before this one
   };
   void later(const Pending& pending);
   void trap_if(Word branch, Trap trap);
@@ -134,7 +138,9 @@ class FunctionCompiler {
   void instruction();
 
   // compile_control.cpp
-  void pay(std::uint32_t price);
+  void pay(std::uint32_t price, bool look);
+  void owe(std::uint32_t units);
+  [[nodiscard]] bool jumps_back() const;
   void control(Op op);
   [[nodiscard]] bool is_only_argument(std::uint32_t slot) const;
   void jump_when(Word branch);
@@ -222,6 +228,9 @@ class FunctionCompiler {
   RegisterSet valid_ = 0;
   RegisterSet dirty_ = 0;
   RegisterSet needed_before_ = 0;  ///< by this instruction and those behind it
+  /// Fuel used and not yet taken from the register: it is taken where control joins or leaves.
+  std::uint32_t owed_ = 0;
+  std::uint32_t since_ = 0;  ///< fuel used since the register was looked at, at most; owed_ is part of it
   bool reachable_ = true;
   bool failed_ = false;
   std::array<Pending, 256> pending_{};
@@ -231,6 +240,9 @@ class FunctionCompiler {
   static constexpr std::uint32_t none = UINT32_MAX;
   std::uint32_t bases_[2] = {none, none};
   std::uint32_t next_base_ = 0;
+  // The last instruction, if it was a store of scratch to a slot: that slot's value is there still.
+  std::uint32_t stored_at_ = 0;  ///< the place behind it
+  std::uint32_t stored_slot_ = none;
   /// So many bytes from the address in a slot are in bounds.
   struct InBounds {
     std::uint32_t slot = none;

@@ -93,8 +93,9 @@ bool FunctionCompiler::find_labels() {
   fixups_ = unit_.arena.allocate_high<Fixup>(jumps);
   if (labels_.empty() || fixups_.empty()) return false;
   each([&](std::uint32_t from, std::uint32_t to) {
-    if (to > from) return;
     Label& header = *label_at(to);
+    if (op_of(code_[from]) == Op::jump_table) header.in_table = true;
+    if (to > from) return;
     header.loop_end = std::max(header.loop_end, from);
   });
   return true;

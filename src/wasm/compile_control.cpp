@@ -20,14 +20,20 @@ constexpr std::uint32_t offset_in(std::size_t offset) { return static_cast<std::
 
 }  // namespace
 
-/// Pays for a block, or leaves with everything as it is before this instruction.
-void FunctionCompiler::pay(std::uint32_t price) {
-  if (price == 0) return;
+/// Pays for a block. With `look`, or when it has to, leaves if there is not enough, with everything as it is before this instruction.
+void FunctionCompiler::pay(std::uint32_t price, bool look) {
+  if (!look && since_ + price <= unit_.options.fuel_reserve) {
+    owed_ += price;
+    since_ += price;
+    return;
+  }
+  const std::uint32_t due = owed_ + price;
+  if (due == 0 && since_ == 0) return;
   const std::uint32_t back = unit_.size;
-  if (price < 4096) {
-    emit(immediate(Three::subs, Width::x, fuel_register, fuel_register, price));
+  if (due < 4096) {
+    emit(immediate(Three::subs, Width::x, fuel_register, fuel_register, due));
   } else {
-    move_constant(Width::x, scratch, price);
+    move_constant(Width::x, scratch, due);
     emit(three(Three::subs, Width::x, fuel_register, fuel_register, scratch));
   }
   for (std::uint32_t& base : bases_) {
@@ -42,8 +48,23 @@ void FunctionCompiler::pay(std::uint32_t price) {
          .word = word_,
          .bases = {bases_[0], bases_[1]},
          .valid = valid_ & needed_before_,
-         .dirty = dirty_ & valid_ & needed_before_});
+         .dirty = dirty_ & valid_ & needed_before_,
+         .owed = owed_});
   emit(b(Condition::mi));
+  owed_ = since_ = 0;
+}
+
+/// From here on so much is owed. Changes no flags.
+void FunctionCompiler::owe(std::uint32_t units) {
+  if (owed_ != units) add_constant(Width::x, fuel_register, fuel_register, std::int64_t{units} - owed_);
+  owed_ = units;
+}
+
+/// Whether the current instruction may jump to itself or to what is above.
+bool FunctionCompiler::jumps_back() const {
+  bool back = false;
+  each_jump(pc_, [&](const std::uint64_t* site) { back = back || site + jump_of(*site) <= pc_; });
+  return back;
 }
 
 /// Branches to where the instruction's second word says.
@@ -83,7 +104,7 @@ void FunctionCompiler::control(Op op) {
       emit(movz(Width::x, scratch, field_b(word)));
       return emit(b(std::int64_t{unit_.exit_trap} - unit_.size));
     case Op::charge:
-      return pay(upper(word));
+      return pay(upper(word), false);
     case Op::copy: {
       const std::uint32_t a = field_a(word);
       if (field_c(word) != 0) {
@@ -132,14 +153,14 @@ void FunctionCompiler::control(Op op) {
       return written(a, Kind::general, d);
     }
     case Op::jump: {
-      pay(field_a(word));
+      pay(field_a(word), jumps_back());
       const std::uint32_t to = word_ + static_cast<std::uint32_t>(jump_of(word));
       conform(*label_at(to));
       return branch_to(b(), to);
     }
     case Op::jump_if:
     case Op::jump_unless: {
-      pay(field_c(word));
+      pay(field_c(word), jumps_back());
       const Register n = general(field_a(word), scratch);
       return jump_when(op == Op::jump_if ? cbnz(Width::x, n) : cbz(Width::x, n));  // it may be an i64
     }
@@ -169,7 +190,8 @@ void FunctionCompiler::control(Op op) {
 }
 
 void FunctionCompiler::jump_table() {
-  pay(field_c(*pc_));
+  pay(field_c(*pc_), jumps_back());
+  owe(0);  // as all labels of tables want it
   const Register n = general_base(field_a(*pc_), scratch);
   const auto entries = static_cast<std::uint32_t>(pc_[1]);
   for (std::uint32_t i = 0; i < entries; ++i) {
@@ -214,7 +236,8 @@ void FunctionCompiler::copy_slots(std::uint32_t to, std::uint32_t from, std::uin
 }
 
 void FunctionCompiler::return_now(Op op) {
-  pay(field_c(*pc_));
+  pay(field_c(*pc_), since_ + field_c(*pc_) > unit_.options.fuel_reserve / 2);  // the other half is the caller's
+  owe(0);
   if (op == Op::return_one) {
     const Kind kind = kind_of(type_.results[0]);
     if (kind == Kind::general) {
@@ -239,6 +262,7 @@ void FunctionCompiler::return_now(Op op) {
 
 /// Behind a call: the result of one that has a single scalar is in x0 or v0, everything else in memory.
 void FunctionCompiler::take_result(const FunctionType& type) {
+  since_ = unit_.options.fuel_reserve / 2;  // see return_now
   const std::uint32_t frame = field_a(*pc_);
   if (type.results.size() != 1 || type.results[0] == ValueType::v128) return;
   const Kind kind = kind_of(type.results[0]);
@@ -248,7 +272,7 @@ void FunctionCompiler::take_result(const FunctionType& type) {
 }
 
 void FunctionCompiler::call() {
-  pay(field_c(*pc_));
+  pay(field_c(*pc_), true);
   store_set(dirty_ & valid_ & needed_before_);
   add_constant(Width::x, frame_register, frame_register, std::int64_t{field_a(*pc_)} * 8);
   const auto called = static_cast<std::uint32_t>(pc_[1]) - module_.imported_functions;
@@ -273,7 +297,7 @@ void FunctionCompiler::call_through() {
     step();
     return;
   }
-  pay(field_c(*pc_));
+  pay(field_c(*pc_), true);
   store_set(dirty_ & valid_ & needed_before_);
   const Register n = general_base(field_b(*pc_), base_scratch);
   const auto state = [&](Register t, std::size_t offset) {
@@ -328,7 +352,7 @@ void FunctionCompiler::call_through() {
 }
 
 void FunctionCompiler::compare_branch(Op op) {
-  pay(field_c(*pc_));
+  pay(field_c(*pc_), jumps_back());
   const bool constant = op >= Op::if_i32_eq_k;
   const unsigned distance = number(op) - number(constant ? Op::if_i32_eq_k : Op::if_i32_eq);
   const Condition condition = conditions[distance % 10];

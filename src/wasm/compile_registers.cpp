@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Where values are while a block is emitted, and what lies out of line behind it.
+#include <algorithm>
 #include <bit>
 
 #include "compile.hpp"
@@ -85,6 +86,7 @@ Access access_of(Kind kind, bool load) {
 // Slots are 8 bytes, so the slot of a vector may lie between two units of its offset; then, and far away, the address is made in
 // link_register, which nothing keeps a value in.
 void FunctionCompiler::load_slot(Register number, Kind kind, std::uint32_t slot) {
+  if (number == scratch && kind == Kind::general && slot == stored_slot_ && stored_at_ == unit_.size) return;
   const Access op = access_of(kind, true);
   if (reaches(op, slot * 8)) return emit(arm64::access(op, number, frame_register, slot * 8));
   if (slot < 32) return emit(access_near(op, number, frame_register, static_cast<std::int32_t>(slot * 8)));
@@ -152,7 +154,14 @@ arm64::Register FunctionCompiler::target(std::uint32_t slot, Kind kind, Register
 void FunctionCompiler::written(std::uint32_t slot, Kind kind, Register number) {
   forget(slot);
   const RegisterSet own = register_of(slot, kind);
-  if (own == 0) return store_slot(number, kind, slot);
+  if (own == 0) {
+    store_slot(number, kind, slot);
+    if (number == scratch && kind == Kind::general) {
+      stored_at_ = unit_.size;
+      stored_slot_ = slot;
+    }
+    return;
+  }
   valid_ |= own;
   dirty_ |= own;
 }
@@ -183,7 +192,10 @@ void FunctionCompiler::conform(Label& label) {
     label.reached = true;
     const RegisterSet kept = label.loop_end == 0 ? valid_ : label.used | (label.calls ? 0 : valid_);
     label.valid = label.needed & kept;
+    label.owed = label.loop_end == 0 && !label.in_table ? owed_ : 0;
   }
+  owe(label.owed);
+  label.since = std::max(label.since, since_);
   const RegisterSet missing = label.valid & ~valid_;
   load_set(missing);
   valid_ |= missing;
@@ -199,9 +211,12 @@ void FunctionCompiler::bring_label(Label& label) {
   reachable_ = true;
   forget_addresses();
   label.native = unit_.size;
+  stored_slot_ = none;
   if (label.loop_end != 0) label.dirty |= label.written & label.valid;
   valid_ = label.valid;
   dirty_ = label.dirty;
+  owed_ = label.owed;
+  since_ = label.since;
 }
 
 void FunctionCompiler::branch_to(Word branch, std::uint32_t word) {
@@ -220,9 +235,11 @@ void FunctionCompiler::site(CompiledSite::Kind kind, RegisterSet valid, Register
 
 /// Leaves this instruction to the interpreter. Everything needed is in memory meanwhile.
 void FunctionCompiler::step() {
+  owe(0);
   store_set(dirty_ & valid_ & needed_before_);
   emit(bl(std::int64_t{unit_.exit_step} - unit_.size));
   site(CompiledSite::Kind::step, 0, 0, word_);
+  since_ = 0;
   valid_ = dirty_ = 0;
   forget_addresses();
 }
@@ -276,6 +293,7 @@ void FunctionCompiler::flush() {
         land(p);
         emit(bl(std::int64_t{unit_.exit_fuel} - unit_.size));
         site(CompiledSite::Kind::fuel, p.valid, p.dirty, p.word);
+        add_constant(Width::x, fuel_register, fuel_register, p.owed);  // taken again
         for (std::uint32_t at = 0; at < 2; ++at) {
           if (p.bases[at] == none) continue;
           const RegisterSet own = register_of(p.bases[at], Kind::general);

@@ -49,6 +49,7 @@ void CompiledRun::write_back(const CompiledSite& site) {
 }
 
 bool CompiledRun::enter_at(const std::uint64_t* pc) {
+  if (!reserve()) return false;
   const Compiled& compiled = *attachment().compiled;
   const auto& code = compiled.module->code;
   if (pc < code.data() || pc >= code.data() + code.size()) return false;
@@ -106,7 +107,7 @@ void CompiledRun::enter_function() {
   const Attachment& at = attachment();
   const std::uint32_t definition = upper(*run_.pc_);
   const Module& module = *at.compiled->module;
-  if (!convert_header(definition)) {
+  if (!reserve() || !convert_header(definition)) {
     run_.pc_ = &module.code[module.bodies[definition].entry];
     return;
   }
@@ -143,7 +144,7 @@ bool CompiledRun::step(const CompiledSite& site) {
   run_.pc_ = instruction;
   run_.interpret_one();
   if (run_.transfer_ == Execution::Transfer::none) return false;
-  if (run_.pc_ == instruction + words_of(instruction) && run_.fp_ == fp && run_.instance_ == instance) {
+  if (run_.pc_ == instruction + words_of(instruction) && run_.fp_ == fp && run_.instance_ == instance && reserve()) {
     state_.target = next;
     state_.full = 0;
     ready_ = true;
@@ -152,24 +153,24 @@ bool CompiledRun::step(const CompiledSite& site) {
 }
 
 void CompiledRun::finish(Trap reason) {
-  run_.fuel_ += static_cast<std::uint64_t>(run_.left_);
-  run_.left_ = 0;
+  run_.keep_fuel(reason, std::exchange(run_.left_, 0));
   run_.reason_ = reason;
 }
 
-/// An instruction could not be paid. True: it can now.
+/// There was not enough fuel up to the next look. True: there is now, or the interpreter goes on with what there is.
 bool CompiledRun::pay() {
   const CompiledSite& site = site_at(state_.target);
   const std::uint64_t* const instruction = &attachment().compiled->module->code[site.word];
   const auto due = static_cast<std::int64_t>(price_of(*instruction));
   run_.left_ += due;
-  if (run_.refill(run_.left_, due)) {
+  if (run_.refill(run_.left_, due + fuel_reserve())) {
     state_.full = 1;
     ready_ = true;
     return true;
   }
   write_back(site);
   run_.pc_ = instruction;
+  if (run_.reason_ == Trap::out_of_fuel) return true;
   finish(run_.reason_);
   return false;
 }
@@ -180,7 +181,7 @@ void CompiledRun::run() {
   state_.frame = run_.fp_;
   state_.memory = memory == nullptr ? nullptr : memory->base;
   state_.limit = static_cast<std::int64_t>(memory == nullptr ? 0 : memory->bytes) - std::int64_t{limit_slack};
-  state_.fuel = run_.left_;
+  state_.fuel = run_.left_ - fuel_reserve();
   state_.stack_end = run_.stack_end();
   state_.globals = instance.globals.data();
   state_.first_global = instance.globals.empty() ? nullptr : instance.globals[0];
@@ -192,7 +193,7 @@ void CompiledRun::run() {
   const auto enter = reinterpret_cast<void (*)(NativeState*)>(address_of(attachment().code));
   enter(&state_);
   run_.fp_ = state_.frame;
-  run_.left_ = state_.fuel;
+  run_.left_ = state_.fuel + fuel_reserve();
   ready_ = false;
 }
 
@@ -222,7 +223,7 @@ void CompiledRun::begin() {
   if (run_.transfer_ == Execution::Transfer::enter_compiled) {
     enter_function();
   } else if (run_.transfer_ == Execution::Transfer::return_compiled) {
-    if (run_.instance_->attached) {
+    if (run_.instance_->attached && reserve()) {
       state_.target = address_of(run_.pc_);
       state_.full = 0;
       ready_ = true;

@@ -40,6 +40,9 @@ class CompiledRun {
   void write_back(const CompiledSite& site);
   void finish(Trap reason);
   [[nodiscard]] const Attachment& attachment() const { return *run_.instance_->attachment; }
+  [[nodiscard]] std::int64_t fuel_reserve() const { return attachment().compiled->fuel_reserve; }
+  /// Whether there is fuel for compiled code to go on.
+  [[nodiscard]] bool reserve() { return run_.reserve(fuel_reserve()); }
 
   Execution& run_;
   const CompiledSite* again_ = nullptr;  ///< an instruction of the interpreter's that was stopped at

@@ -87,6 +87,15 @@ bool Execution::refill(std::int64_t& left, std::int64_t needed) {
   return true;
 }
 
+bool Execution::reserve(std::int64_t needed) {
+  if (left_ >= needed) return true;
+  const std::uint64_t given = std::min(static_cast<std::uint64_t>(std::max(slice, needed - left_)), fuel_);
+  if (left_ + static_cast<std::int64_t>(given) < needed) return false;
+  fuel_ -= given;
+  left_ += static_cast<std::int64_t>(given);
+  return true;
+}
+
 Trap Execution::call(const Function& function, std::span<const std::uint64_t> arguments) {
   result_slots_ = function.result_slots;
   const std::size_t needed = std::max(function.parameter_slots + header_slots, function.result_slots);

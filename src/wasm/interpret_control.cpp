@@ -163,6 +163,12 @@ RVM_WASM_FUNCTION(enter_other) {
   if (function->host != not_host) {
     const std::size_t slots = std::max(function->parameter_slots, function->result_slots);
     const Host& host = execution->store().host();
+    if (host.price != nullptr) {
+      // With the instruction's own price, which has been paid: whoever runs out of fuel here tries all of it again.
+      const std::uint32_t own = field_c(*pc);
+      fuel += own;
+      RVM_WASM_PAY(own + host.price(host.user, function->host, instance, {frame, slots}));
+    }
     const Trap trap = host.call(host.user, function->host, instance, {frame, slots});
     if (trap != Trap::none) RVM_WASM_STOP(trap);
     if (instance->memory != nullptr) memory_bytes = instance->memory->bytes;  // the host may have grown it

@@ -257,6 +257,7 @@ void Loader::code(Module& module) {
     }
     reader_.leave(outer);
   }
+  translator.give_back();
   arena_.release_high(mark);
   if (!reader_.ok()) return;
   arena_.commit(translator.code());

@@ -14,6 +14,8 @@ std::expected<T*, LinkError> one(Arena& arena) {
   return &place[0];
 }
 
+constexpr std::size_t view_alignment = 4096;  // of translation
+
 bool inside(std::uint64_t from, std::uint64_t count, std::uint64_t size) { return from + count <= size; }
 
 }  // namespace
@@ -71,10 +73,14 @@ std::expected<Memory*, LinkError> Store::memory(const MemoryType& type) {
   memory.pages = type.pages;
   memory.guarded = limits_.guarded;
   if (room > 0 || memory.guarded) {
-    const auto bytes = memory.guarded ? arena_.reserve(guarded_bytes, memory_page_bytes)
-                                      : arena_.reserve(std::size_t{room} * memory_page_bytes, 16);
+    const bool elsewhere = memory.guarded && host_.view != nullptr;
+    const auto bytes = memory.guarded && !elsewhere ? arena_.reserve(guarded_bytes, memory_page_bytes)
+                                                    : arena_.reserve(std::max<std::size_t>(room, 1) * memory_page_bytes,
+                                                                     elsewhere ? view_alignment : 16);
     if (bytes.empty()) return std::unexpected{LinkError::out_of_memory};
-    memory.base = bytes.data();
+    memory.place = bytes.data();
+    memory.base = elsewhere ? host_.view(host_.user, bytes) : bytes.data();
+    if (memory.base == nullptr) return std::unexpected{LinkError::out_of_memory};
   }
   if (memory.guarded &&
       (!host_.resize(host_.user, memory.base, 0, 0) || !host_.resize(host_.user, memory.base, 0, memory.bytes))) {

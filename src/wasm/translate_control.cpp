@@ -43,6 +43,7 @@ void Translator::open(Code kind, BlockType type) {
   const bool dead = depth_ > 0 && !emitting();
   labels_[depth_++] = {
       .kind = kind, .type = type, .height = height_, .base = next_home(), .start = size_, .dead = dead};
+  most_depth_ = std::max(most_depth_, depth_);
   push_all(type.parameters);
 }
 

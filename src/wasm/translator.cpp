@@ -7,11 +7,22 @@ namespace rvm::wasm {
 
 Translator::Translator(Reader& reader, Arena& arena, const Limits& limits, const Surroundings& around)
     : reader_(reader), arena_(arena), limits_(limits), around_(around) {
-  operands_ = arena_.allocate_high<Operand>(limits_.operands);
-  labels_ = arena_.allocate_high<Label>(limits_.nesting);
-  locals_ = arena_.allocate_high<Local>(limits_.frame_slots);
+  operands_ = arena_.borrow_high<Operand>(limits_.operands);
+  labels_ = arena_.borrow_high<Label>(limits_.nesting);
+  locals_ = arena_.borrow_high<Local>(limits_.frame_slots);
   if (operands_.empty() || labels_.empty() || locals_.empty()) fail(ModuleError::out_of_memory);
   code_ = arena_.free_words();
+}
+
+/// Every local and every operand has a slot of its own.
+void Translator::give_back() const {
+  const auto clear = [](auto part, std::size_t used) {
+    const std::span<std::byte> bytes = std::as_writable_bytes(part.first(std::min(used, part.size())));
+    std::ranges::fill(bytes, std::byte{0});
+  };
+  clear(operands_, most_slots_);
+  clear(locals_, most_slots_);
+  clear(labels_, most_depth_);
 }
 
 FunctionBody Translator::translate(std::uint32_t function) {
@@ -30,6 +41,7 @@ FunctionBody Translator::translate(std::uint32_t function) {
   while (reader_.ok() && depth_ > 0) instruction();
   if (!reader_.ok()) return {};
   if (frame_slots_ > limits_.frame_slots) fail(ModuleError::frame_too_large);
+  most_slots_ = std::max(most_slots_, frame_slots_);
   const std::uint32_t entered = finish_entry(entry);
   return {.entry = entered, .frame_slots = frame_slots_, .begin = entry, .end = size_, .zero_slot = zero_slot_};
 }

@@ -31,6 +31,8 @@ class Translator {
 
   /// One function; the reader stands behind its size. On failure the reader has the error.
   FunctionBody translate(std::uint32_t function);
+  /// After the last function: makes the working memory zero again.
+  void give_back() const;
   /// All code so far.
   [[nodiscard]] std::span<const std::uint64_t> code() const { return code_.first(size_); }
 
@@ -170,6 +172,8 @@ class Translator {
   std::uint32_t first_home_ = 0;
   std::uint32_t header_ = 0;
   std::uint32_t frame_slots_ = 0;
+  std::uint32_t most_slots_ = 0;  ///< of all functions so far
+  std::uint32_t most_depth_ = 0;
   std::uint32_t cost_ = 0;  ///< of the basic block so far
 
   // Constants in slots of their own between locals and operands: zero, which `enter` writes with the locals when any

@@ -23,9 +23,12 @@ def missing(reference, attacks, titles):
         file, _, test = name.partition(".")
         path = ROOT / "tests" / "e2e" / f"{file}.py"
         return None if path.exists() and f"def {test}(" in path.read_text() else "no such end-to-end test"
+    if kind == "test":  # by its name in CTest
+        lists = [path.read_text() for path in (ROOT / "src").rglob("CMakeLists.txt")]
+        return None if any(f"add_test(NAME {name}\n" in t or f"add_test(NAME {name} " in t for t in lists) else "no such test"
     if reference == "`core_bench --constant-time`":
         return None if "--constant-time" in (ROOT / "tests" / "CMakeLists.txt").read_text() else "not run"
-    return "neither attack, unit, e2e nor mutant"
+    return "neither attack, unit, e2e, test nor mutant"
 
 
 def main():
@@ -41,7 +44,7 @@ def main():
             if "**not prevented**" not in cells[1]:
                 problems.append(f"{number}: no test, and it does not say that it is not prevented")
             continue
-        for reference in re.split(r",\s+(?=attack |unit |e2e |mutant |`)", cells[2]):
+        for reference in re.split(r",\s+(?=attack |unit |e2e |mutant |test |`)", cells[2]):
             references += 1
             why = missing(reference, attacks, titles)
             if why:

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """WebAssembly programs in partitions: compiled by stock clang for wasm32-wasi, run by `rvm run`."""
 import json
+import re
 import subprocess
+import sys
 
 import rvm_test
 
@@ -65,6 +67,45 @@ class Wasm(rvm_test.RvmTest):
             else:
                 self.assertNotEqual(record["aux"], state, str(record))
                 state = record["aux"]
+
+    def test_templates(self):
+        disk = self.folder / "log.img"
+        result = self.rvm("run", rvm_test.EXAMPLES / "templates", "--disk", disk)
+        self.assertEqual(result.returncode, 0, str(result))
+        self.assertEqual(self.said(result, "gardener"), ["8 sprouts answered, each for itself"])
+        self.assertIn("agents     10 in 3 partitions", result.stdout)
+        kinds = {kind: len(self.rvm("witness", "query", disk, "--kind", kind, "--json").stdout.splitlines())
+                 for kind in ("TaskFork", "TurnCommit", "TurnAbort")}
+        self.assertEqual(kinds["TaskFork"], 8)
+        self.assertEqual(kinds["TurnCommit"], 1 + 8 * 2)  # the template's first; two answers of each fork
+        self.assertGreaterEqual(kinds["TurnAbort"], 8)    # and the second, if they come to it before they end
+
+    def forker(self, end):
+        """An actor that forks the template in its first turn, and an agent to start: its end decides what becomes of the fork."""
+        return self.wat(f"""(module
+          (import "rvm" "find" (func $find (param i32 i32) (result i32)))
+          (import "rvm" "fork" (func $fork (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 1 2) (data (i32.const 16) "hometemplate")
+          (func (export "rvm_on_message") (param i32 i32 i32))
+          (func (export "rvm_init")
+            (if (i32.le_s (call $fork (call $find (i32.const 16) (i32.const 4)) (call $find (i32.const 20) (i32.const 8))
+                                      (i32.const 0) (i32.const 0)) (i32.const 0)) (then (call $exit (i32.const 9))))
+            {end}))""")
+
+    def test_forks_follow_their_turn(self):
+        text = (rvm_test.EXAMPLES / "templates" / "swarm.toml").read_text().replace('args = ["8"]', 'expect = "any"')
+        for end, code, state in (("(call $exit (i32.const 5))", 5, "exited"), ("unreachable", 134, "terminated")):
+            with self.subTest(end):
+                manifest = self.manifest(text.replace("gardener.wasm", str(self.forker(end))))
+                result = self.rvm("run", manifest, "--verbose")
+                self.assertIn(f'"name":"gardener","state":"exited","exit":{code},', result.stdout, str(result))
+                # A fork that began ends because nobody is left to send it anything; one whose turn was aborted never ran.
+                ended = [line for line in result.stdout.splitlines() if '"name":"sprout","state":"' in line and "blocked" not in line]
+                self.assertEqual(len(ended), 1, str(result))
+                self.assertIn(f'"state":"{state}"', ended[0])
+                if state == "terminated":
+                    self.assertIn('"cpu_ns":0,', ended[0])
 
     def test_turns_are_the_same_in_every_run(self):
         runs = []

@@ -102,7 +102,8 @@ class Scratch:
     def compile_tests(self, module):
         """The unit tests of a module as one object, for every mutant of it."""
         objects = []
-        for source in [*sorted((self.folder / "src" / module).glob("*_test.cpp")), self.folder / "tests/doctest_main.cpp"]:
+        here = self.folder / "src" / module
+        for source in [*sorted(here.glob("*_test.cpp")), *sorted(here.glob("test/*.cpp")), self.folder / "tests/doctest_main.cpp"]:
             objects.append(f"{module}-{source.stem}.o")
             built = run([*COMPILER, "-O1", *self.includes, "-c", str(source.relative_to(self.folder)), "-o", objects[-1]], self.folder)
             if built.returncode:

@@ -28,7 +28,7 @@ name = "suite"
 partition = "suite"
 module = "wasm_conformance"
 files = ["scripts"]
-heap = "100M"
+heap = "104M"
 args = ["{tier}"]
 """
 

@@ -4,7 +4,7 @@
  * and a line printer. Header only; a program that includes it links to nothing but the start-up code (sdk/runtime).
  *
  * Every function returns an rvm_error. Results come back through pointers and are written only on RVM_ERROR_OK.
- * An agent runs at EL1 with its stage 1 translation off, so every pointer is a guest-physical address.
+ * An agent runs at EL1. Unless it turns its stage 1 translation on (rvm/window.h), every pointer is a guest-physical address.
  */
 #ifndef RVM_AGENT_H
 #define RVM_AGENT_H
@@ -13,6 +13,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/sha256.h"
+#include "rvm/window.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,10 @@ typedef uint32_t rvm_handle;
 
 /* The program starts here; what it returns is the agent's exit code. `info` is the agent's information page. */
 int agent_main(const struct rvm_agent_info* info);
+/* A fork of an agent that runs this program starts here instead, on an empty stack and with all variables and the heap as they
+ * were in the other. Pointers among them lead into the other's slot, which the fork cannot reach: only those that the linker
+ * made are put right. A program without this function ends with exit code 126. */
+int agent_forked(const struct rvm_agent_info* info);
 
 /* Set by the start-up code before any constructor runs. */
 extern const struct rvm_agent_info* rvm_this_agent;
@@ -73,20 +78,20 @@ static inline enum rvm_error rvm_call4(uint64_t operation, uint64_t a1, uint64_t
 /* The next nonce of this agent's proofs; one for the whole program, whatever its number of source files. */
 __attribute__((weak)) uint64_t rvm_next_nonce;
 
-/* A proof for exactly this call, good for the next second: of tier P3 if there is evidence, at the address that is in x7, else of
+/* A proof for exactly this call, good for the next ten seconds: of tier P3 if there is evidence, at the address that is in x7, else of
  * tier P2. Up to four arguments in x1-x4; x5 and x6 are 0. */
 struct rvm_proof {
   uint64_t x[8]; /* x8-x15 */
 };
 static inline struct rvm_proof rvm_prove_with(uint64_t operation, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                                               const struct rvm_evidence* evidence, uint64_t now) {
-  const uint64_t lifetime = 1000000000u;
+  const uint64_t lifetime = 10000000000u;
   struct rvm_proof_subject s = {{'R', 'V', 'M', '-', 'P', '2', '-', '1'},
                                 RVM_ABI_VERSION,
                                 (uint32_t)operation,
                                 rvm_this_agent->partition_id,
                                 rvm_this_agent->agent_id,
-                                {a1, a2, a3, a4, 0, 0, (uint64_t)evidence},
+                                {a1, a2, a3, a4, 0, 0, evidence ? rvm_guest_address(evidence) : 0},
                                 ++rvm_next_nonce,
                                 now,
                                 now + lifetime,
@@ -135,7 +140,7 @@ static inline uint64_t rvm_invoke_with(struct rvm_registers* r, struct rvm_proof
 static inline uint64_t rvm_invoke_shown(struct rvm_registers* r, const struct rvm_evidence* evidence) {
   struct rvm_registers clock = {{RVM_HVC_TIME, 0, 0, 0, 0, 0, 0, 0, 0, 0}};
   rvm_invoke(&clock);
-  r->x[7] = (uint64_t)evidence;
+  r->x[7] = evidence ? rvm_guest_address(evidence) : 0;
   return rvm_invoke_with(r, rvm_prove_with(r->x[0], r->x[1], r->x[2], r->x[3], r->x[4], evidence, clock.x[1]));
 }
 static inline uint64_t rvm_invoke_proven(struct rvm_registers* r) { return rvm_invoke_shown(r, 0); }
@@ -181,7 +186,7 @@ static inline void rvm_exit(int code) {
 }
 
 static inline enum rvm_error rvm_console_write(rvm_handle console, const void* text, uint64_t bytes) {
-  return rvm_call4(RVM_HVC_CONSOLE_WRITE, console, (uint64_t)(uintptr_t)text, bytes, 0);
+  return rvm_call4(RVM_HVC_CONSOLE_WRITE, console, rvm_guest_address(text), bytes, 0);
 }
 
 /* Blocks until one of the notification bits in `mask` is set or `deadline` passes; takes those bits. */
@@ -250,6 +255,18 @@ static inline enum rvm_error rvm_agent_spawn(rvm_handle partition, uint64_t imag
   }
   return e;
 }
+/* A suspended agent whose memory is a copy of that of `original`, an agent that waits in rvm_receive or rvm_wait: rvm_agent_resume starts it,
+ * in agent_forked. */
+static inline enum rvm_error rvm_agent_fork(rvm_handle partition, rvm_handle original, uint64_t priority,
+                                            uint64_t argument, rvm_handle* agent, uint64_t* id) {
+  struct rvm_registers r = {{RVM_HVC_AGENT_FORK, partition, original, priority, argument, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) {
+    *agent = (rvm_handle)r.x[1];
+    if (id) *id = r.x[2];
+  }
+  return e;
+}
 static inline enum rvm_error rvm_agent_terminate(rvm_handle a) {
   return rvm_call4(RVM_HVC_AGENT_TERMINATE, a, 0, 0, 0);
 }
@@ -300,6 +317,11 @@ static inline enum rvm_error rvm_cap_inspect(rvm_handle h, struct rvm_capability
     c->depth = r.x[5];
   }
   return e;
+}
+
+/* Pages of the own heap become executable, and are not writable any more. At most 512 at once. */
+static inline enum rvm_error rvm_memory_seal(rvm_handle self, uint64_t address, uint64_t pages) {
+  return rvm_call4_proven(RVM_HVC_MEMORY_SEAL, self, address, pages, 0);
 }
 
 /* ---- regions ----------------------------------------------------------------------------------------------------- */
@@ -376,7 +398,7 @@ static inline enum rvm_error rvm_device_configuration(rvm_handle device, uint64_
 static inline enum rvm_error rvm_device_submit(rvm_handle device, uint64_t queue,
                                                const struct rvm_device_buffer* buffers, uint64_t count,
                                                uint64_t* request) {
-  struct rvm_registers r = {{RVM_HVC_DEVICE_SUBMIT, device, queue, (uint64_t)(uintptr_t)buffers, count, 0, 0, 0, 0, 0}};
+  struct rvm_registers r = {{RVM_HVC_DEVICE_SUBMIT, device, queue, rvm_guest_address(buffers), count, 0, 0, 0, 0, 0}};
   enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
   if (e == RVM_ERROR_OK && request) *request = r.x[1];
   return e;
@@ -421,7 +443,7 @@ static inline enum rvm_error rvm_reply(const uint64_t message[RVM_MESSAGE_REGIST
   return (enum rvm_error)rvm_invoke(&r);
 }
 static inline enum rvm_error rvm_send(rvm_handle edge, const void* bytes, uint64_t length, uint64_t deadline) {
-  return rvm_call4(RVM_HVC_SEND, edge, (uint64_t)(uintptr_t)bytes, length, deadline);
+  return rvm_call4(RVM_HVC_SEND, edge, rvm_guest_address(bytes), length, deadline);
 }
 
 /* Ends a turn: sends all of the messages or none, and records the digests. On an error other than of the whole, `refused`
@@ -429,7 +451,7 @@ static inline enum rvm_error rvm_send(rvm_handle edge, const void* bytes, uint64
 static inline enum rvm_error rvm_turn_commit(const struct rvm_turn_message* messages, uint64_t count, uint64_t deadline,
                                              uint64_t message_digest, uint64_t state_root, uint64_t* refused) {
   struct rvm_registers r = {
-      {RVM_HVC_TURN_COMMIT, (uint64_t)(uintptr_t)messages, count, deadline, message_digest, state_root, 0, 0, 0, 0}};
+      {RVM_HVC_TURN_COMMIT, rvm_guest_address(messages), count, deadline, message_digest, state_root, 0, 0, 0, 0}};
   enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
   if (e != RVM_ERROR_OK && refused) *refused = r.x[1];
   return e;
@@ -446,7 +468,7 @@ struct rvm_received {
  * size it needs. */
 static inline enum rvm_error rvm_receive(rvm_handle edge, void* buffer, uint64_t size, uint64_t deadline,
                                          struct rvm_received* received) {
-  struct rvm_registers r = {{RVM_HVC_RECEIVE, edge, (uint64_t)(uintptr_t)buffer, size, deadline, 0, 0, 0, 0, 0}};
+  struct rvm_registers r = {{RVM_HVC_RECEIVE, edge, rvm_guest_address(buffer), size, deadline, 0, 0, 0, 0, 0}};
   enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
   if (e == RVM_ERROR_OK) {
     received->badge = r.x[1];
@@ -492,7 +514,7 @@ static inline enum rvm_error rvm_witness_head(rvm_handle witness, struct rvm_wit
   return e;
 }
 static inline enum rvm_error rvm_witness_read(rvm_handle witness, uint64_t sequence, uint8_t record[64]) {
-  return rvm_call4(RVM_HVC_WITNESS_READ, witness, sequence, (uint64_t)(uintptr_t)record, 0);
+  return rvm_call4(RVM_HVC_WITNESS_READ, witness, sequence, rvm_guest_address(record), 0);
 }
 
 /* ---- directory, arguments, printing ------------------------------------------------------------------------------ */

@@ -337,7 +337,7 @@ struct Received {
 template <typename T>
   requires std::is_trivially_copyable_v<T>
 [[nodiscard]] std::span<T> memory_at(std::uint64_t address, std::size_t count) {
-  return {reinterpret_cast<T*>(address), count};
+  return {static_cast<T*>(rvm_pointer(address)), count};
 }
 
 /// What the package put behind the program (rvm/wasm_bundle.h is the form that `rvm` gives it); empty if nothing. Read-only, and
@@ -345,7 +345,7 @@ template <typename T>
 extern "C" const std::byte rvm_image_end[] __attribute__((visibility("hidden")));
 [[nodiscard]] inline std::span<const std::byte> package_data() {
   const auto start = reinterpret_cast<std::uintptr_t>(rvm_image_end);
-  const std::uint64_t end = info().image_base + info().image_size;
+  const auto end = reinterpret_cast<std::uintptr_t>(rvm_pointer(info().image_base + info().image_size));
   if (end <= start) return {};
   return {rvm_image_end, static_cast<std::size_t>(end - start)};
 }
@@ -385,6 +385,13 @@ template <AnyHandle H>
                                             std::uint64_t argument) {
   AgentRef a;
   const rvm_error e = rvm_agent_spawn(p.raw, image, priority, argument, &a.raw, nullptr);
+  return result(e, std::move(a));
+}
+/// A suspended agent with a copy of the memory of `original`, which waits in receive or wait.
+[[nodiscard]] inline Result<AgentRef> fork(Partition p, AgentRef original, std::uint64_t priority,
+                                           std::uint64_t argument) {
+  AgentRef a;
+  const rvm_error e = rvm_agent_fork(p.raw, original.raw, priority, argument, &a.raw, nullptr);
   return result(e, std::move(a));
 }
 [[nodiscard]] inline Status destroy(Partition p) { return status(rvm_partition_destroy(p.raw)); }
@@ -445,7 +452,7 @@ struct EdgeEnds {
 /// Registers of a device without DMA, mapped into the caller's slot while the lease lasts.
 class DeviceRegisters {
  public:
-  explicit DeviceRegisters(std::uint64_t address) : address_(address) {}
+  explicit DeviceRegisters(std::uint64_t address) : address_(reinterpret_cast<std::uintptr_t>(rvm_pointer(address))) {}
   [[nodiscard]] std::uint32_t read(std::uint64_t offset) const {
     return *reinterpret_cast<const volatile std::uint32_t*>(address_ + offset);
   }
@@ -490,11 +497,10 @@ class DeviceRegisters {
 
 /// A buffer that the device reads, or writes. It must lie within a page of the image, the stack or the heap.
 [[nodiscard]] inline rvm_device_buffer device_reads(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<std::uint64_t>(bytes.data()), static_cast<std::uint32_t>(bytes.size()), 0};
+  return {rvm_guest_address(bytes.data()), static_cast<std::uint32_t>(bytes.size()), 0};
 }
 [[nodiscard]] inline rvm_device_buffer device_writes(std::span<std::byte> bytes) {
-  return {reinterpret_cast<std::uint64_t>(bytes.data()), static_cast<std::uint32_t>(bytes.size()),
-          RVM_BUFFER_DEVICE_WRITES};
+  return {rvm_guest_address(bytes.data()), static_cast<std::uint32_t>(bytes.size()), RVM_BUFFER_DEVICE_WRITES};
 }
 /// The number by which the request is known when it is done.
 [[nodiscard]] inline Result<std::uint64_t> submit(Device d, std::uint64_t queue,

@@ -27,6 +27,10 @@ RVM_IMPORT(alloc) int32_t rvm_alloc(uint32_t bytes);
 RVM_IMPORT(free) int32_t rvm_free(int32_t address, uint32_t bytes);
 /* Needs EXECUTE of the partition. Returns the new agent's handle; to an actor 0. */
 RVM_IMPORT(spawn) int32_t rvm_spawn(int32_t partition, uint32_t image, uint32_t priority, uint64_t argument);
+/* A copy of an actor that waits for a message, or of a template: needs EXECUTE of the partition and of that agent. Returns an edge by
+ * which it can be sent messages; `answers` is the handle by which it can send some back, and means nothing to anybody else. It
+ * begins when the turn commits. */
+RVM_IMPORT(fork) int32_t rvm_fork(int32_t partition, int32_t original, uint32_t priority, int32_t* answers);
 RVM_IMPORT(yield) void rvm_yield(void);
 /* Nanoseconds since boot; in an actor, of the beginning of the turn. */
 RVM_IMPORT(get_time) uint64_t rvm_get_time(void);

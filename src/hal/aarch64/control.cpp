@@ -127,7 +127,7 @@ std::expected<TranslationGeometry, std::string_view> find_geometry() {
                              .start_level = 0,
                              .root_pages = 1,
                              .vmid_bits = vmid_bits,
-                             .slot_bytes = std::uint64_t{4} << 30};
+                             .slot_bytes = std::uint64_t{1} << 30};
 }
 
 void configure_core(Core& core, const TranslationGeometry& geometry) {

@@ -37,6 +37,7 @@ std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> devi
   image.bytes = 2 * page_bytes;
   image.stack_pages = 1;
   image.heap_pages = heap_pages;
+  image.flags = image_flags;
   header.images = append(bytes, std::vector{image});
   std::vector<rvm_package_segment> segments(2);
   segments[0] = {0, page_bytes, page_bytes, 0, RVM_MAP_READ | RVM_MAP_EXECUTE, 0};

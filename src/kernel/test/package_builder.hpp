@@ -73,6 +73,7 @@ class PackageBuilder {
   std::uint32_t flags = 0;
   /// Pages of every agent's heap.
   std::uint32_t heap_pages = 4;
+  std::uint32_t image_flags = 0;  ///< rvm_image_flags
   /// The finished package, authenticated under `device_key`.
   [[nodiscard]] std::vector<std::byte> build(std::span<const std::byte, 32> device_key) const;
 

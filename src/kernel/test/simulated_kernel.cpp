@@ -103,6 +103,18 @@ void SimulatedKernel::fault(hal::FaultKind kind) {
       &on_fault(*current, {.kind = kind, .write = true, .address = GuestAddress{0x1234000}, .syndrome = 0x92000046});
 }
 
+std::byte* SimulatedKernel::touch(std::uint64_t address, Access access) {
+  hal::Context* const agent = current;
+  for (int attempt = 0; attempt < 3 && current == agent; ++attempt) {
+    if (std::byte* const found = machine.access(0, GuestAddress{address}, access)) return found;
+    current = &on_fault(*current, {.kind = hal::FaultKind::data_abort,
+                                   .write = access == Access::write,
+                                   .address = GuestAddress{address},
+                                   .syndrome = 0x92000046});
+  }
+  return nullptr;
+}
+
 void SimulatedKernel::advance(std::uint64_t ns) {
   machine.now = machine.now + Nanoseconds{ns};
   if (machine.cores[0].timer <= machine.now) current = &on_interrupt(*current);
@@ -160,6 +172,15 @@ void SimulatedKernel::check_invariants() {
   REQUIRE(machine.cores[0].loaded == current);
   REQUIRE(machine.cores[0].root.table == core.current->partition->space.root());
   std::uint64_t owned = 0;
+  bool forks = false;
+  s.agents.for_each([&](Agent& a) { forks |= a.information->forked_from != 0; });
+  // A page counts for everybody who has it mapped.
+  if (forks) {
+    for (std::uint64_t at = 0; at < machine.ram.size(); at += page_bytes) {
+      const std::uint32_t sharers = s.pages.sharers(PhysicalAddress{hal::SimulatedMachine::ram_base + at});
+      if (sharers != 0) owned -= sharers - 1;
+    }
+  }
   std::map<std::uint16_t, std::uint16_t> vmids;
   s.partitions.for_each([&](Partition& p) {
     owned += p.account.used;

@@ -42,6 +42,9 @@ class SimulatedKernel {
   /// Sets x8-x15 to a proof of what x0-x7 of the current agent say; 0: the next nonce.
   void prove(std::uint64_t nonce = 0);
   void fault(hal::FaultKind kind = hal::FaultKind::data_abort);
+  /// The running agent reads or writes its memory. What it may not reach faults; the kernel may have it try again. nullptr: it was
+  /// stopped, or something else runs now.
+  std::byte* touch(std::uint64_t address, Access access);
   /// Lets time pass; a timer that became due interrupts the current agent.
   void advance(std::uint64_t ns);
   /// Calls yield until the agent of this name runs.

@@ -4,26 +4,34 @@
 #include <cstring>
 #include <rvm/agent.hpp>
 
-#include "code_pages.hpp"
 #include "runtime.hpp"
 #include "rvm/crypto/sha256.hpp"
+#include "window_space.hpp"
 
 namespace {
 
 namespace agent = rvm::agent;
 
+/// Messages that may wait between a fork and who made it.
+constexpr std::uint64_t edge_queue = 16;
 /// How long a turn waits for room in a queue before it is aborted.
 constexpr agent::Nanoseconds patience = agent::milliseconds(10'000);
 
+/// How long a fork waits for the original to be ready.
+constexpr agent::Nanoseconds readiness = agent::milliseconds(5'000);
+
 class Partition final : public rvm::wasm::ActorSystem {
  public:
+  Partition() { learn_edges(); }
   /// Learns by which ids messages will name the edges of the directory.
-  Partition() {
+  void learn_edges() {
+    std::uint32_t count = 0;
     for (const rvm_directory_entry& entry : agent::directory()) {
       if (entry.type != RVM_OBJECT_EDGE) continue;
       const auto edge = agent::inspect(agent::Edge{entry.handle});
-      if (edge && (edge->rights & RVM_RIGHT_READ) != 0) inbound_[count_++] = {entry.handle, edge->object};
+      if (edge && (edge->rights & RVM_RIGHT_READ) != 0) inbound_[count++] = {entry.handle, edge->object};
     }
+    if (count_ != count) count_ = count;  // a fork of one that has none keeps sharing this page
   }
   void print(std::string_view line) override { agent::say(line); }
   std::uint64_t now() override { return agent::now().count; }
@@ -58,6 +66,7 @@ class Partition final : public rvm::wasm::ActorSystem {
   rvm_error send(std::uint32_t edge, std::span<const std::byte> message) override {
     return rvm_send(edge, message.data(), message.size(), RVM_FOREVER);
   }
+  std::uint64_t kernel_address(const std::byte* pointer) override { return rvm_guest_address(pointer); }
   rvm_error commit(std::span<const rvm_turn_message> messages, std::uint64_t message_digest,
                    std::uint64_t state_root) override {
     const agent::Nanoseconds deadline = agent::now() + patience;
@@ -81,8 +90,47 @@ class Partition final : public rvm::wasm::ActorSystem {
     return made;
   }
 
-  std::span<std::byte> code_memory(std::size_t bytes) override { return code_.create(bytes); }
-  const std::byte* seal_code() override { return code_.seal(); }
+  std::expected<Fork, rvm_error> fork(std::uint32_t partition, std::uint32_t original,
+                                      std::uint32_t priority) override {
+    Fork made;
+    const agent::Nanoseconds deadline = agent::now() + readiness;
+    for (;;) {
+      const rvm_error e = rvm_agent_fork(partition, original, priority, 0, &made.agent, nullptr);
+      if (e == RVM_ERROR_OK) break;
+      if (e != RVM_ERROR_BAD_STATE || agent::now() > deadline) return std::unexpected{e};
+      agent::sleep_for(agent::milliseconds(1));  // it does not wait yet
+    }
+    const auto self = agent::find<agent::AgentRef>(RVM_DIRECTORY_SELF);
+    rvm_new_edge down{};
+    rvm_new_edge up{};
+    rvm_error e = rvm_edge_create(self.raw, made.agent, edge_queue, 0, &down);
+    if (e == RVM_ERROR_OK) e = rvm_edge_create(made.agent, self.raw, edge_queue, 0, &up);
+    if (e != RVM_ERROR_OK) {
+      drop(made);
+      return std::unexpected{e};
+    }
+    made.edge = down.sender;
+    made.answers = up.sender;
+    return made;
+  }
+  void start(const Fork& fork) override { (void)rvm_agent_resume(fork.agent); }
+  void drop(const Fork& fork) override { (void)rvm_agent_terminate(fork.agent); }
+  void rest() override {
+    for (;;) (void)rvm_wait(UINT64_MAX, RVM_FOREVER, nullptr);
+  }
+
+  bool can_seal() override { return true; }
+  bool seal(std::span<std::byte> pages) override {
+    constexpr std::size_t most = std::size_t{512} * RVM_PAGE_SIZE;  // at once
+    const auto self = agent::find<agent::AgentRef>(RVM_DIRECTORY_SELF);
+    for (std::size_t at = 0; at < pages.size(); at += most) {
+      const std::span<std::byte> now = pages.subspan(at, std::min(most, pages.size() - at));
+      if (rvm_memory_seal(self.raw, rvm_guest_address(now.data()), now.size() / RVM_PAGE_SIZE) != RVM_ERROR_OK)
+        return false;
+    }
+    return true;
+  }
+  rvm::wasm::AddressSpace* address_space() override { return &space_; }
 
  private:
   struct Inbound {
@@ -91,7 +139,7 @@ class Partition final : public rvm::wasm::ActorSystem {
   };
   std::array<Inbound, RVM_DIRECTORY_ENTRIES> inbound_{};
   std::uint32_t count_ = 0;
-  rvm::wasm::CodePages code_;
+  rvm::wasm::WindowSpace space_;
 };
 
 /// The manifest's arguments as texts, each ended by NUL, one after another.
@@ -105,19 +153,37 @@ std::string_view arguments() {
   return {first, bytes};
 }
 
+/// All that the agent has, at the begin of its heap, where a fork finds it: the address is the same in every slot.
+struct Everything {
+  explicit Everything(const rvm::wasm::Bundle& given, std::span<std::byte> memory)
+      : bundle(given), runtime(partition, bundle, {agent::own_name(), arguments(), agent::info().boot_ns}, memory) {}
+  rvm::wasm::Bundle bundle;
+  Partition partition;
+  rvm::wasm::Runtime runtime;
+};
+
+Everything* everything() { return reinterpret_cast<Everything*>(agent::heap_bytes().data()); }
+
 }  // namespace
 
-extern "C" int agent_main(const rvm_agent_info* info) {
+extern "C" int agent_main(const rvm_agent_info*) {
   rvm::crypto::select_implementation();
   const auto bundle = rvm::wasm::Bundle::parse(agent::package_data());
   if (!bundle) {
     agent::say("wasm: no module to run: of the bundle, ", bundle.error(), "; name a .wasm file in the manifest");
     return rvm::wasm::exit_refused;
   }
-  Partition partition;
-  const rvm::wasm::Identity identity{.name = agent::own_name(), .arguments = arguments(), .boot_time = info->boot_ns};
-  // Too large for the stack of an agent.
-  alignas(rvm::wasm::Runtime) static std::byte place[sizeof(rvm::wasm::Runtime)];
-  auto* const runtime = new (place) rvm::wasm::Runtime{partition, *bundle, identity, agent::heap_bytes()};
-  return runtime->run();
+  constexpr std::size_t taken = rvm::wasm::runtime_bytes;
+  static_assert(sizeof(Everything) <= taken);
+  const std::span<std::byte> heap = agent::heap_bytes();
+  if (heap.size() < taken) {
+    agent::say("wasm: the heap is too small: give the agent more (heap)");
+    return rvm::wasm::exit_refused;
+  }
+  return (new (everything()) Everything{*bundle, heap.subspan(taken)})->runtime.run();
+}
+
+extern "C" int agent_forked(const rvm_agent_info*) {
+  everything()->partition.learn_edges();
+  return everything()->runtime.go_on();
 }

@@ -8,6 +8,7 @@
 #include "code_pages.hpp"
 #include "rvm/wasm/compiler.hpp"
 #include "script.hpp"
+#include "window_space.hpp"
 
 namespace {
 
@@ -28,9 +29,10 @@ class Compiler {
   [[nodiscard]] bool attach_to(Store& store, Instance& instance) {
     if (count_ == compiled_.size() || !pages_.open()) return false;
     Arena arena{tables_.subspan(used_)};
-    const auto made = compile(*instance.module, code_.subspan(taken_), arena);
+    const auto made = compile(*instance.module, code_.subspan(taken_), arena, {.guarded = true});
     const std::byte* const code = pages_.seal();
     if (!made || code == nullptr) return false;
+    if (!rvm::window::expect_faults({code + taken_, made->bytes}, made->guard_target)) return false;
     compiled_[count_] = *made;
     make_code_visible({code + taken_, made->bytes});
     if (!attach(store, instance, compiled_[count_++], code + taken_)) return false;
@@ -55,12 +57,14 @@ class Compiler {
 
 class Printer final : public conformance::Listener {
  public:
-  Printer(std::string_view name, Compiler* compiler) : name_(name), compiler_(compiler) {}
+  Printer(std::string_view name, Compiler* compiler, WindowSpace& space)
+      : name_(name), compiler_(compiler), space_(space) {}
   void failed(std::uint32_t line, std::string_view what, std::string_view expected) override {
     agent::say(name_, ":", line, ": '", what, "'; expected ", expected);
   }
   void begins() override {
     if (compiler_ != nullptr) compiler_->start_over();
+    space_.forget_views();
   }
   void instantiated(Store& store, Instance& instance) override {
     if (compiler_ != nullptr && !compiler_->attach_to(store, instance))
@@ -70,6 +74,7 @@ class Printer final : public conformance::Listener {
  private:
   std::string_view name_;
   Compiler* compiler_;
+  WindowSpace& space_;
 };
 
 }  // namespace
@@ -98,9 +103,20 @@ extern "C" int agent_main(const rvm_agent_info*) {
     return 1;
   }
   if (compiled) workspace.store = workspace.store.first(workspace.store.size() - table_bytes);
+  // Compiled code leaves all checks of addresses to the translation tables.
+  static WindowSpace space;
+  const std::size_t translation_bytes = std::size_t{4} << 20;
+  space.give_tables(workspace.store.last(translation_bytes));
+  workspace.store = workspace.store.first(workspace.store.size() - translation_bytes);
+  workspace.guarded = compiled;
+  workspace.host = {
+      .user = &space,
+      .resize = [](void* user, std::byte* base, std::uint64_t before,
+                   std::uint64_t bytes) { return static_cast<WindowSpace*>(user)->resize(base, before, bytes); },
+      .view = [](void* user, std::span<std::byte> place) { return static_cast<WindowSpace*>(user)->view(place); }};
   conformance::Count total;
   for (std::uint32_t file = 0; file < bundle->file_count(); ++file) {
-    Printer printer{bundle->path(file), compiled ? &compiler : nullptr};
+    Printer printer{bundle->path(file), compiled ? &compiler : nullptr, space};
     const conformance::Count count = conformance::Script{workspace, printer}.run(bundle->contents(file));
     total.passed += count.passed;
     total.failed += count.failed;

@@ -50,7 +50,13 @@ Instance* Script::Names::find(std::string_view name) const {
 }
 
 Script::World::World(const Workspace& workspace, const Limits& limits)
-    : arena(workspace.store), store(arena, limits, {&print_nothing, nullptr}), execution(store, workspace.stack) {}
+    : arena(workspace.store),
+      store(arena, limits,
+            {.call = &print_nothing,
+             .user = workspace.host.user,
+             .resize = workspace.host.resize,
+             .view = workspace.host.view}),
+      execution(store, workspace.stack) {}
 
 Script::~Script() { clear(); }
 
@@ -60,10 +66,11 @@ void Script::clear() {
   std::span<std::byte> used = workspace_.store.first(world_->arena.used());
   std::byte* from = used.data();
   for (const Memory* described : std::span{memories_}.first(memory_count_)) {
-    if (described->base < from) continue;  // none, or seen before
-    const Memory memory = *described;      // which lies in what is cleared
-    std::fill(from, memory.base + memory.bytes, std::byte{0});
-    from = memory.base + std::size_t{memory.room} * memory_page_bytes;
+    if (described->place < from) continue;  // none, or seen before
+    const Memory memory = *described;       // which lies in what is cleared
+    std::fill(from, memory.place + memory.bytes, std::byte{0});
+    if (memory.guarded) (void)workspace_.host.resize(workspace_.host.user, memory.base, memory.bytes, 0);
+    from = memory.place + std::size_t{memory.room} * memory_page_bytes;
   }
   std::fill(from, used.data() + used.size(), std::byte{0});
   memory_count_ = 0;
@@ -119,6 +126,7 @@ void Script::make_spectest() {
 Count Script::run(std::span<const std::byte> commands) {
   Reader in{commands};
   limits_.memory_pages = in.number<std::uint32_t>();
+  limits_.guarded = workspace_.guarded;
   start_over();
   while (!in.empty() && !in.broken()) step(in);
   if (in.broken()) passed(false, "the script is cut short");

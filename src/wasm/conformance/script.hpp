@@ -39,6 +39,9 @@ struct Workspace {
   std::span<std::byte> modules;
   std::span<std::byte> store;
   std::span<std::uint64_t> stack;
+  /// Memories are guarded, by these functions of a Host.
+  bool guarded = false;
+  Host host{};
 };
 
 /// Runs one script.

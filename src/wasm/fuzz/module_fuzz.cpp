@@ -10,89 +10,17 @@
 #include <vector>
 
 #include "../test/generator.hpp"
+#include "../test/run_anything.hpp"
 #include "rvm/wasm/compiler.hpp"
-#include "rvm/wasm/execution.hpp"
 
 namespace {
 
 using namespace rvm::wasm;
 
 constexpr std::size_t arena_words = std::size_t{64} << 10;
-constexpr std::uint64_t fuel = 20'000;
 
 void require(bool holds) {
   if (!holds) std::abort();
-}
-
-Trap host_call(void* /*user*/, std::uint32_t /*number*/, Instance* /*caller*/, std::span<std::uint64_t> slots) {
-  for (std::uint64_t& s : slots) s = 0;
-  return Trap::none;
-}
-
-/// Whatever the module asks for, so that it links.
-bool provide(Store& store, const Module& module, std::vector<Extern>& imports) {
-  for (const Import& import : module.imports) {
-    Extern e{.kind = import.kind};
-    switch (import.kind) {
-      case ExternKind::function: {
-        const auto made = store.host_function(module.types[module.functions[import.index]], 0);
-        if (!made) return false;
-        e.function = *made;
-        break;
-      }
-      case ExternKind::table: {
-        const auto made = store.table(module.tables[import.index]);
-        if (!made) return false;
-        e.table = *made;
-        break;
-      }
-      case ExternKind::memory: {
-        const auto made = store.memory(module.memories[import.index]);
-        if (!made) return false;
-        e.memory = *made;
-        break;
-      }
-      case ExternKind::global: {
-        const auto made = store.global(module.globals[import.index].type, {});
-        if (!made) return false;
-        e.global = *made;
-        break;
-      }
-    }
-    imports.push_back(e);
-  }
-  return true;
-}
-
-/// A digest of all that a run of every export gave and cost. Buffers are exact, so that AddressSanitizer sees a step outside.
-std::uint64_t run(const Module& module) {
-  const auto memory = std::make_unique<std::uint64_t[]>(arena_words);
-  const auto stack = std::make_unique<std::uint64_t[]>(8192);
-  Arena arena{std::as_writable_bytes(std::span{memory.get(), arena_words})};
-  const Limits limits{.memory_pages = 4, .table_elements = 1000};
-  Store store{arena, limits, {host_call, nullptr}};
-  Execution execution{store, {stack.get(), 8192}};
-  std::vector<Extern> imports;
-  if (!provide(store, module, imports)) return 1;
-  const auto instance = store.instantiate(module, imports);
-  if (!instance) return 2;
-  std::uint64_t digest = static_cast<std::uint64_t>(store.initialize(**instance));
-  const auto mix = [&](std::uint64_t value) { digest = (digest ^ value) * 0x9e3779b97f4a7c15 + 1; };
-  for (const Export& e : module.exports) {
-    if (e.kind != ExternKind::function) continue;
-    const Function& function = *(*instance)->functions[e.index];
-    const std::vector<std::uint64_t> arguments(function.parameter_slots, 3);
-    execution.set_fuel(fuel);
-    const Trap trap = execution.call(function, arguments);
-    mix(static_cast<std::uint64_t>(trap));
-    mix(execution.fuel());
-    require(execution.fuel() <= fuel);
-    require(trap != Trap::corrupt_code);
-    if (trap == Trap::none) {
-      for (const std::uint64_t slot : execution.results()) mix(slot);
-    }
-  }
-  return digest;
 }
 
 /// What the compiler makes of it: never more than it says, the same again, and however little room there is, it stays inside.
@@ -146,7 +74,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(module.error().offset <= bytes.size());
     return 0;
   }
-  require(run(**module) == run(**module));
+  require(test::run_anything(**module).digest == test::run_anything(**module).digest);
   compile_both(**module, data[0]);
   return 0;
 }

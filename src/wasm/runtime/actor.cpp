@@ -42,7 +42,7 @@ crypto::Digest Actor::beside() const {
   return hash.finish();
 }
 
-std::string_view Actor::prepare(std::span<std::byte> copy, std::span<std::byte> tree) {
+std::string_view Actor::prepare(std::span<std::byte> copy, Arena& tree) {
   const Export* const entry = instance_.module->find_export("rvm_on_message");
   if (entry == nullptr || entry->kind != ExternKind::function) return "rvm_on_message is not a function";
   on_message_ = instance_.functions[entry->index];
@@ -53,8 +53,7 @@ std::string_view Actor::prepare(std::span<std::byte> copy, std::span<std::byte> 
   buffer_ = around_.interface.allocate(*instance_.memory, message_limit);
   if (buffer_ == 0) return "its memory has no room for messages: it may not grow by a page";
   around_.console.hold();
-  arena_.emplace(tree);
-  state_ = TurnState::create(execution_.store(), instance_, copy, *arena_);
+  state_ = TurnState::create(execution_.store(), instance_, copy, tree, around_.system.address_space());
   if (!state_) return "the heap is too small to undo turns: give the agent more (heap)";
   wasi_state_ = around_.wasi.state();
   interface_state_ = around_.interface.state();
@@ -66,6 +65,7 @@ void Actor::undo(std::uint32_t reason, std::uint64_t message_digest) {
   around_.wasi.restore(wasi_state_);
   around_.interface.restore(interface_state_);
   around_.console.discard();
+  around_.interface.abandon_turn();
   around_.system.abort(reason, message_digest, root_);
 }
 
@@ -111,28 +111,33 @@ int Actor::end() {
   return static_cast<int>(around_.wasi.exit_code().value_or(0));
 }
 
-int Actor::run() {
-  if (const auto init = execution_.store().find(instance_, "rvm_init")) {
-    if (init->kind != ExternKind::function || init->function->parameter_slots != 0) return 126;
-    const After after = turn(*init->function, {}, {});
-    if (after == After::exited) return end();
-    if (after == After::aborted) return 134;  // there is no state to go on from
-  }
+std::optional<int> Actor::begin() {
+  const auto init = execution_.store().find(instance_, "rvm_init");
+  if (!init) return std::nullopt;
+  if (init->kind != ExternKind::function || init->function->parameter_slots != 0) return 126;
+  const After after = turn(*init->function, {}, {});
+  if (after == After::exited) return end();
+  if (after == After::aborted) return 134;  // there is no state to go on from
+  return std::nullopt;
+}
+
+int Actor::serve() {
   // Edges may end one by one; when a receive says so more often than there were any, none is left.
   for (std::uint32_t gone = 0; gone <= around_.system.inbound_edges();) {
-    const std::span<std::byte> place{instance_.memory->base + buffer_, message_limit};
-    const auto received = around_.system.receive(0, place, true);
+    // Not straight to linear memory: what the kernel writes there nobody would note.
+    const auto received = around_.system.receive(0, message_, true);
     if (!received) {
       ++gone;
       continue;
     }
     gone = 0;
-    const std::span<const std::byte> message = place.first(received->length);
+    const std::span<const std::byte> message = std::span{message_}.first(received->length);
     if (received->kind != RVM_MESSAGE_BYTES) {
       if (state_) (void)state_->examine({});
       undo(static_cast<std::uint32_t>(AbortReason::not_bytes), first_word(crypto::sha256(message)));
       continue;
     }
+    std::ranges::copy(message, instance_.memory->base + buffer_);
     const std::array<std::uint64_t, 3> arguments{received->edge, buffer_, received->length};
     if (turn(*on_message_, arguments, message) == After::exited) return end();
   }

@@ -6,6 +6,7 @@
 // the state that it had. What a turn does depends on the message, the state and the time at which it began, and on nothing else.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,16 +36,20 @@ class Actor {
     Wasi& wasi;
     AgentInterface& interface;
   };
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): message_
   Actor(const Surroundings& around, Execution& execution, Instance& instance, std::uint64_t fuel)
       : around_(around), execution_(execution), instance_(instance), fuel_(fuel) {}
   Actor(const Actor&) = delete;
   Actor& operator=(const Actor&) = delete;
   ~Actor() = default;
 
-  /// `copy` is as large as the store, both are zero. What is wrong with the module, or "".
-  [[nodiscard]] std::string_view prepare(std::span<std::byte> copy, std::span<std::byte> tree);
-  /// Until it exits, or nobody is left who could send it a message. The exit code.
-  [[nodiscard]] int run();
+  /// `copy` is as large as the store, and zero as `tree` is. What is wrong with the module, or "".
+  [[nodiscard]] std::string_view prepare(std::span<std::byte> copy, Arena& tree);
+  /// Its first turn. Nothing: it goes on; else its exit code.
+  [[nodiscard]] std::optional<int> begin();
+  /// Until it exits, or nobody is left who could send it a message. The exit code. A fork of the agent begins here, with all that this
+  /// one has between two turns.
+  [[nodiscard]] int serve();
 
  private:
   enum class After : std::uint8_t { committed, aborted, exited };
@@ -61,11 +66,11 @@ class Actor {
   std::uint64_t fuel_;
   const Function* on_message_ = nullptr;
   std::uint32_t buffer_ = 0;  ///< in linear memory: where messages are put
-  std::optional<Arena> arena_;
   std::optional<TurnState> state_;
   Wasi::State wasi_state_;
   AgentInterface::State interface_state_{};
-  std::uint64_t root_ = 0;  ///< first 8 bytes of the state's digest
+  std::array<std::byte, RVM_MESSAGE_BYTES_MAX> message_;  ///< as it was received
+  std::uint64_t root_ = 0;                                ///< first 8 bytes of the state's digest
 };
 
 }  // namespace rvm::wasm

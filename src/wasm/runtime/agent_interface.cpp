@@ -11,7 +11,12 @@ struct Entry {
   std::string_view name;
   Signature signature;
   AgentInterface::Function function;
+  Price price{};
 };
+
+constexpr Price by_bytes(std::uint8_t argument, std::uint32_t base) {
+  return {.base = base, .by = Price::By::bytes, .argument = argument};
+}
 
 constexpr std::int64_t refusal(rvm_error e) { return -static_cast<std::int64_t>(e); }
 
@@ -19,9 +24,10 @@ constexpr std::int64_t refusal(rvm_error e) { return -static_cast<std::int64_t>(
 
 struct AgentInterfaceTable {
   static constexpr std::array entries{
-      Entry{"alloc", {"i"}, &AgentInterface::alloc},
-      Entry{"find", {"ii"}, &AgentInterface::find},
-      Entry{"free", {"ii"}, &AgentInterface::free},
+      Entry{"alloc", {"i"}, &AgentInterface::alloc, by_bytes(0, 50)},
+      Entry{"find", {"ii"}, &AgentInterface::find, by_bytes(1, 200)},
+      Entry{"fork", {"iiii"}, &AgentInterface::fork, {.base = 20'000}},
+      Entry{"free", {"ii"}, &AgentInterface::free, by_bytes(1, 50)},
       Entry{"get_id", {""}, &AgentInterface::get_id},
       Entry{"get_time", {"", true, ValueType::i64}, &AgentInterface::get_time},
       Entry{"gpu_alloc", {"i"}, &AgentInterface::no_gpu},
@@ -29,9 +35,9 @@ struct AgentInterfaceTable {
       Entry{"gpu_launch", {"iiiii"}, &AgentInterface::no_gpu},
       Entry{"gpu_sync", {"i"}, &AgentInterface::no_gpu},
       Entry{"gpu_transfer", {"iiii"}, &AgentInterface::no_gpu},
-      Entry{"receive", {"iii"}, &AgentInterface::receive},
-      Entry{"send", {"iii"}, &AgentInterface::send},
-      Entry{"spawn", {"iiiI"}, &AgentInterface::spawn},
+      Entry{"receive", {"iii"}, &AgentInterface::receive, by_bytes(2, 200)},
+      Entry{"send", {"iii"}, &AgentInterface::send, by_bytes(2, 200)},
+      Entry{"spawn", {"iiiI"}, &AgentInterface::spawn, {.base = 2000}},
       Entry{"yield", {"", false}, &AgentInterface::yield},
   };
   static_assert(std::ranges::is_sorted(entries, {}, &Entry::name));
@@ -41,6 +47,10 @@ std::optional<AgentInterface::Import> AgentInterface::find_import(std::string_vi
   const auto found = std::ranges::lower_bound(AgentInterfaceTable::entries, name, {}, &Entry::name);
   if (found == AgentInterfaceTable::entries.end() || found->name != name) return std::nullopt;
   return Import{static_cast<std::uint32_t>(found - AgentInterfaceTable::entries.begin()), found->signature};
+}
+
+std::uint64_t AgentInterface::price(std::uint32_t number, const HostCall& c) {
+  return AgentInterfaceTable::entries[number].price.of(c);
 }
 
 Trap AgentInterface::call(std::uint32_t number, const HostCall& c) {
@@ -55,13 +65,20 @@ Trap AgentInterface::call(std::uint32_t number, const HostCall& c) {
 
 void AgentInterface::begin_turn(std::uint64_t now) {
   turn_time_ = now;
-  message_count_ = spawn_count_ = text_bytes_ = 0;
+  message_count_ = spawn_count_ = fork_count_ = text_bytes_ = 0;
 }
 
 void AgentInterface::finish_turn() {
   for (const Spawn& s : std::span{spawns_}.first(spawn_count_)) {
     (void)system_.spawn(s.partition, s.image, s.priority, s.argument);  // a refusal is in the log
   }
+  for (const ActorSystem::Fork& f : std::span{forks_}.first(fork_count_)) system_.start(f);
+  fork_count_ = 0;
+}
+
+void AgentInterface::abandon_turn() {
+  for (const ActorSystem::Fork& f : std::span{forks_}.first(fork_count_)) system_.drop(f);
+  fork_count_ = 0;
 }
 
 std::int64_t AgentInterface::find(const HostCall& c) {
@@ -80,9 +97,7 @@ std::int64_t AgentInterface::send(const HostCall& c) {
     return refusal(RVM_ERROR_RESOURCE_LIMIT);
   std::byte* const to = text_.data() + text_bytes_;
   std::ranges::copy(message, to);
-  messages_[message_count_++] = {.edge = c.u32(0),
-                                 .length = bytes,
-                                 .address = reinterpret_cast<std::uintptr_t>(to)};  // the kernel copies from there
+  messages_[message_count_++] = {.edge = c.u32(0), .length = bytes, .address = system_.kernel_address(to)};
   text_bytes_ += bytes;
   return 0;
 }
@@ -136,6 +151,21 @@ std::int64_t AgentInterface::spawn(const HostCall& c) {
   if (spawn_count_ == spawns_.size()) return refusal(RVM_ERROR_RESOURCE_LIMIT);
   spawns_[spawn_count_++] = {c.u32(0), c.u32(1), c.u32(2), c.u64(3)};
   return 0;
+}
+
+/// The copy is made at once, so that it can be sent messages, and held until the turn commits.
+std::int64_t AgentInterface::fork(const HostCall& c) {
+  if (!c.reaches(c.u32(3), sizeof(std::uint32_t))) return refusal(RVM_ERROR_BAD_ADDRESS);
+  if (turn_time_ && fork_count_ == forks_.size()) return refusal(RVM_ERROR_RESOURCE_LIMIT);
+  const auto made = system_.fork(c.u32(0), c.u32(1), c.u32(2));
+  if (!made) return refusal(made.error());
+  (void)c.store(c.u32(3), made->answers);  // reached above
+  if (turn_time_) {
+    forks_[fork_count_++] = *made;
+  } else {
+    system_.start(*made);
+  }
+  return made->edge;
 }
 
 std::int64_t AgentInterface::yield(const HostCall& /*c*/) {

@@ -7,6 +7,8 @@
 //   receive(edge, pointer, bytes) -> length  commands only: an actor is given its messages
 //   alloc(bytes) -> address, free(address, bytes) -> 0   whole WebAssembly pages at the end of linear memory
 //   spawn(partition, image, priority, argument) -> handle; an actor's begin when its turn commits, and it gets 0
+//   fork(partition, original, priority, pointer) -> edge to a copy of an actor that waits; at pointer is put by which edge it
+//     answers. It begins when the turn commits
 //   yield(), get_time() -> i64 ns since boot, get_id() -> agent id
 //   gpu_launch, gpu_alloc, gpu_free, gpu_transfer, gpu_sync   refused as unknown operations: this machine has no GPU module
 #pragma once
@@ -25,6 +27,7 @@ namespace rvm::wasm {
 
 class AgentInterface {
  public:
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): text_
   explicit AgentInterface(ActorSystem& system) : system_(system) {}
 
   struct Import {
@@ -33,6 +36,8 @@ class AgentInterface {
   };
   [[nodiscard]] static std::optional<Import> find_import(std::string_view name);
 
+  /// What such a call costs in fuel, beside its instruction.
+  [[nodiscard]] static std::uint64_t price(std::uint32_t number, const HostCall& c);
   [[nodiscard]] Trap call(std::uint32_t number, const HostCall& c);
 
   /// From now on everything that others could see waits for the end of the turn, and time stands still at `now`.
@@ -42,6 +47,8 @@ class AgentInterface {
   }
   /// The turn has committed: what else it asked for is done.
   void finish_turn();
+  /// It has not: nor is that.
+  void abandon_turn();
 
   /// Linear memory that is free to be allocated again. All that the interface keeps between turns.
   struct Free {
@@ -65,6 +72,7 @@ class AgentInterface {
   std::int64_t alloc(const HostCall& c);
   std::int64_t free(const HostCall& c);
   std::int64_t spawn(const HostCall& c);
+  std::int64_t fork(const HostCall& c);
   std::int64_t yield(const HostCall& c);
   std::int64_t get_time(const HostCall& c);
   std::int64_t get_id(const HostCall& c);
@@ -83,8 +91,10 @@ class AgentInterface {
   std::uint32_t message_count_ = 0;
   std::array<Spawn, 8> spawns_{};
   std::uint32_t spawn_count_ = 0;
+  std::array<ActorSystem::Fork, 8> forks_{};
+  std::uint32_t fork_count_ = 0;
   std::uint32_t text_bytes_ = 0;
-  std::array<std::byte, std::size_t{64} << 10> text_{};  ///< of the messages
+  std::array<std::byte, std::size_t{64} << 10> text_;  ///< of the messages; not touched before there are some
 };
 
 }  // namespace rvm::wasm

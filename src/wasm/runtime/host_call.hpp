@@ -3,6 +3,7 @@
 // How a module's call of a host function looks from the host's side.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -55,6 +56,47 @@ class HostCall {
  private:
   Memory* memory_;
   std::span<std::uint64_t> slots_;
+};
+
+/// What a host function costs in fuel, of which an instruction costs one: what each call costs, and what grows with the bytes that it
+/// touches, as its arguments say before anything is done.
+struct Price {
+  enum class By : std::uint8_t {
+    nothing,
+    bytes,    ///< as many as parameter `argument` says
+    vectors,  ///< of buffers, whose list and number are parameters `argument` and the next
+    own,      ///< the function has its own measure
+  };
+  std::uint32_t base = 50;
+  By by = By::nothing;
+  std::uint8_t argument = 0;
+  std::uint32_t per_16_bytes = 1;
+
+  /// At most what the memory has: a call that names more is refused and touches nothing.
+  [[nodiscard]] std::uint64_t of(const HostCall& c, std::uint64_t own_measure = 0) const {
+    std::uint64_t bytes = own_measure;
+    if (by == By::bytes) bytes = c.u32(argument);
+    if (by == By::vectors) bytes = vector_bytes(c);
+    const std::uint64_t memory = c.all_memory() == nullptr ? 0 : c.all_memory()->bytes;
+    return base + std::min(bytes, memory) * per_16_bytes / 16;
+  }
+
+ private:
+  [[nodiscard]] std::uint64_t vector_bytes(const HostCall& c) const {
+    constexpr std::uint32_t most = 1024;  // IOV_MAX: more are refused
+    struct Vector {
+      std::uint32_t buffer, bytes;
+    };
+    const std::uint32_t list = c.u32(argument);
+    const std::uint32_t count = c.u32(argument + 1U);
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; i < count && count <= most; ++i) {
+      Vector v;
+      if (!c.load(list + i * static_cast<std::uint32_t>(sizeof v), v) || !c.reaches(v.buffer, v.bytes)) break;
+      sum += sizeof v + v.bytes;
+    }
+    return sum;
+  }
 };
 
 /// One letter for each parameter: 'i' is i32, 'I' is i64, as in the tables of host functions.

@@ -30,16 +30,21 @@ crypto::Digest PageTree::node(const crypto::Digest& left, const crypto::Digest& 
 
 std::optional<PageTree> PageTree::create(Arena& arena, std::size_t pages) {
   const std::size_t leaves = std::bit_ceil(std::max<std::size_t>(pages, 2));
-  const auto nodes = arena.allocate<crypto::Digest>(2 * leaves);
+  const std::span<std::byte> bytes = arena.reserve(2 * leaves * sizeof(crypto::Digest), alignof(std::uint64_t));
   const auto stale = arena.allocate<std::uint64_t>((leaves + 63) / 64);
-  if (nodes.size() != 2 * leaves || stale.empty()) return std::nullopt;
-  constexpr std::array<std::byte, page_bytes> zero{};
-  crypto::Digest of_level = leaf(zero);
-  for (std::size_t width = leaves; width != 0; width /= 2) {
-    std::ranges::fill(nodes.subspan(width, width), of_level);
-    of_level = node(of_level, of_level);
-  }
-  return PageTree{nodes, stale};
+  if (bytes.empty() || stale.empty()) return std::nullopt;
+  const std::span nodes{reinterpret_cast<crypto::Digest*>(bytes.data()), 2 * leaves};  // arrays of bytes; zero
+  const auto zero = arena.allocate<crypto::Digest>(static_cast<std::size_t>(std::bit_width(leaves)));
+  if (zero.empty()) return std::nullopt;
+  constexpr std::array<std::byte, page_bytes> page{};
+  zero.back() = leaf(page);
+  for (std::size_t depth = zero.size() - 1; depth != 0; --depth) zero[depth - 1] = node(zero[depth], zero[depth]);
+  return PageTree{nodes, stale, zero};
+}
+
+const crypto::Digest& PageTree::at(std::size_t n) const {
+  constexpr crypto::Digest never_set{};
+  return nodes_[n] != never_set ? nodes_[n] : zero_[static_cast<std::size_t>(std::bit_width(n)) - 1];
 }
 
 void PageTree::set(std::size_t page, Page contents) {
@@ -55,7 +60,7 @@ void PageTree::update() {
       const std::uint64_t highest = std::bit_floor(stale_[word]);
       stale_[word] ^= highest;
       const std::size_t n = word * 64 + static_cast<std::size_t>(std::countr_zero(highest));
-      nodes_[n] = node(nodes_[2 * n], nodes_[2 * n + 1]);
+      nodes_[n] = node(at(2 * n), at(2 * n + 1));
       if (n > 1) mark(n / 2);
     }
   }

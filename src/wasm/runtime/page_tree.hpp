@@ -26,16 +26,20 @@ class PageTree {
   void set(std::size_t page, Page contents);
   /// Recomputes what is above the pages that were set.
   void update();
-  [[nodiscard]] const crypto::Digest& root() const { return nodes_[1]; }
+  [[nodiscard]] const crypto::Digest& root() const { return at(1); }
 
  private:
-  PageTree(std::span<crypto::Digest> nodes, std::span<std::uint64_t> stale) : nodes_(nodes), stale_(stale) {}
+  PageTree(std::span<crypto::Digest> nodes, std::span<std::uint64_t> stale, std::span<const crypto::Digest> zero)
+      : nodes_(nodes), stale_(stale), zero_(zero) {}
+  [[nodiscard]] const crypto::Digest& at(std::size_t n) const;
   [[nodiscard]] static crypto::Digest node(const crypto::Digest& left, const crypto::Digest& right);
   void mark(std::size_t n) { stale_[n / 64] |= std::uint64_t{1} << n % 64; }
 
-  // A heap: node n has children 2n and 2n + 1, the leaves come last.
+  // A heap: node n has children 2n and 2n + 1, the leaves come last. Those that were never set are zero bytes, so that a tree takes
+  // memory for what is in use only; they mean zero pages.
   std::span<crypto::Digest> nodes_;
-  std::span<std::uint64_t> stale_;  ///< inner nodes whose children changed, one bit each
+  std::span<std::uint64_t> stale_;        ///< inner nodes whose children changed, one bit each
+  std::span<const crypto::Digest> zero_;  ///< the node over zero pages only, by its depth
 };
 
 }  // namespace rvm::wasm

@@ -6,8 +6,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "actor.hpp"
-
 namespace rvm::wasm {
 
 namespace {
@@ -45,6 +43,19 @@ std::uint32_t pages_in(std::size_t bytes, const Module& module) {
   return static_cast<std::uint32_t>(std::min<std::size_t>((bytes - rest) / memory_page_bytes, memory_pages_max));
 }
 
+/// Memory for compiled code: what real modules take, but no more than a good part of the heap; what does not fit is left to the
+/// interpreter. Kept free when the module is interpreted, too; pages that are not used are not touched.
+std::size_t room_for_code(const Module& module, std::size_t available) {
+  const std::size_t usual = module.code.size() * 48 + module.bodies.size() * 256 + (std::size_t{64} << 10);
+  return std::min({usual, code_bytes_max(module), available / 3}) / page * page;
+}
+
+/// Memory for the tables of compiled code (real modules take 0.8 to 1.2 times their internal code). It is kept free when the module
+/// is interpreted, too: how far a memory grows and how deep calls go must not depend on how the module runs.
+std::size_t room_for_tables(const Module& module) {
+  return rounded_up(module.code.size_bytes() * 3 / 2 + module.bodies.size() * 128, page) + page;
+}
+
 }  // namespace
 
 void Runtime::complain(std::initializer_list<std::string_view> parts) {
@@ -61,9 +72,10 @@ const Module* Runtime::load() {
               Digits{module.error().offset}.text()});
     return nullptr;
   }
-  if ((bundle_.header().flags & RVM_WASM_INTERPRETED) == 0) compile(**module, arena);
+  const std::size_t code_bytes = room_for_code(**module, arena.available());
+  const std::size_t taken = rounded_up(arena.used(), page) + code_bytes + room_for_tables(**module);
+  if ((bundle_.header().flags & RVM_WASM_INTERPRETED) == 0) compile(**module, arena, code_bytes, taken);
   std::ranges::fill(memory_.subspan(arena.high_reached()), std::byte{0});
-  const std::size_t taken = rounded_up(arena.used(), page);
   if (taken > memory_.size() || memory_.size() - taken < 2 * stack_least) {
     complain({"wasm: the heap is too small for the module: give the agent more (heap)"});
     return nullptr;
@@ -72,36 +84,41 @@ const Module* Runtime::load() {
   return *module;
 }
 
-/// Where it does not succeed the module is interpreted, with the same results.
-void Runtime::compile(const Module& module, Arena& arena) {
-  // The bound holds for any module; what does not fit into what real ones take is left to the interpreter.
-  const std::size_t usual = module.code.size() * 48 + module.bodies.size() * 256 + (std::size_t{64} << 10);
-  const std::span<std::byte> code = system_.code_memory(std::min(usual, code_bytes_max(module)));
-  if (code.empty()) return;
-  const std::size_t before = arena.used();
-  if (const auto compiled = wasm::compile(module, code, arena)) {
+/// Where it does not succeed within the first `most` bytes, the module is interpreted, with the same results.
+void Runtime::compile(const Module& module, Arena& arena, std::size_t code_bytes, std::size_t most) {
+  if (!system_.can_seal()) return;
+  const std::span<std::byte> code = arena.reserve(code_bytes, page);
+  AddressSpace* const space = system_.address_space();
+  const auto compiled = wasm::compile(module, code, arena, {.guarded = space != nullptr});
+  if (compiled && arena.used() <= most &&
+      (space == nullptr || space->expect_faults(code.first(compiled->bytes), compiled->guard_target)) &&
+      system_.seal(code.first(rounded_up(compiled->bytes, page)))) {
     compiled_ = *compiled;
-    code_ = system_.seal_code();
-    if (code_ != nullptr) return make_code_visible({code_, compiled->bytes});
-    compiled_.reset();
+    code_ = code.data();
   }
-  arena.rewind(before);
+  if (arena.used() > most) std::ranges::fill(memory_.subspan(most, arena.used() - most), std::byte{0});
 }
 
 Runtime::Parts Runtime::divide(bool actor) const {
-  const std::size_t stack = std::clamp(rounded_up(memory_.size() / 16, page), stack_least, stack_most);
-  const std::span<std::byte> rest = memory_.subspan(stack);
-  Parts parts{.stack = {reinterpret_cast<std::uint64_t*>(memory_.data()), stack / sizeof(std::uint64_t)},
-              .store = rest,
-              .copy = {},
-              .tree = {}};
-  if (!actor) return parts;
-  // For each page of memory two digests, since the tree is rounded up to a power of two perhaps four.
-  const std::size_t tree = rest.size() / 2 / page * 4 * crypto::digest_bytes + 2 * page;
-  const std::size_t half = rest.size() <= tree ? 0 : (rest.size() - tree) / 2 / page * page;
-  parts.store = rest.first(half);
-  parts.copy = rest.subspan(half, half);
-  parts.tree = rest.subspan(2 * half);
+  Parts parts;
+  std::span<std::byte> rest = memory_;
+  const auto take = [&](std::size_t bytes) {
+    const std::span<std::byte> part = rest.first(std::min(bytes, rest.size()) / page * page);
+    rest = rest.subspan(part.size());
+    return part;
+  };
+  const std::span stack = take(std::clamp(rounded_up(memory_.size() / 16, page), stack_least, stack_most));
+  parts.stack = {reinterpret_cast<std::uint64_t*>(stack.data()), stack.size() / sizeof(std::uint64_t)};
+  // Whether it has tables of its own or not: how far a memory grows must not depend on where the module runs.
+  parts.tables = take(AddressSpace::table_bytes(rest.size()));
+  if (!actor) {
+    parts.store = rest;
+    return parts;
+  }
+  // For each page of memory two digests, since the tree is rounded up to a power of two perhaps four, and its number.
+  parts.tree = take(rest.size() / 2 / page * (4 * crypto::digest_bytes + sizeof(std::uint32_t)) + 2 * page);
+  parts.store = take(rest.size() / 2);
+  parts.copy = take(parts.store.size());
   return parts;
 }
 
@@ -154,11 +171,31 @@ std::optional<std::span<const Extern>> Runtime::link(const Module& module, Store
   return imports;
 }
 
+std::uint64_t Runtime::host_price(void* user, std::uint32_t function, Instance* caller,
+                                  std::span<std::uint64_t> slots) {
+  const auto& self = *static_cast<const Runtime*>(user);
+  const HostCall c{caller == nullptr ? nullptr : caller->memory, slots};
+  return (function & interface_function) != 0 ? AgentInterface::price(function & ~interface_function, c)
+                                              : self.wasi_.price(function, c);
+}
+
 Trap Runtime::host_call(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots) {
   auto& self = *static_cast<Runtime*>(user);
   const HostCall c{caller == nullptr ? nullptr : caller->memory, slots};
   return (function & interface_function) != 0 ? self.interface_.call(function & ~interface_function, c)
                                               : self.wasi_.call(function, c);
+}
+
+Host Runtime::host() {
+  Host host{.call = &Runtime::host_call, .user = this, .price = &Runtime::host_price};
+  if (system_.address_space() == nullptr) return host;
+  host.resize = [](void* user, std::byte* base, std::uint64_t before, std::uint64_t bytes) {
+    return static_cast<Runtime*>(user)->system_.address_space()->resize(base, before, bytes);
+  };
+  host.view = [](void* user, std::span<std::byte> place) {
+    return static_cast<Runtime*>(user)->system_.address_space()->view(place);
+  };
+  return host;
 }
 
 int Runtime::ended(Trap trap) {
@@ -178,6 +215,50 @@ std::uint64_t Runtime::fuel() const {
   return bundle_.header().fuel != 0 ? bundle_.header().fuel : std::uint64_t{INT64_MAX};
 }
 
+Limits Runtime::limits(const Module& module, bool actor, Arena& tree) const {
+  Limits limits;
+  limits.memory_pages = pages_in(parts_.store.size(), module);
+  if (const std::uint64_t most = bundle_.header().memory_bytes; most != 0) {
+    limits.memory_pages =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.memory_pages, most / memory_page_bytes));
+  }
+  if (AddressSpace* const space = system_.address_space(); space != nullptr) {
+    limits.guarded = true;
+    space->give_tables(parts_.tables);
+    if (actor) space->watch(tree.allocate<std::uint32_t>(parts_.store.size() / page));
+  }
+  return limits;
+}
+
+Instance* Runtime::instantiate(const Module& module, Store& store, Arena& arena) {
+  interface_.use(store);
+  const auto imports = link(module, store, arena);
+  if (!imports) return nullptr;
+  const auto instance = store.instantiate(module, *imports);
+  if (!instance) {
+    complain({"wasm: the module cannot be instantiated: ", describe(instance.error()),
+              instance.error() == LinkError::out_of_memory ? "; give the agent more (heap, memory)" : ""});
+    return nullptr;
+  }
+  // Refused for want of room: then it is interpreted.
+  if (compiled_) (void)attach(store, **instance, *compiled_, code_);
+  return *instance;
+}
+
+Trap Runtime::initialize(const Module& module, Instance& instance, Execution& execution) {
+  Trap trap = execution.store().initialize(instance);
+  if (trap == Trap::none && module.start != UINT32_MAX) {
+    trap = execution.call(*instance.functions[module.start], {});
+  }
+  // Of a reactor (WASI): its constructors.
+  if (const auto constructors = execution.store().find(instance, "_initialize");
+      trap == Trap::none && constructors && constructors->kind == ExternKind::function &&
+      constructors->function->parameter_slots == 0) {
+    trap = execution.call(*constructors->function, {});
+  }
+  return trap;
+}
+
 int Runtime::run() {
   const Module* const module = load();
   if (module == nullptr) return exit_refused;
@@ -186,43 +267,23 @@ int Runtime::run() {
     complain({"wasm: the module is neither a command nor an actor: it exports no function _start or rvm_on_message"});
     return exit_refused;
   }
-  const Parts parts = divide(actor);
-  Limits limits;
-  limits.memory_pages = pages_in(parts.store.size(), *module);
-  if (const std::uint64_t most = bundle_.header().memory_bytes; most != 0) {
-    limits.memory_pages =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(limits.memory_pages, most / memory_page_bytes));
-  }
-  Arena arena{parts.store};
-  Store store{arena, limits, {&Runtime::host_call, this}};
-  interface_.use(store);
-  const auto imports = link(*module, store, arena);
-  if (!imports) return exit_refused;
-  const auto instance = store.instantiate(*module, *imports);
-  if (!instance) {
-    complain({"wasm: the module cannot be instantiated: ", describe(instance.error()),
-              instance.error() == LinkError::out_of_memory ? "; give the agent more (heap, memory)" : ""});
+  if (!actor && (bundle_.header().flags & RVM_WASM_TEMPLATE) != 0) {
+    complain({"wasm: a template is an actor, and the module exports no function rvm_on_message"});
     return exit_refused;
   }
-  // Refused for want of room: then it is interpreted.
-  if (compiled_) (void)attach(store, **instance, *compiled_, code_);
-  Execution execution{store, parts.stack};
+  parts_ = divide(actor);
+  Arena& arena = arena_.emplace(parts_.store);
+  Arena& tree = tree_.emplace(parts_.tree);
+  Store& store = store_.emplace(arena, limits(*module, actor, tree), host());
+  Instance* const instance = instantiate(*module, store, arena);
+  if (instance == nullptr) return exit_refused;
+  Execution& execution = execution_.emplace(store, parts_.stack);
   execution.set_fuel(fuel());
-  Trap trap = store.initialize(**instance);
-  if (trap == Trap::none && module->start != UINT32_MAX) {
-    trap = execution.call(*(*instance)->functions[module->start], {});
-  }
-  // Of a reactor (WASI): its constructors.
-  if (const auto constructors = store.find(**instance, "_initialize"); trap == Trap::none && constructors &&
-                                                                       constructors->kind == ExternKind::function &&
-                                                                       constructors->function->parameter_slots == 0) {
-    trap = execution.call(*constructors->function, {});
-  }
-  if (trap != Trap::none) return ended(trap);
-  return actor ? run_actor(execution, **instance, parts) : run_command(execution, **instance);
+  if (const Trap trap = initialize(*module, *instance, execution); trap != Trap::none) return ended(trap);
+  return actor ? run_actor(*instance, execution, tree) : run_command(*instance, execution);
 }
 
-int Runtime::run_command(Execution& execution, Instance& instance) {
+int Runtime::run_command(Instance& instance, Execution& execution) {
   const auto start = execution.store().find(instance, "_start");
   if (!start || start->kind != ExternKind::function || start->function->parameter_slots != 0) {
     complain({"wasm: _start is not a function without parameters"});
@@ -231,13 +292,23 @@ int Runtime::run_command(Execution& execution, Instance& instance) {
   return ended(execution.call(*start->function, {}));
 }
 
-int Runtime::run_actor(Execution& execution, Instance& instance, const Parts& parts) {
-  Actor actor{{system_, console_, wasi_, interface_}, execution, instance, fuel()};
-  if (const std::string_view wrong = actor.prepare(parts.copy, parts.tree); !wrong.empty()) {
+int Runtime::run_actor(Instance& instance, Execution& execution, Arena& tree) {
+  Actor& actor = actor_.emplace(Actor::Surroundings{system_, console_, wasi_, interface_}, execution, instance, fuel());
+  if (const std::string_view wrong = actor.prepare(parts_.copy, tree); !wrong.empty()) {
     complain({"wasm: ", wrong});
     return exit_refused;
   }
-  return actor.run();
+  if (const auto over = actor.begin()) return *over;
+  if ((bundle_.header().flags & RVM_WASM_TEMPLATE) != 0) system_.rest();
+  return actor.serve();
+}
+
+int Runtime::go_on() {
+  if (!actor_) {
+    complain({"wasm: what was forked is no actor"});
+    return exit_refused;
+  }
+  return actor_->serve();
 }
 
 }  // namespace rvm::wasm

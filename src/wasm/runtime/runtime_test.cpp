@@ -210,6 +210,31 @@ TEST_CASE("wasi: exit ends the program") {
   CHECK(p.wasi.exit_code() == 41u);
 }
 
+TEST_CASE("wasi: what a call costs grows with the bytes it touches") {
+  Program p{tree()};
+  const auto price = [&](std::string_view name, std::vector<std::uint64_t> arguments) {
+    return p.wasi.price(Wasi::find(name)->number, HostCall{&p.memory, arguments});
+  };
+  const std::uint64_t base = price("sched_yield", {0});
+  CHECK(base > 0);
+  CHECK(price("random_get", {0, 32}) == base + 128);
+  CHECK(price("random_get", {0, 64}) == base + 256);
+  CHECK(price("path_open", {3, 0, 0, 100, 0, 2, 0, 0, 0}) == base + 1600);
+  CHECK(price("fd_readdir", {3, 0, 1600, 0, 0}) == base + 100 + 4 * 6);
+  // Two buffers, of 1000 and 600 bytes.
+  const std::uint32_t list[] = {0, 1000, 0, 600};
+  p.put(512, {reinterpret_cast<const char*>(list), sizeof list});
+  CHECK(price("fd_read", {3, 512, 2, 0}) == base + 101);
+  CHECK(price("fd_write", {1, 512, 2, 0}) == base + 4 * 1616);
+  CHECK(price("fd_write", {1, 512, 1025, 0}) == base);  // refused at once
+  CHECK(price("fd_write", {1, 65530, 1, 0}) == base);   // as is this
+  CHECK(price("random_get", {0, 0xffffffff}) == base + 4 * 65536);
+  std::vector<std::uint64_t> none(9);
+  for (std::uint32_t i = 0; i < Wasi::count(); ++i) CHECK(p.wasi.price(i, HostCall{nullptr, none}) >= base);
+  p.put(4096, std::string(5000, 'x'));
+  CHECK(p.error("path_open", {3, 0, 4096, 4097, 0, 2, 0, 0, 64}) == Errno::nametoolong);
+}
+
 TEST_CASE("wasi: no arguments, however wild, reach beyond the memory") {
   Program p{tree()};
   std::uint64_t random = 88172645463325252;

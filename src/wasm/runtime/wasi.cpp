@@ -15,19 +15,30 @@ struct Entry {
   std::string_view name;
   Signature signature;
   Wasi::Function function;
+  Price price{};
 };
+
+// Copying costs as memory.copy does, a unit per 16 bytes; the console more, because what it takes goes through a device; random
+// numbers more, because they are hashes; and names more, because each of their parts is looked for in a table.
+constexpr Price buffers{.by = Price::By::vectors, .argument = 1};
+constexpr Price console_buffers{.by = Price::By::vectors, .argument = 1, .per_16_bytes = 64};
+constexpr Price hashes{.by = Price::By::bytes, .argument = 1, .per_16_bytes = 64};
+constexpr Price resolves(std::uint8_t length) {
+  return {.by = Price::By::bytes, .argument = length, .per_16_bytes = 256};
+}
+constexpr Price own{.by = Price::By::own};
 
 }  // namespace
 
 /// Names and types as in the interface's definition (typenames.witx, wasi_snapshot_preview1.witx).
 struct WasiTable {
   static constexpr std::array entries{
-      Entry{"args_get", {"ii"}, &Wasi::args_get},
-      Entry{"args_sizes_get", {"ii"}, &Wasi::args_sizes_get},
+      Entry{"args_get", {"ii"}, &Wasi::args_get, own},
+      Entry{"args_sizes_get", {"ii"}, &Wasi::args_sizes_get, own},
       Entry{"clock_res_get", {"ii"}, &Wasi::clock_res_get},
       Entry{"clock_time_get", {"iIi"}, &Wasi::clock_time_get},
-      Entry{"environ_get", {"ii"}, &Wasi::environ_get},
-      Entry{"environ_sizes_get", {"ii"}, &Wasi::environ_sizes_get},
+      Entry{"environ_get", {"ii"}, &Wasi::environ_get, own},
+      Entry{"environ_sizes_get", {"ii"}, &Wasi::environ_sizes_get, own},
       Entry{"fd_advise", {"iIIi"}, &Wasi::fd_advise},
       Entry{"fd_allocate", {"iII"}, &Wasi::fd_change},
       Entry{"fd_close", {"i"}, &Wasi::fd_close},
@@ -38,31 +49,31 @@ struct WasiTable {
       Entry{"fd_filestat_get", {"ii"}, &Wasi::fd_filestat_get},
       Entry{"fd_filestat_set_size", {"iI"}, &Wasi::fd_change},
       Entry{"fd_filestat_set_times", {"iIIi"}, &Wasi::fd_change},
-      Entry{"fd_pread", {"iiiIi"}, &Wasi::fd_pread},
+      Entry{"fd_pread", {"iiiIi"}, &Wasi::fd_pread, buffers},
       Entry{"fd_prestat_dir_name", {"iii"}, &Wasi::fd_prestat_dir_name},
       Entry{"fd_prestat_get", {"ii"}, &Wasi::fd_prestat_get},
       Entry{"fd_pwrite", {"iiiIi"}, &Wasi::fd_pwrite},
-      Entry{"fd_read", {"iiii"}, &Wasi::fd_read},
-      Entry{"fd_readdir", {"iiiIi"}, &Wasi::fd_readdir},
+      Entry{"fd_read", {"iiii"}, &Wasi::fd_read, buffers},
+      Entry{"fd_readdir", {"iiiIi"}, &Wasi::fd_readdir, own},
       Entry{"fd_renumber", {"ii"}, &Wasi::fd_renumber},
       Entry{"fd_seek", {"iIii"}, &Wasi::fd_seek},
       Entry{"fd_sync", {"i"}, &Wasi::fd_sync},
       Entry{"fd_tell", {"ii"}, &Wasi::fd_tell},
-      Entry{"fd_write", {"iiii"}, &Wasi::fd_write},
+      Entry{"fd_write", {"iiii"}, &Wasi::fd_write, console_buffers},
       Entry{"path_create_directory", {"iii"}, &Wasi::read_only},
-      Entry{"path_filestat_get", {"iiiii"}, &Wasi::path_filestat_get},
+      Entry{"path_filestat_get", {"iiiii"}, &Wasi::path_filestat_get, resolves(3)},
       Entry{"path_filestat_set_times", {"iiiiIIi"}, &Wasi::read_only},
       Entry{"path_link", {"iiiiiii"}, &Wasi::read_only},
-      Entry{"path_open", {"iiiiiIIii"}, &Wasi::path_open},
-      Entry{"path_readlink", {"iiiiii"}, &Wasi::path_readlink},
+      Entry{"path_open", {"iiiiiIIii"}, &Wasi::path_open, resolves(3)},
+      Entry{"path_readlink", {"iiiiii"}, &Wasi::path_readlink, resolves(2)},
       Entry{"path_remove_directory", {"iii"}, &Wasi::read_only},
       Entry{"path_rename", {"iiiiii"}, &Wasi::read_only},
       Entry{"path_symlink", {"iiiii"}, &Wasi::read_only},
       Entry{"path_unlink_file", {"iii"}, &Wasi::read_only},
-      Entry{"poll_oneoff", {"iiii"}, &Wasi::poll_oneoff},
+      Entry{"poll_oneoff", {"iiii"}, &Wasi::poll_oneoff, own},
       Entry{"proc_exit", {"i", false}, &Wasi::proc_exit},
       Entry{"proc_raise", {"i"}, &Wasi::not_here},
-      Entry{"random_get", {"ii"}, &Wasi::random_get},
+      Entry{"random_get", {"ii"}, &Wasi::random_get, hashes},
       Entry{"sched_yield", {""}, &Wasi::sched_yield},
       Entry{"sock_accept", {"iii"}, &Wasi::not_a_socket},
       Entry{"sock_recv", {"iiiiii"}, &Wasi::not_a_socket},
@@ -95,6 +106,19 @@ std::optional<Wasi::Import> Wasi::find(std::string_view name) {
 
 std::uint32_t Wasi::count() { return static_cast<std::uint32_t>(WasiTable::entries.size()); }
 std::string_view Wasi::name(std::uint32_t number) { return WasiTable::entries[number].name; }
+
+std::uint64_t Wasi::price(std::uint32_t number, const HostCall& c) const {
+  const Entry& entry = WasiTable::entries[number];
+  if (entry.price.by != Price::By::own) return entry.price.of(c);
+  std::uint64_t bytes = 0;
+  if (entry.name.starts_with("args")) bytes = identity_.name.size() + identity_.arguments.size();
+  if (entry.name.starts_with("environ")) bytes = bundle_.environment().size();
+  // Every name of the tree is looked at.
+  if (entry.function == &Wasi::fd_readdir) bytes = c.u32(2) + std::uint64_t{bundle_.file_count()} * 64;
+  if (entry.function == &Wasi::poll_oneoff)
+    bytes = std::uint64_t{c.u32(2)} * 16 * (sizeof(Subscription) + sizeof(Event));  // a clock is read for each
+  return entry.price.of(c, bytes);
+}
 
 Trap Wasi::call(std::uint32_t number, const HostCall& c) {
   const Entry& entry = WasiTable::entries[number];

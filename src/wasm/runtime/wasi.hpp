@@ -55,6 +55,8 @@ class Wasi {
   [[nodiscard]] static std::uint32_t count();
   [[nodiscard]] static std::string_view name(std::uint32_t number);
 
+  /// What such a call costs in fuel, beside its instruction.
+  [[nodiscard]] std::uint64_t price(std::uint32_t number, const HostCall& c) const;
   /// Calls a function; the result is in the call's first slot. Trap::host: the program is over, see exit_code().
   [[nodiscard]] Trap call(std::uint32_t number, const HostCall& c);
 

@@ -13,6 +13,7 @@ namespace rvm::wasm {
 namespace {
 
 constexpr std::uint32_t vectors_max = 1024;  // IOV_MAX
+constexpr std::uint32_t path_max = 4096;     // PATH_MAX
 constexpr std::string_view root_name = "/";
 
 /// Goes through a list of buffers. `use(span)` returns false to stop. Everything is checked before anything is used.
@@ -224,6 +225,7 @@ Errno Wasi::fd_tell(const HostCall& c) {
 Errno Wasi::resolve(const HostCall& c, const Descriptor& directory, std::uint32_t path, std::uint32_t bytes,
                     std::uint32_t& file) const {
   if (!c.reaches(path, bytes)) return Errno::fault;
+  if (bytes > path_max) return Errno::nametoolong;
   std::string_view rest = c.text(path, bytes);
   if (rest.empty()) return Errno::noent;
   if (rest.contains('\0')) return Errno::inval;

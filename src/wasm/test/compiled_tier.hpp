@@ -50,6 +50,7 @@ class CompiledTier {
         std::fwrite(code->bytes().data(), 1, kept->bytes, out);
         std::fclose(out);
       }
+      std::fprintf(stderr, "code at %p\n", static_cast<void*>(code->bytes().data()));
     }
     if (mprotect(code->bytes().data(), bytes, PROT_READ | PROT_EXEC) != 0) fail("cannot be made executable");
     make_code_visible(code->bytes().first(kept->bytes));

@@ -32,6 +32,9 @@ class Source {
 struct GeneratorOptions {
   /// Leave out what shows the bits of a NaN, in which engines may differ.
   bool nan_bits = true;
+  /// All that they do is seen to the bit: results are integers and vectors, and the last function, "s", digests the state. For
+  /// engines that make NaNs canonical, as this one and wabt's do. Modules have a second table and passive segments, too.
+  bool exact = false;
 };
 
 [[nodiscard]] std::vector<std::uint8_t> generate_module(Source& source, const GeneratorOptions& options);

@@ -24,6 +24,7 @@ namespace rvm::wasm::test {
 /// Host::resize.
 inline bool resize_guarded(void* /*user*/, std::byte* base, std::uint64_t before, std::uint64_t bytes) {
   if (bytes == 0) return mprotect(base, guarded_bytes, PROT_NONE) == 0;
+  if (bytes < before) return mprotect(base + bytes, before - bytes, PROT_NONE) == 0;
   return mprotect(base + before, bytes - before, PROT_READ | PROT_WRITE) == 0;
 }
 

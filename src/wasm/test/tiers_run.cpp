@@ -83,7 +83,10 @@ std::vector<Outcome> run(const Module& module, const Plan& plan, std::uint64_t s
   const auto made = store.instantiate(module, {});
   if (!made || store.initialize(**made) != Trap::none) std::abort();
   Instance& instance = **made;
-  CompiledTier tier{CompileOptions{.guarded = plan.guarded, .left_out = plan.left_out}};
+  CompileOptions options{.guarded = plan.guarded, .left_out = plan.left_out};
+  // These runs are short: with the usual reserve the interpreter would do most of them.
+  if (seed % 4 != 0) options.fuel_reserve = static_cast<std::uint32_t>(seed * 37 % 200);
+  CompiledTier tier{options};
   if (plan.compiled) tier.attach_to(store, instance);
   std::vector<Outcome> outcomes;
   for (const Export& e : module.exports) {
@@ -114,7 +117,9 @@ std::vector<Outcome> run(const Module& module, const Plan& plan, std::uint64_t s
       }
       outcome.trap = execution.resume();
     }
-    outcome.fuel = execution.fuel() + left;
+    // A trap takes what the run has; what it had not asked for does not count.
+    const bool trapped = outcome.trap != Trap::none && outcome.trap != Trap::out_of_fuel;
+    outcome.fuel = execution.fuel() + (trapped ? 0 : left);
     if (outcome.trap == Trap::none) outcome.results.assign(execution.results().begin(), execution.results().end());
     remember(instance, outcome);
     outcomes.push_back(outcome);

@@ -38,7 +38,7 @@ Replay::Applied Replay::apply(const Record& r) {
     case Kind::boot_complete: {
       const unsigned address_bits = r.flags >> 8;
       if (address_bits < 32 || address_bits > 52) return wrong(fmt::format("{} address bits", address_bits));
-      slot_bytes_ = std::uint64_t{1} << (address_bits - agent_slots_bits);
+      slot_bytes_ = agent_slot_bytes(address_bits);
       return {};
     }
     case Kind::partition_create:
@@ -47,6 +47,7 @@ Replay::Applied Replay::apply(const Record& r) {
     case Kind::partition_resume:
       return apply_partition(r);
     case Kind::task_spawn:
+    case Kind::task_fork:
     case Kind::task_terminate:
     case Kind::task_suspend:
     case Kind::task_resume:
@@ -128,13 +129,17 @@ Replay::Applied Replay::destroy_partition(const Record& r) {
 
 Replay::Applied Replay::apply_agent(const Record& r) {
   const auto found = state_.agents.find(r.target_object);
-  if (r.action_kind == Kind::task_spawn) {
+  if (r.action_kind == Kind::task_spawn || r.action_kind == Kind::task_fork) {
+    const bool fork = r.action_kind == Kind::task_fork;
+    const auto original = fork ? state_.agents.find(low(r.aux)) : state_.agents.end();
+    if (fork && original == state_.agents.end()) return wrong(fmt::format("there is no agent {} to fork", low(r.aux)));
     const auto partition = state_.partitions.find(high(r.payload));
     if (found != state_.agents.end()) return wrong(fmt::format("agent {} exists already", r.target_object));
     if (partition == state_.partitions.end()) return wrong(fmt::format("there is no partition {}", high(r.payload)));
     if (partition->second.phase == PartitionPhase::created) partition->second.phase = PartitionPhase::running;
+    const std::uint64_t name = fork ? original->second.name : r.aux;
     state_.agents[r.target_object] = {
-        .partition = high(r.payload), .image = r.flags, .priority = low(r.payload), .name = r.aux, .suspended = false};
+        .partition = high(r.payload), .image = r.flags, .priority = low(r.payload), .name = name, .suspended = fork};
     return {};
   }
   if (found == state_.agents.end()) return wrong(fmt::format("there is no agent {}", r.target_object));

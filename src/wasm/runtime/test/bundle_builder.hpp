@@ -50,6 +50,7 @@ class BundleBuilder {
     header.module = append(module_);
     header.environ = append(std::as_bytes(std::span{environment_}));
     std::vector<rvm_wasm_file> table;
+    table.reserve(files_.size());
     for (const File& f : files_) {
       table.push_back(
           {append(std::as_bytes(std::span{f.path})), append(std::as_bytes(std::span{f.contents})), f.kind, 0});

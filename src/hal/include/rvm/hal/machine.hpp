@@ -31,7 +31,7 @@ struct TranslationGeometry {
   unsigned start_level;      ///< 1 for 40 bits (two concatenated root tables), 0 for 44
   unsigned root_pages;       ///< 2 or 1; the root is aligned to its size
   unsigned vmid_bits;        ///< 8 or 16
-  std::uint64_t slot_bytes;  ///< agent slot stride: 256 MiB at 40 bits, 4 GiB at 44
+  std::uint64_t slot_bytes;  ///< agent slot stride: 256 MiB at 40 bits, 1 GiB at 44
 };
 
 /// What the translation hardware needs to run a partition: root table and VMID.

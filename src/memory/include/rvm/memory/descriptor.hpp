@@ -63,6 +63,12 @@ class Descriptor {
   [[nodiscard]] constexpr Access access() const {
     return static_cast<Access>(permissions.decode(raw_) | (execute_never.decode(raw_) ^ 1) << 2);
   }
+  /// The same page with other permissions.
+  [[nodiscard]] constexpr Descriptor with_access(Access access) const {
+    return Descriptor{(raw_ & ~(permissions.mask() | execute_never.mask())) |
+                      permissions.encode(static_cast<std::uint64_t>(access)) |
+                      execute_never.encode(~static_cast<std::uint64_t>(access) >> 2)};
+  }
   [[nodiscard]] constexpr MemoryType memory_type() const {
     return attributes.decode(raw_) == write_back ? MemoryType::normal : MemoryType::device;
   }

@@ -73,8 +73,19 @@ class PageAllocator {
 
   /// Hands pages in use to another partition. Errors, without effect: unaligned, bad_address, bad_state, bad_argument.
   [[nodiscard]] Status set_owner(PhysicalAddress address, std::uint32_t pages, PartitionId owner);
-  /// Who owns the page at `address`; nothing if it is free or not memory of this allocator.
+  /// Who owns the page at `address`; nothing if it is free, shared, or not memory of this allocator.
   [[nodiscard]] std::optional<PartitionId> owner_of(PhysicalAddress address) const;
+
+  /// One more mapping of the single page at `address`. The first time, its owner gives it up: two mappings use it then.
+  /// Errors, without effect: bad_address (not memory of this allocator), bad_state (free), bad_argument (part of a larger
+  /// block), resource_limit (PageWord::sharers_max).
+  [[nodiscard]] Status share(PhysicalAddress address);
+  /// One mapping of a shared page less; without any left it is scrubbed and free. Precondition: it is shared.
+  void drop_share(PhysicalAddress address);
+  /// The last mapping that uses a shared page makes it `owner`'s own. False: there are others.
+  [[nodiscard]] bool claim(PhysicalAddress address, PartitionId owner);
+  /// How many mappings use a shared page; 0: it is not shared.
+  [[nodiscard]] std::uint32_t sharers(PhysicalAddress address) const;
 
   [[nodiscard]] std::uint64_t free_pages() const { return free_pages_; }
   [[nodiscard]] std::uint64_t total_pages() const { return total_pages_; }
@@ -306,7 +317,7 @@ Status PageAllocator<Machine>::can_free(PhysicalAddress address, unsigned order)
   if (!word.in_use()) {
     return fail(Error::bad_state);
   }
-  return word.is_used_head(order) ? Status{} : Status{fail(Error::bad_argument)};
+  return word.is_used_head(order) && !word.is_shared() ? Status{} : Status{fail(Error::bad_argument)};
 }
 
 template <PageMachine Machine>
@@ -373,7 +384,7 @@ Status PageAllocator<Machine>::set_owner(PhysicalAddress address, std::uint32_t 
     return fail(Error::bad_address);
   }
   for (std::uint64_t page = first; page < first + pages; ++page) {
-    if (!range->word(page).in_use()) {
+    if (!range->word(page).in_use() || range->word(page).is_shared()) {
       return fail(Error::bad_state);
     }
   }
@@ -388,10 +399,61 @@ template <PageMachine Machine>
 std::optional<PartitionId> PageAllocator<Machine>::owner_of(PhysicalAddress address) const {
   const std::uint64_t page = address.value >> page_shift;
   const PageRange* const range = range_of(page);
-  if (range == nullptr || !range->word(page).in_use()) {
+  if (range == nullptr || !range->word(page).in_use() || range->word(page).is_shared()) {
     return std::nullopt;
   }
   return range->word(page).owner();
+}
+
+template <PageMachine Machine>
+Status PageAllocator<Machine>::share(PhysicalAddress address) {
+  const std::uint64_t page = address.value >> page_shift;
+  const PageRange* const range = range_of(page);
+  if (range == nullptr) {
+    return fail(Error::bad_address);
+  }
+  PageWord& word = range->word(page);
+  if (!word.in_use()) {
+    return fail(Error::bad_state);
+  }
+  if (!word.is_used_head(0)) {
+    return fail(Error::bad_argument);
+  }
+  if (word.sharers() == PageWord::sharers_max) {
+    return fail(Error::resource_limit);
+  }
+  word = word.with_sharers(word.is_shared() ? word.sharers() + 1 : 2);
+  return {};
+}
+
+template <PageMachine Machine>
+void PageAllocator<Machine>::drop_share(PhysicalAddress address) {
+  const std::uint64_t page = address.value >> page_shift;
+  PageWord& word = range_holding(page).word(page);
+  ensure(word.in_use() && word.sharers() != 0);
+  if (word.sharers() == 1) {
+    free_checked(page, 0);
+  } else {
+    word = word.with_sharers(word.sharers() - 1);
+  }
+}
+
+template <PageMachine Machine>
+bool PageAllocator<Machine>::claim(PhysicalAddress address, PartitionId owner) {
+  const std::uint64_t page = address.value >> page_shift;
+  PageWord& word = range_holding(page).word(page);
+  if (word.sharers() != 1) {
+    return false;
+  }
+  word = word.with_owner(owner);
+  return true;
+}
+
+template <PageMachine Machine>
+std::uint32_t PageAllocator<Machine>::sharers(PhysicalAddress address) const {
+  const std::uint64_t page = address.value >> page_shift;
+  const PageRange* const range = range_of(page);
+  return range == nullptr || !range->word(page).in_use() ? 0 : range->word(page).sharers();
 }
 
 }  // namespace rvm::memory

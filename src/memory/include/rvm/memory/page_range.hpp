@@ -13,6 +13,7 @@ namespace rvm::memory {
 class PageWord {
  public:
   static constexpr std::uint32_t owner_max = 0xffff;  ///< owners are partition indices or ids below 65536
+  static constexpr std::uint32_t sharers_max = owner_max;
 
   constexpr PageWord() = default;
   [[nodiscard]] static constexpr PageWord used(PartitionId owner) { return PageWord{owner.value | in_use_bit}; }
@@ -29,6 +30,9 @@ class PageWord {
     return (raw_ & (in_use_bit | head_bit | order_mask)) == (in_use_bit | head_bit | order << order_shift);
   }
   [[nodiscard]] constexpr PartitionId owner() const { return PartitionId{raw_ & owner_max}; }
+  /// A page that nobody owns and `sharers()` mappings use: the owner's bits hold their number.
+  [[nodiscard]] constexpr bool is_shared() const { return (raw_ & shared_bit) != 0; }
+  [[nodiscard]] constexpr std::uint32_t sharers() const { return is_shared() ? raw_ & owner_max : 0; }
 
   [[nodiscard]] constexpr PageWord as_free_head(unsigned order) const {
     return PageWord{(raw_ & clean_bit) | head_bit | order << order_shift};
@@ -38,13 +42,17 @@ class PageWord {
     return PageWord{raw_ | head_bit | order << order_shift};
   }
   [[nodiscard]] constexpr PageWord with_owner(PartitionId owner) const {
-    return PageWord{(raw_ & ~owner_max) | owner.value};
+    return PageWord{(raw_ & ~(owner_max | shared_bit)) | owner.value};
+  }
+  [[nodiscard]] constexpr PageWord with_sharers(std::uint32_t sharers) const {
+    return PageWord{(raw_ & ~owner_max) | shared_bit | sharers};
   }
 
  private:
   static constexpr std::uint32_t in_use_bit = 1u << 16;
   static constexpr std::uint32_t clean_bit = 1u << 17;
   static constexpr std::uint32_t head_bit = 1u << 18;  ///< first page of a free block or of a block in use
+  static constexpr std::uint32_t shared_bit = 1u << 19;
   static constexpr unsigned order_shift = 20;
   static constexpr std::uint32_t order_mask = 0xfu << order_shift;
 

@@ -80,6 +80,26 @@ class [[nodiscard]] StageTwo {
   /// What the hardware would find. Error::bad_address if not mapped. Cost on AArch64: about 40 instructions.
   [[nodiscard]] Result<Translation> translate(GuestAddress guest) const;
 
+  /// Pages from `guest` to the first that is mapped, or `pages` if none of so many is. Cost: constant for 2 MiB without a table.
+  [[nodiscard]] std::uint64_t next_mapped(GuestAddress guest, std::uint64_t pages) const;
+
+  /// `visitor(GuestAddress, Translation) -> Result<Access>` sees every mapped page of a range without blocks, in ascending order,
+  /// and says what access it has from now on; its error ends the visit. Taking permissions away needs an invalidation as unmap does.
+  template <typename Visitor>
+  [[nodiscard]] Status visit(GuestAddress guest, std::uint64_t pages, Visitor&& visitor);
+
+  /// Maps in `other`, at `there`, what is mapped here in a range without blocks. `take(Translation) -> Result<Access>` sees every page,
+  /// in ascending order, and says what access both have from now on; its error ends it, and so does one of map, after
+  /// `give_back(Translation)`. What was mapped by then stays. The addresses are equal modulo 2 MiB, and nothing is mapped there yet.
+  template <typename Take, typename GiveBack>
+  [[nodiscard]] Status share(GuestAddress guest, std::uint64_t pages, StageTwo& other, GuestAddress there, Take&& take,
+                             GiveBack&& give_back);
+
+  /// Has a page that is mapped by itself, not in a block, lead elsewhere. `invalidate()` makes the TLBs forget it, between the
+  /// old entry and the new one (break-before-make, Arm ARM D8.16). Error::bad_address: it is not mapped so.
+  template <typename Invalidate>
+  [[nodiscard]] Status replace(GuestAddress guest, PhysicalAddress physical, Access access, Invalidate&& invalidate);
+
   /// Frees all tables; the mapped pages are not touched. Only when no core uses them and the VMID was invalidated.
   void destroy();
 
@@ -138,6 +158,18 @@ class [[nodiscard]] StageTwo {
     return static_cast<unsigned>(left < room ? left : room);
   }
   [[nodiscard]] static bool any_valid(Table entry, unsigned count);
+  /// The first of `count` entries that is valid, or count.
+  [[nodiscard]] static unsigned first_valid(Table entry, unsigned count) {
+    unsigned i = 0;
+    // Most are empty where few are used.
+    while (i + 8 <= count && ((entry[i].raw() | entry[i + 1].raw() | entry[i + 2].raw() | entry[i + 3].raw() |
+                               entry[i + 4].raw() | entry[i + 5].raw() | entry[i + 6].raw() | entry[i + 7].raw()) &
+                              1) == 0) {
+      i += 8;
+    }
+    while (i < count && !entry[i].valid()) ++i;
+    return i;
+  }
   [[nodiscard]] static bool all_valid(Table entry, unsigned count);
 
   [[nodiscard]] Status check_range(GuestAddress guest, std::uint64_t pages) const;

@@ -63,6 +63,122 @@ Result<Translation> StageTwo<Machine>::translate(GuestAddress guest) const {
 }
 
 template <TableMachine Machine>
+std::uint64_t StageTwo<Machine>::next_mapped(GuestAddress guest, std::uint64_t pages) const {
+  const std::uint64_t end = guest.value + (pages << page_shift);
+  std::uint64_t at = guest.value;
+  while (at < end) {
+    const Step here = find(at);
+    if (here.entry->valid()) break;
+    if (here.level != page_level) {
+      at = (at | (level_bytes(here.level) - 1)) + 1;
+      continue;
+    }
+    const unsigned run = run_in_table(at, end);
+    const unsigned i = first_valid(here.entry, run);
+    at += std::uint64_t{i} << page_shift;
+    if (i < run) break;
+  }
+  return at < end ? (at - guest.value) >> page_shift : pages;
+}
+
+template <TableMachine Machine>
+template <typename Visitor>
+Status StageTwo<Machine>::visit(GuestAddress guest, std::uint64_t pages, Visitor&& visitor) {
+  const std::uint64_t end = guest.value + (pages << page_shift);
+  for (std::uint64_t at = guest.value; at < end;) {
+    const Step here = find(at);
+    if (here.level != page_level) {
+      ensure(!here.entry->valid());
+      at = (at | (level_bytes(here.level) - 1)) + 1;
+      continue;
+    }
+    const unsigned run = run_in_table(at, end);
+    unsigned live = here.parent->live();  // of the whole table; when as many were seen, the rest is empty
+    for (unsigned i = 0; i < run && live != 0; ++i) {
+      const Descriptor entry = here.entry[i];
+      if (!entry.valid()) continue;
+      --live;
+      const Result<Access> access = visitor(GuestAddress{at + (std::uint64_t{i} << page_shift)},
+                                            Translation{entry.address(), entry.access(), entry.memory_type()});
+      if (!access) {
+        return fail(access.error());
+      }
+      if (*access != entry.access()) {
+        store(here.entry + i, Descriptor::leaf(page_level, entry.address(), *access, entry.memory_type()));
+      }
+    }
+    at += std::uint64_t{run} << page_shift;
+  }
+  return {};
+}
+
+template <TableMachine Machine>
+template <typename Take, typename GiveBack>
+Status StageTwo<Machine>::share(GuestAddress guest, std::uint64_t pages, StageTwo& other, GuestAddress there,
+                                Take&& take, GiveBack&& give_back) {
+  ensure(((guest.value ^ there.value) & (level_bytes(2) - 1)) == 0);
+  const std::uint64_t end = guest.value + (pages << page_shift);
+  for (std::uint64_t at = guest.value; at < end;) {
+    const Step here = find(at);
+    if (here.level != page_level) {
+      ensure(!here.entry->valid());
+      at = (at | (level_bytes(here.level) - 1)) + 1;
+      continue;
+    }
+    const unsigned run = run_in_table(at, end);
+    Step target{};
+    int added = 0;  // to the target's table, not counted there yet
+    Status done;
+    for (unsigned i = 0; (i += first_valid(here.entry + i, run - i)) < run; ++i) {
+      const Descriptor entry = here.entry[i];
+      const Translation page{entry.address(), entry.access(), entry.memory_type()};
+      const Result<Access> access = take(page);
+      if (!access) {
+        done = fail(access.error());
+        break;
+      }
+      const Descriptor shared = entry.with_access(*access);
+      if (*access != page.access) store(here.entry + i, shared);
+      if (target.entry == nullptr) {
+        // The first in this table may need the table.
+        const GuestAddress to = offset(there, (at - guest.value) + (std::uint64_t{i} << page_shift));
+        done = other.map(to, page.address, 1, *access, page.type);
+        if (!done) {
+          give_back(page);
+          break;
+        }
+        target = other.find(to.value);
+        target.entry -= i;
+        continue;
+      }
+      ensure(!target.entry[i].valid());
+      store(target.entry + i, shared);
+      ++added;
+    }
+    if (added != 0) other.add_live(target.parent, added);
+    if (!done) return done;
+    at += std::uint64_t{run} << page_shift;
+  }
+  return {};
+}
+
+template <TableMachine Machine>
+template <typename Invalidate>
+Status StageTwo<Machine>::replace(GuestAddress guest, PhysicalAddress physical, Access access,
+                                  Invalidate&& invalidate) {
+  const Step here = find(guest.value);
+  if (here.level != page_level || !here.entry->valid() || !page_aligned(guest)) {
+    return fail(Error::bad_address);
+  }
+  const MemoryType type = here.entry->memory_type();
+  store(here.entry, Descriptor{});
+  invalidate();
+  store(here.entry, Descriptor::leaf(page_level, physical, access, type));
+  Machine::publish_tables();
+  return {};
+}
+
+template <TableMachine Machine>
 Status StageTwo<Machine>::check_range(GuestAddress guest, std::uint64_t pages) const {
   if (!page_aligned(guest)) {
     return fail(Error::unaligned);

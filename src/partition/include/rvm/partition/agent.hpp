@@ -96,6 +96,8 @@ struct Agent {
   std::uint32_t image = 0;  ///< index in the boot package
   GuestAddress slot;
   GuestAddress map_base;
+  GuestAddress fault_address;             ///< where it last touched what it could not
+  std::uint32_t fault_repeats = 0;        ///< how often in a row there
   rvm_agent_info* information = nullptr;  ///< the kernel's view of its first page
 
   Link<Agent> partition_link;

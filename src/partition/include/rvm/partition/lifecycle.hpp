@@ -40,6 +40,7 @@ inline constexpr std::array partition_transitions{
 
 inline constexpr std::array agent_transitions{
     Transition{AgentState::initializing, AgentState::running},
+    Transition{AgentState::initializing, AgentState::suspended},
     Transition{AgentState::running, AgentState::suspended},
     Transition{AgentState::suspended, AgentState::running},
     Transition{AgentState::suspended, AgentState::migrating},

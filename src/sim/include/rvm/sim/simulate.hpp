@@ -38,6 +38,8 @@ struct Coverage {
   std::uint64_t full_scans = 0;
   std::uint64_t vmid_reclaims = 0;
   std::uint64_t messages = 0;
+  std::uint64_t forks = 0;
+  std::uint64_t supplied = 0;  ///< touches of memory that was not there, or shared
 
   void add(const Coverage& other);
 };

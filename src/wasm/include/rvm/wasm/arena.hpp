@@ -52,6 +52,17 @@ class Arena {
     for (std::size_t i = 0; i < count; ++i) new (static_cast<void*>(first + i)) T{};
     return {first, count};
   }
+  /// The same without objects in it: whoever takes it writes before it reads, and leaves it zero if the arena is to be used again. So
+  /// memory of which little is used is not touched as a whole.
+  template <typename T>
+  [[nodiscard]] std::span<T> borrow_high(std::size_t count) {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    if (count > (high_ - low_) / sizeof(T)) return {};
+    const std::size_t start = aligned_down(high_ - count * sizeof(T), alignof(T));
+    if (start < low_ || start > high_) return {};
+    high_ = start;
+    return {reinterpret_cast<T*>(base_ + start), count};  // aligned above; the bytes are the arena's own
+  }
   [[nodiscard]] std::size_t high_mark() const { return high_; }
   void release_high(std::size_t mark) { high_ = mark; }
   /// Offset of the lowest byte that the high end ever reached: from there on the bytes may not be zero any more.

@@ -24,6 +24,10 @@ struct CompileOptions {
   bool guarded = false;
   /// Functions left to the interpreter: those whose index among the definitions is, modulo 64, a set bit. For tests.
   std::uint64_t left_out = 0;
+  /// Compiled code looks at the fuel only where it must: before it jumps back, before a call, and where it would otherwise have used
+  /// this much since it last looked. Its register holds the fuel less this, so a look tells whether there is enough up to the next
+  /// one. If not, the interpreter does what is left, and stops to the unit.
+  std::uint32_t fuel_reserve = 8192;
 };
 
 /// A function in compiled code. Offsets are in bytes from the code's begin.
@@ -68,6 +72,7 @@ struct Compiled {
   std::uint32_t return_stubs[3]{};  ///< to the interpreter: result in memory, general, floating point
   std::uint32_t guard_target = 0;   ///< ends the run with memory_bounds
   bool guarded = false;
+  std::uint32_t fuel_reserve = 0;  ///< as in the options
 };
 
 enum class CompileError : std::uint8_t { out_of_memory, no_room_for_code };

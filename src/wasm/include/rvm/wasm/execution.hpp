@@ -44,7 +44,7 @@ class Execution {
   [[nodiscard]] bool refill(std::int64_t& left, std::int64_t needed);
   void stop(Trap reason, std::int64_t left, const std::uint64_t* pc, std::uint64_t* fp, Instance* instance) {
     reason_ = reason;
-    fuel_ += static_cast<std::uint64_t>(left);
+    keep_fuel(reason, left);
     pc_ = pc;
     fp_ = fp;
     instance_ = instance;
@@ -70,6 +70,14 @@ class Execution {
  private:
   friend class CompiledRun;
   [[nodiscard]] Trap run();
+  /// What is left of a slice, when the run ends. A trap takes all fuel: compiled code does not keep count of it to the unit.
+  void keep_fuel(Trap reason, std::int64_t left) {
+    const bool goes_on =
+        reason == Trap::none || reason == Trap::out_of_fuel || reason == Trap::interrupted || reason == Trap::host;
+    fuel_ = goes_on ? fuel_ + static_cast<std::uint64_t>(left) : 0;
+  }
+  /// Whether the slice has enough for compiled code, which is given it if there is as much.
+  [[nodiscard]] bool reserve(std::int64_t needed);
   void interpret(const Dispatch& dispatch);
   void interpret_one();
   Store& store_;

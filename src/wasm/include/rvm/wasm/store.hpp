@@ -43,7 +43,8 @@ struct Table {
 };
 
 struct Memory {
-  std::byte* base = nullptr;
+  std::byte* base = nullptr;   ///< by which it is accessed
+  std::byte* place = nullptr;  ///< in the arena; the same bytes, see Host::view
   std::uint64_t bytes = 0;
   std::uint32_t room = 0;  ///< pages reserved in the arena
   SizeRange pages;
@@ -81,8 +82,16 @@ struct Extern {
 struct Host {
   Trap (*call)(void* user, std::uint32_t function, Instance* caller, std::span<std::uint64_t> slots) = nullptr;
   void* user = nullptr;
-  /// A guarded memory is made, of no bytes, or grows. False: it cannot. New bytes are zero; the rest of guarded_bytes faults.
+  /// What such a call costs in fuel, beside its instruction; asked and paid before it is made. It depends on the arguments, the caller's
+  /// memory and the host's state between calls alone, so that it is the same wherever the call is. nullptr: nothing.
+  std::uint64_t (*price)(void* user, std::uint32_t function, Instance* caller,
+                         std::span<std::uint64_t> slots) = nullptr;
+  /// A guarded memory is made, of no bytes, or grows; or it shrinks to what it was, all beyond being zero again. False: it cannot
+  /// grow. Those of guarded_bytes from its base that are not its bytes fault.
   bool (*resize)(void* user, std::byte* base, std::uint64_t before, std::uint64_t bytes) = nullptr;
+  /// Where the guarded memory that has `place` in the arena appears: guarded_bytes of addresses which are its alone. nullptr:
+  /// nowhere. A host without this function has arenas large enough for guarded_bytes, and memories are accessed in them.
+  std::byte* (*view)(void* user, std::span<std::byte> place) = nullptr;
 };
 
 enum class LinkError : std::uint8_t { unknown_import, incompatible_import, out_of_memory };

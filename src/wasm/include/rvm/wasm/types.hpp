@@ -105,7 +105,6 @@ inline constexpr std::uint64_t guarded_bytes = (std::uint64_t{2} << 32) + memory
   X(malformed, element_kind, "malformed element kind") \
   X(malformed, illegal_opcode, "illegal opcode") \
   X(malformed, zero_byte, "zero byte expected") \
-  X(malformed, end_expected, "END opcode expected") \
   X(malformed, too_many_locals, "too many locals") \
   X(malformed, code_count, "function and code section have inconsistent lengths") \
   X(malformed, data_count, "data count and data section have inconsistent lengths") \

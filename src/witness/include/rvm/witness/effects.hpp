@@ -20,9 +20,11 @@ inline constexpr std::uint16_t all_capabilities = 0x1000;
 
 [[nodiscard]] constexpr std::uint16_t slot_of(std::uint16_t flags) { return flags & 0xffu; }
 
-/// Agents share the guest-physical space: its size in bits less these is the size of an agent's slot, where the agent with
-/// index i has slot i. BootComplete tells the size of the space.
-inline constexpr unsigned agent_slots_bits = 12;
+/// Agents share the guest-physical space: the agent with index i has the i-th slot of this size. BootComplete tells the size of the
+/// space: 40 bits hold 4 096 slots, 44 bits 16 384.
+[[nodiscard]] constexpr std::uint64_t agent_slot_bytes(unsigned address_bits) {
+  return std::uint64_t{1} << (address_bits < 44 ? address_bits - 12 : address_bits - 14);
+}
 
 /// aux of RegionShare and RegionTransfer: which capability was derived from or moved, and where the other one lies.
 struct RegionPlaces {
@@ -50,9 +52,9 @@ struct RegionPlaces {
 /// Kinds whose records have the flags above.
 [[nodiscard]] constexpr bool changes_objects(Kind kind) {
   const auto value = static_cast<std::uint8_t>(kind);
-  return (value >= 0x01 && value <= 0x28) || kind == Kind::comm_edge_create || kind == Kind::comm_edge_destroy ||
+  return (value >= 0x01 && value <= 0x29) || kind == Kind::comm_edge_create || kind == Kind::comm_edge_destroy ||
          kind == Kind::task_spawn || kind == Kind::task_terminate || kind == Kind::task_suspend ||
-         kind == Kind::task_resume || (value >= 0x40 && value <= 0x43);
+         kind == Kind::task_resume || kind == Kind::task_fork || (value >= 0x40 && value <= 0x43);
 }
 
 }  // namespace rvm::witness

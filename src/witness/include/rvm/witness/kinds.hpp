@@ -45,6 +45,7 @@ namespace rvm::witness {
   X(region_demote, 0x26, RegionDemote, "region", "from tier | to tier << 8", "bytes", "-") \
   X(region_map, 0x27, RegionMap, "region", "permissions", "guest address", "slot:pages") \
   X(region_unmap, 0x28, RegionUnmap, "region", "-", "guest address", "slot:pages") \
+  X(memory_seal, 0x29, MemorySeal, "agent", "-", "guest address", "pages") \
   X(comm_edge_create, 0x30, CommEdgeCreate, "edge", "queue length", "sending agent:receiving agent", "badge") \
   X(comm_edge_destroy, 0x31, CommEdgeDestroy, "edge", "-", "sending agent:receiving agent", "messages dropped") \
   X(ipc_send, 0x32, IpcSend, "edge", "0 one message, 1 sum of an epoch", "messages", "bytes") \
@@ -72,6 +73,7 @@ namespace rvm::witness {
   X(structural_merge, 0x65, StructuralMerge, "surviving partition", "-", "absorbed id", "-") \
   X(task_suspend, 0x66, TaskSuspend, "agent", "-", "-", "-") \
   X(task_resume, 0x67, TaskResume, "agent", "-", "-", "-") \
+  X(task_fork, 0x68, TaskFork, "agent", "image index", "partition:priority", "original agent") \
   X(recovery_enter, 0x70, RecoveryEnter, "agent, 0 for the log", "failure class | fault kind << 8", \
     "fault address; log: records found beyond the superblock", "syndrome; log: 1 if a torn tail was cut") \
   X(recovery_exit, 0x71, RecoveryExit, "agent, 0 for the log", "failure class", "-", "duration ns") \
