@@ -596,6 +596,24 @@ TEST_CASE("stage 2: relink hands a slot to another address space, and nothing el
   }
 }
 
+TEST_CASE("stage 2: protect changes the access of pages and blocks, and of nothing beside them") {
+  for (const hal::TranslationGeometry& g : {forty, forty_four}) {
+    Fixture f{g};
+    // A page before, pages up to a block, the block, pages behind it, and one after.
+    REQUIRE(f.map(2 * mib - 4 * page_bytes, 2 * mib - 4 * page_bytes, 520));
+    f.tables.protect(GuestAddress{2 * mib - 3 * page_bytes}, 518, Access::read);
+    for (std::uint64_t i = 0; i < 520; ++i) {
+      const std::uint64_t at = 2 * mib - 4 * page_bytes + i * page_bytes;
+      const Access expected = i == 0 || i == 519 ? Access::read_write : Access::read;
+      const auto found = f.tables.translate(GuestAddress{at});
+      REQUIRE(found);
+      REQUIRE(found->access == expected);
+      REQUIRE(found->address.value == backing.value + at);
+    }
+    CHECK(hardware_leaf(f.tables.root(), g, 2 * mib).level == 2);
+  }
+}
+
 TEST_CASE("stage 2: replace wants a page that is mapped by itself") {
   Fixture f{forty};
   REQUIRE(f.map(0x1000, 0x5000, 1));

@@ -94,6 +94,10 @@ class [[nodiscard]] StageTwo {
   template <typename Visitor>
   [[nodiscard]] Status visit(GuestAddress guest, std::uint64_t pages, Visitor&& visitor);
 
+  /// Everything in a range that is wholly mapped, and in which no block begins outside or ends outside, has this access from now
+  /// on. Taking permissions away needs an invalidation as unmap does.
+  void protect(GuestAddress guest, std::uint64_t pages, Access access);
+
   /// Maps in `other`, at `there`, what is mapped here in a range without blocks. `take(Translation) -> Result<Access>` sees every page,
   /// in ascending order, and says what access both have from now on; its error ends it, and so does one of map, after
   /// `give_back(Translation)`. What was mapped by then stays. The addresses are equal modulo 2 MiB, and nothing is mapped there yet.
