@@ -11,9 +11,7 @@
 
 namespace rvm::cap {
 
-/// Dense position of a partition in the kernel's tables, unlike its id.
-using PartitionIndex = Strong<struct PartitionIndexTag, std::uint16_t>;
-/// The same of an agent, to which a table belongs wherever the agent is.
+/// Dense position of an agent in the kernel's tables, unlike its id. A table belongs to an agent, wherever that is.
 using AgentIndex = Strong<struct AgentIndexTag, std::uint16_t>;
 
 inline constexpr unsigned table_slots = 256;  ///< slot 0 stays empty: it is what a refused lookup may touch
