@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "dump.hpp"
 
+#include "capabilities.hpp"
 #include "objects.hpp"
 #include "text.hpp"
 
@@ -54,7 +55,7 @@ void dump_agent(Line& line, const Agent& agent) {
       .print();
 }
 
-void dump_capability(Line& line, State& s, const Partition& holder, std::uint16_t slot, const cap::Capability& c) {
+void dump_capability(Line& line, State& s, const Agent& holder, std::uint16_t slot, const cap::Capability& c) {
   const cap::CapabilityRef parent = c.parent();
   begin(line, "capability")
       .field("holder", holder.id.value)
@@ -81,16 +82,16 @@ void dump_state(State& s) {
   s.partitions.for_each([&](Partition& p) {
     ++objects;
     dump_partition(line, p);
-    for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
-      if (const cap::Capability* const c = s.capabilities.find({index_of(p), slot})) {
-        ++objects;
-        dump_capability(line, s, p, slot, *c);
-      }
-    }
   });
   s.agents.for_each([&](Agent& agent) {
     ++objects;
     dump_agent(line, agent);
+    for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
+      if (const cap::Capability* const c = s.capabilities.find({table_of(agent), slot})) {
+        ++objects;
+        dump_capability(line, s, agent, slot, *c);
+      }
+    }
   });
   s.regions.for_each([&](RegionObject& region) {
     ++objects;

@@ -23,7 +23,7 @@ struct Request {
   void result(unsigned i, std::uint64_t value) const { registers.reg(i) = value; }
   /// P1 for a second handle among the arguments.
   [[nodiscard]] Result<cap::Capability*> second(unsigned i, ObjectType type, Rights needed) const {
-    return partition.capabilities->check(Handle::from_abi(argument(i)), type, needed);
+    return caller.capabilities->check(Handle::from_abi(argument(i)), type, needed);
   }
   /// Of operations for which the policy table names a type.
   [[nodiscard]] cap::Capability& capability() const {
@@ -36,7 +36,7 @@ struct Request {
   [[nodiscard]] Edge* object_edge() const { return s.edges.find(EdgeId{object_id()}); }
   [[nodiscard]] RegionObject* object_region() const { return s.regions.find(RegionId{object_id()}); }
   [[nodiscard]] cap::CapabilityRef object_ref() const {
-    return s.capabilities.ref_of(index_of(partition), capability());
+    return cap::CapabilityTree::ref_of(table_of(caller), capability());
   }
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Partitions, capabilities, regions and edges as the kernel keeps them. Under the kernel lock. Mutations take the gate's
+// Partitions, regions and edges as the kernel keeps them. Under the kernel lock. Mutations take the gate's
 // permit or pass the gate themselves.
 #pragma once
 
@@ -14,8 +14,6 @@ namespace rvm::kernel {
 
 /// First 8 bytes of a name, as the `name` field of records.
 [[nodiscard]] std::uint64_t name_word(std::string_view name);
-/// The `authority` field of capability records.
-[[nodiscard]] std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder);
 [[nodiscard]] constexpr std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) {
   return std::uint64_t{high} << 32 | low;
 }
@@ -47,48 +45,16 @@ struct PartitionRequest {
 /// Gives back everything a partition holds whose agents have ended, then the partition itself. Resumed by calling again.
 struct Destruction {
   cap::Progress progress = cap::Progress::more;
-  std::uint32_t capabilities = 0;  ///< that this step removed
+  std::uint32_t capabilities = 0;  ///< to its regions, that this step removed
   std::uint32_t regions = 0;
 };
 [[nodiscard]] Destruction destroy_partition(State& s, const security::Permit& permit, Partition& p);
 
-// --- capabilities ---
-
-/// Everything that leads to an object; the permanent ones' for an id that is in no pool.
-[[nodiscard]] cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object);
-
-/// A derivation root, witnessed as CapabilityGrant. With its handle in the holder's table.
-[[nodiscard]] Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
-                                       std::uint32_t object, Rights rights, std::uint64_t badge = 0);
-
-/// Removes one capability's effects before it goes: a region that is mapped through it is unmapped and the TLBs are clean.
-/// Returns what that cost beside the removal.
-cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
-
-/// How far one step of a long operation got.
-struct Step {
-  Status status;
-  cap::Progress progress = cap::Progress::done;
-};
-/// One step of revoking a capability with all that was derived from it, witnessed as CapabilityRevoke.
-[[nodiscard]] Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef root, witness::Lane lane);
-
-/// One step of revoking what still leads to the last occupant of the slot that `pool` hands out next. An object that ended by
-/// itself leaves its holders' handles, which answer PEER_GONE, until then. True when the slot can be taken.
-template <typename T>
-[[nodiscard]] bool slot_ready(State& s, partition::Pool<T>& pool) {
-  T* const slot = pool.next();
-  return slot == nullptr || slot->holders.empty() || revoke_holders(s, slot->holders, pool.last_id(*slot).value);
-}
-/// A step of revoking everything that leads to an object that is gone. True when nothing does any more.
-[[nodiscard]] bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object);
-
-/// The partition that holds capabilities under this index.
-[[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) {
-  return s.partitions.at(ref.partition.value);
-}
-
 // --- memory ---
+
+/// A zeroed page for the kernel's own use, which the partition pays for. Errors: no_memory.
+[[nodiscard]] Result<std::byte*> charged_page(State& s, Partition& p);
+void free_charged_page(State& s, Partition& p, const void* page);
 
 /// Maps fresh zeroed pages one by one, charged to the partition.
 [[nodiscard]] Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access);

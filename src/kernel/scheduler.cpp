@@ -279,8 +279,7 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.reschedule = true;
   }
   age(s, core);
-  Agent* const ended = s.ended.front();
-  if (ended != nullptr && core.current != nullptr) bury(s, *ended);  // an idle core does it anyway
+  if (core.current != nullptr) (void)bury_step(s);  // an idle core does it anyway
   if (core.index.value == 0) end_epoch(s, now);
   return true;
 }
@@ -341,17 +340,17 @@ hal::Context& resume(Guard& guard, Core& core) {
       start_turn(s, core, *next, now);
       return *next->context;
     }
-    if (Agent* const ended = s.ended.front()) {
+    if (!s.ended.empty() || !s.orphans.empty()) {
       // Whoever was here may be wanted by another core as soon as the lock is free.
       hal::Port::deactivate(core.loaded);
       core.loaded = nullptr;
       s.vmids.deactivate(core.index);
       if (core.timer_stale) program_timer(s, core, now);
-      bury(s, *ended);
+      const Burial buried = bury_step(s);
       guard.unlock();
       guard.relock();
       if (take_interrupts(s, core)) (void)wake_worker(s, core);
-      continue;
+      if (buried == Burial::step || core.reschedule || !core.ready->empty()) continue;
     }
     if (s.worker.ready && s.worker.core == nullptr) {
       enter_worker(s, core, sched::Priority{0}, never);

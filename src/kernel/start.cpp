@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "agents.hpp"
+#include "capabilities.hpp"
 #include "deferred_proofs.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
@@ -115,6 +116,7 @@ void build_tables(State& s, EarlyMemory& memory) {
       memory.total(), (std::uint64_t{1} << hal::Port::geometry().address_bits) / hal::Port::geometry().slot_bytes);
   s.partitions.use(memory.take<Partition>(s.capacity.partitions));
   s.agents.use(memory.take<Agent>(s.capacity.agents));
+  s.capabilities.use(memory.take<cap::CapabilityTable>(s.capacity.agents));
   s.edges.use(memory.take<Edge>(s.capacity.edges));
   s.regions.use(memory.take<RegionObject>(s.capacity.regions));
   for (std::uint32_t i = 0; i < maximum_cores; ++i) {
@@ -228,7 +230,7 @@ void load_agents(State& s) {
 
 void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::uint32_t object, Rights rights,
                 std::uint64_t badge) {
-  const auto placed = mint(s, security::Authority::hypervisor(), s.partition_of(agent), type, object, rights, badge);
+  const auto placed = mint(s, security::Authority::hypervisor(), agent, type, object, rights, badge);
   must(placed ? Status{} : fail(placed.error()), "a capability could not be given");
   if (*name != '\0') add_to_directory(agent, name, placed->handle.to_abi(), type);
 }
@@ -325,7 +327,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   if (!s.pages.init(memory.rest()))
     refuse("the memory map is not usable", "Give the machine at least 64 MiB (--memory)");
 
-  // CapabilityInit: tables are opened with their partitions. Then WitnessInit; from here on nothing goes unrecorded.
+  // CapabilityInit: tables are opened with their agents. Then WitnessInit; from here on nothing goes unrecorded.
   if (boot.device_key == nullptr) {
     refuse("the platform supplies no device key", "Pass one as fw_cfg file opt/rvm/device-key; `rvm run` does");
   }

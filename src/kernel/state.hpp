@@ -112,6 +112,7 @@ struct State {
   bool dump_at_shutdown = false;
 
   partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
+  partition::List<RegionObject, &RegionObject::orphan_link> orphans;  ///< regions that nothing leads to any more
   partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;
@@ -131,7 +132,7 @@ struct State {
 
   // Large members last, so that the others are within reach of a load's immediate offset.
   memory::VmidAllocator vmids;
-  cap::CapabilitySpace<maximum_partitions> capabilities;
+  cap::CapabilityTree capabilities;
 
   [[nodiscard]] sched::Node& node(sched::NodeIndex i) { return agents.at(i).node; }
   [[nodiscard]] static Partition& partition_of(const Agent& agent) { return *agent.partition; }
@@ -153,8 +154,10 @@ extern constinit Log the_log;
 [[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) {
   return partition::Pool<Agent>::index_of(agent.id);
 }
-[[nodiscard]] inline cap::PartitionIndex index_of(const Partition& p) {
-  return cap::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
+/// Under which the agent's capabilities lie. It keeps them wherever it goes.
+[[nodiscard]] inline cap::AgentIndex table_of(const Agent& agent) { return cap::AgentIndex{index_of(agent)}; }
+[[nodiscard]] inline partition::PartitionIndex index_of(const Partition& p) {
+  return partition::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
 }
 /// Pages are accounted under the partition's index, not its id.
 [[nodiscard]] inline PartitionId page_owner(const Partition& p) { return PartitionId{index_of(p).value}; }

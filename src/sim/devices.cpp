@@ -94,7 +94,7 @@ void Simulation::choose_device_arguments(const Agent& agent, std::uint64_t opera
   const rvm_agent_info& info = *agent.information;
   switch (operation) {
     case RVM_HVC_LEASE_GRANT: {
-      const auto c = named(*agent.partition, registers.reg(1));
+      const auto c = named(agent, registers.reg(1));
       const bool queues = c && c->object.type == ObjectType::device && is_dma(*c);
       set(2, random.pick({1, 2, 3, 10, 30, 100, RVM_LEASE_EPOCHS_MAX, 0, RVM_LEASE_EPOCHS_MAX + 1}));
       set(3, queues ? 0 : info.map_base + random.below(24) * 8 * page_bytes);
@@ -266,7 +266,7 @@ void Simulation::check_devices() {
             "lease", "a leased device is neither mapped nor does it have queues, or both");
     const cap::Capability* const by = state_->capabilities.find(d.by);
     require(by != nullptr && by->live() && by->type() == ObjectType::device &&
-                by->object_id() == kernel::id_of(*state_, d) && d.by.partition == kernel::index_of(*holder->partition),
+                by->object_id() == kernel::id_of(*state_, d) && d.by.agent == kernel::table_of(*holder),
             "lease", "a device is held without the capability through which it was leased");
     // Where the log has no room for the record it ends with a later epoch.
     require(

@@ -96,21 +96,21 @@ AgentView& Simulation::view(const Agent& agent) {
   return v;
 }
 
-std::optional<SeenCapability> Simulation::named(const Partition& p, std::uint64_t handle) {
+std::optional<SeenCapability> Simulation::named(const Agent& agent, std::uint64_t handle) {
   const auto low = static_cast<std::uint32_t>(handle);
   const std::uint32_t slot = low & 0xffff;
   if (slot == 0 || slot >= cap::table_slots || handle >> 32 != 0) return std::nullopt;
-  const cap::CapabilityRef ref{kernel::index_of(p), static_cast<std::uint16_t>(slot)};
+  const cap::CapabilityRef ref{kernel::table_of(agent), static_cast<std::uint16_t>(slot)};
   const cap::Capability* const c = state_->capabilities.find(ref);
   if (c == nullptr || !c->live() || c->generation().value != low >> 16) return std::nullopt;
   return see(ref, *c);
 }
 
-Error Simulation::p1(const Partition& p, std::uint64_t operation, std::uint64_t handle) {
+Error Simulation::p1(const Agent& agent, std::uint64_t operation, std::uint64_t handle) {
   if (operation >= rules.size() || !rules[operation].exists) return Error::bad_operation;
   const Rule& rule = rules[operation];
   if (rule.type == ObjectType::none) return Error::ok;
-  const auto capability = named(p, handle);
+  const auto capability = named(agent, handle);
   if (!capability) return Error::bad_capability;
   if (rule.type != ObjectType::any && capability->object.type != rule.type) return Error::wrong_type;
   return (capability->rights & rule.rights) == rule.rights ? Error::ok : Error::rights;
@@ -173,7 +173,7 @@ std::vector<std::uint64_t> Simulation::subtree(const SeenCapability& root, bool 
     more = false;
     for (const SeenCapability& c : capabilities_) {
       if (c.parent.empty() || keys.contains(c.key())) continue;
-      if (!keys.contains(std::uint32_t{c.parent.partition.value} << 16 | c.parent.slot)) continue;
+      if (!keys.contains(std::uint32_t{c.parent.agent.value} << 16 | c.parent.slot)) continue;
       keys.insert(c.key());
       found.push_back(std::uint64_t{c.key()} << 16 | c.generation);
       more = true;
@@ -193,11 +193,11 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   a.pc = registers.pc + 4;
   a.operation = registers.reg(0);
   for (unsigned i = 0; i < a.x.size(); ++i) a.x[i] = registers.reg(i);
-  a.expected = p1(p, a.operation, a.x[1]);
+  a.expected = p1(agent, a.operation, a.x[1]);
   a.object = a.second = std::nullopt;
   a.first_record = kernel::log().ring.reserved();
-  if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(p, a.x[1]);
-  a.second = named(p, a.x[2]);
+  if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(agent, a.x[1]);
+  a.second = named(agent, a.x[2]);
   if (const std::uint8_t tier = tier_of(agent, a.operation); a.expected == Error::ok && tier >= 2) {
     a.nonce = registers.reg(12);
     if (!p2(agent, a, registers)) a.expected = Error::proof;
@@ -238,7 +238,8 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
         const Partition* doomed = state_->partitions.find(PartitionId{a.object->object.id});
         if (doomed == nullptr) break;
         for (const SeenCapability& c : capabilities_) {
-          if (c.ref.partition != kernel::index_of(*doomed)) continue;
+          // Of an agent that ended before, what was derived stays.
+          if (holder(c).partition != doomed || holder(c).state == kernel::AgentState::terminated) continue;
           const auto below = subtree(c, true);
           a.doomed.insert(a.doomed.end(), below.begin(), below.end());
         }
@@ -382,12 +383,12 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
             [&] { return std::string{operation_name(attempt.operation)} + " succeeded without its record"; });
   }
   for (const std::uint64_t doomed : attempt.doomed) {
-    const cap::CapabilityRef ref{cap::PartitionIndex{static_cast<std::uint16_t>(doomed >> 32)},
+    const cap::CapabilityRef ref{cap::AgentIndex{static_cast<std::uint16_t>(doomed >> 32)},
                                  static_cast<std::uint16_t>(doomed >> 16)};
     require(state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation",
             [&] {
               return std::string{operation_name(attempt.operation)} + " returned and capability " +
-                     std::to_string(ref.slot) + " of partition index " + std::to_string(ref.partition.value) +
+                     std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) +
                      " is still there";
             });
   }
@@ -398,10 +399,9 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
 }
 
 void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) {
-  const Partition& p = *agent.partition;
   hal::Context& registers = *agent.context;
   const auto made = [&](unsigned i) {
-    const auto c = named(p, registers.reg(i));
+    const auto c = named(agent, registers.reg(i));
     require(c.has_value(), "new-capability",
             [&] { return std::string{operation_name(attempt.operation)} + " answered a handle that names nothing"; });
     return *c;
@@ -419,7 +419,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       require(child.parent == parent.ref && child.object == parent.object, "derivation", "derived from something else");
       require(child.badge == (attempt.x[3] != 0 ? attempt.x[3] : parent.badge), "badge", "a derived badge is wrong");
       if (!grant) {
-        const auto after = named(p, attempt.x[1]);
+        const auto after = named(agent, attempt.x[1]);
         require(!after || (after->rights & RVM_RIGHT_GRANT_ONCE) == 0, "grant-once", "GRANT_ONCE was not consumed");
       }
       break;
@@ -477,7 +477,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       break;
     }
     case RVM_HVC_REGION_MAP: {
-      const auto c = named(p, attempt.x[1]);
+      const auto c = named(agent, attempt.x[1]);
       require(c && c->mapped_at == attempt.x[2] >> page_shift && static_cast<std::uint64_t>(c->access) == attempt.x[3],
               "mapping", "REGION_MAP mapped something else");
       AgentView& v = view(agent);

@@ -54,11 +54,9 @@ void Simulation::check_memory() {
   };
 
   // What the kernel itself uses, and the regions.
-  each_partition([&](Partition& p) {
-    claim(p.capability_memory, std::uint64_t{1} << cap::table_page_order, kernel_use, kernel::index_of(p).value);
-  });
   each_agent([&](Agent& a) {
     const std::uint16_t owner = kernel::index_of(*a.partition).value;
+    for (const cap::Capability* page : a.capabilities->pages()) claim(hal::Port::to_physical(page), 1, kernel_use, owner);
     claim(hal::Port::to_physical(a.context), 1, kernel_use, owner);
     if (a.latency != nullptr) claim(hal::Port::to_physical(a.latency), 1, kernel_use, owner);
   });
@@ -140,7 +138,7 @@ void Simulation::check_memory() {
     // A region's page is mapped only through a live capability of this partition, there, with no more than its rights.
     std::uint64_t accounted = 0;
     for (const SeenCapability& c : capabilities_) {
-      if (c.ref.partition.value != owner || c.mapped_at == 0) continue;
+      if (holder(c).partition != &p || c.mapped_at == 0) continue;
       RegionObject* const r = s.regions.find(RegionId{c.object.id});
       require(r != nullptr && c.object.type == ObjectType::region, "mapping", "a mapping of a region that is gone");
       const std::uint32_t access_rights =
@@ -267,7 +265,7 @@ void Simulation::check_links() {
     if (c.parent.empty()) {
       ++roots[std::uint64_t{static_cast<std::uint8_t>(c.object.type)} << 32 | c.object.id];
     } else {
-      ++children[std::uint32_t{c.parent.partition.value} << 16 | c.parent.slot];
+      ++children[std::uint32_t{c.parent.agent.value} << 16 | c.parent.slot];
     }
   }
   for (const SeenCapability& c : capabilities_) {

@@ -134,7 +134,7 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
     if (state_->agents.live() < 6)
       return random.pick({RVM_HVC_AGENT_SPAWN, RVM_HVC_AGENT_SPAWN, RVM_HVC_PARTITION_CREATE});
     if (state_->partitions.live() > 12) return RVM_HVC_PARTITION_DESTROY;
-    if (agent.partition->capabilities->used() > 200) return RVM_HVC_CAP_REVOKE;
+    if (agent.capabilities->used() > 200) return RVM_HVC_CAP_REVOKE;
     if (profile_.churn && !random.one_in(4)) {
       // Partitions are made, run once and are destroyed, until VMIDs run out.
       const auto has = [&](std::uint32_t rights, bool (*wanted)(const Partition&)) {
@@ -173,12 +173,12 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
 
 std::uint32_t Simulation::handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
                                      const std::function<bool(const SeenCapability&)>& wanted) {
-  const std::uint16_t index = kernel::index_of(*agent.partition).value;
+  const std::uint16_t index = kernel::index_of(agent);
   const auto first = std::lower_bound(capabilities_.begin(), capabilities_.end(), std::uint32_t{index} << 16,
                                       [](const SeenCapability& c, std::uint32_t key) { return c.key() < key; });
   std::uint32_t found = 0;
   std::uint32_t count = 0;
-  for (auto c = first; c != capabilities_.end() && c->ref.partition.value == index; ++c) {
+  for (auto c = first; c != capabilities_.end() && c->ref.agent.value == index; ++c) {
     if (!c->live || (type != ObjectType::any && c->object.type != type) || (c->rights & rights) != rights) continue;
     if (wanted && !wanted(*c)) continue;
     if (random.below(++count) == 0) found = c->handle();
@@ -335,7 +335,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       if (!random.one_in(6)) set(1, handle_for(agent, ObjectType::any, right, random));
       set(2, some_rights());
       if (!random.one_in(3)) {
-        if (const auto source = named(*agent.partition, registers.reg(1))) {
+        if (const auto source = named(agent, registers.reg(1))) {
           const std::uint64_t wanted = registers.reg(2) & source->rights;
           if (wanted != 0) set(2, wanted);
         }
@@ -389,7 +389,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
     case RVM_HVC_REGION_SHARE:
       if (!random.one_in(10)) set(2, sending());
       set(3, some_rights());
-      if (const auto source = named(*agent.partition, registers.reg(1)); source && !random.one_in(4)) {
+      if (const auto source = named(agent, registers.reg(1)); source && !random.one_in(4)) {
         const std::uint64_t wanted = registers.reg(3) & source->rights;
         if (wanted != 0) set(3, wanted);
       }
@@ -436,7 +436,7 @@ bool Simulation::is_suicide(const Agent& agent, std::uint64_t operation, hal::Co
     default:
       return false;
   }
-  const auto object = named(*agent.partition, registers.reg(1));
+  const auto object = named(agent, registers.reg(1));
   return object && ((object->object.type == ObjectType::agent && object->object.id == agent.id.value) ||
                     (object->object.type == ObjectType::partition && object->object.id == 0));
 }

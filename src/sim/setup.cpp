@@ -129,7 +129,7 @@ void Simulation::boot(Random& random) {
   edge_badges_.clear();
   capabilities_.clear();
   shared_frames_.clear();
-  generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
+  generations_.assign(std::size_t{kernel::maximum_agents} * cap::table_slots, 0);
   for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
   scan_due_ = full_scan_due_ = true;
   shape_ = leaving_ = doomed_ = 0;

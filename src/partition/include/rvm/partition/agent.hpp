@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "rvm/abi.h"
-#include "rvm/cap/capability.hpp"
+#include "rvm/cap/table.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/partition/edge.hpp"
 #include "rvm/partition/lifecycle.hpp"
@@ -36,7 +36,7 @@ enum class Wait : std::uint8_t {
 };
 
 /// A schedulable execution context: saved registers, an arena at a fixed guest-physical slot, and its place in the
-/// scheduler and in IPC. Lives in one partition at a time. The kernel lock protects every member.
+/// scheduler and in IPC, and what it may do. Lives in one partition at a time. The kernel lock protects every member.
 struct Agent {
   AgentId id;
   std::uint16_t reuse = 0;
@@ -53,6 +53,7 @@ struct Agent {
   bool timed_job = false;     ///< in a job that was released at `job_release`
   bool job_starting = false;  ///< released, has not run since
   Partition* partition = nullptr;
+  cap::CapabilityTable* capabilities = nullptr;  ///< its own; goes with it wherever it goes
   std::uint32_t core = 0;  ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
@@ -103,10 +104,6 @@ struct Agent {
   Link<Agent> partition_link;
   Link<Agent> ended_link;
   std::uint64_t pages_released = 0;  ///< of its arena, after its end
-  struct {
-    cap::CapabilityRef ref;
-    Generation generation;
-  } self;  ///< the capability to itself that its partition was given with it
 
   // Counters.
   std::uint64_t messages = 0;

@@ -80,6 +80,7 @@ struct Effect {
   std::uint16_t flags = 0;
 };
 
+using witness::agents_capabilities;
 using witness::all_capabilities;
 using witness::record_failed;
 using witness::record_unfinished;
