@@ -79,13 +79,18 @@ enum rvm_right {
   X(PROOF, 20, 1, "the proof does not hold: which of its checks failed is not told") \
   X(NO_LEASE, 21, 1, "the device is not leased to the caller, or no longer") \
   X(DMA_REFUSED, 22, 1, "the device reaches memory by itself, and the caller's partition is not trusted with that") \
-  X(DEVICE_FAILED, 23, 1, "the device does not do what its specification says")
+  X(DEVICE_FAILED, 23, 1, "the device does not do what its specification says") \
+  X(NO_SHARED_EDGE, 24, 1, "the partitions do not talk to each other") \
+  X(NOT_COHERENT, 25, 1, "the partitions talk too little with each other, for what else they say") \
+  X(LEASE_CONFLICT, 26, 1, "an agent that would move has a device") \
+  X(REGION_OVERLAP, 27, 1, "memory is mapped where that of an agent that would move belongs") \
+  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
   RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-      RVM_ERROR_COUNT = 24
+      RVM_ERROR_COUNT = 29
 };
 
 /* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, proof tier, description.
@@ -108,6 +113,11 @@ enum rvm_error {
   X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, P1, \
     "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota; of the hypervisor: all agents, pages of the " \
     "machine") \
+  X(PARTITION_SPLIT, 0x15, PARTITION, RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE, P2, \
+    "x2 which of its living agents leave it, bit i for the one with the i-th lowest slot -> x1 handle of their new " \
+    "partition, x2 its id") \
+  X(PARTITION_MERGE, 0x16, PARTITION, RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE, P2, \
+    "x2 another partition (EXECUTE, REVOKE): its agents move into the one in x1, and it ends") \
   X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, P1, \
     "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
   X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, P1, "") \
@@ -119,6 +129,7 @@ enum rvm_error {
     "whose " \
     "memory is a " \
     "copy, made page by page at the first write to each, x2 id") \
+  X(AGENT_MIGRATE, 0x1e, AGENT, RVM_RIGHT_EXECUTE, P2, "x2 the partition (EXECUTE) that it moves to") \
   X(CAP_DERIVE, 0x20, ANY, 0, P1, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
   X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, P1, "the capability and everything derived from it") \
   X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, P2, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
@@ -254,6 +265,15 @@ struct rvm_attestation_subject {
   uint8_t kernel[32];   /* what boot phase HalInit loaded */
   uint8_t programs[32]; /* what boot phase Handoff loaded */
   uint64_t not_before_ns, not_after_ns;
+};
+
+/* Why agents changed partitions, in the flags of the records that say so. */
+enum rvm_move_reason {
+  RVM_MOVE_REQUEST = 0,  /* by hypercall */
+  RVM_MOVE_TRAFFIC = 1,  /* they talk more to those where they went */
+  RVM_MOVE_COHESION = 2, /* those who stayed and those who left hardly talk to each other */
+  RVM_MOVE_PRESSURE = 3, /* the partition talked mostly to others */
+  RVM_MOVE_TRUST = 4,    /* faults or refusals: the suspect is isolated */
 };
 
 /* REGION_MAP permissions. */

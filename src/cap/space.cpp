@@ -72,7 +72,7 @@ Capability* CapabilityTree::find(CapabilityRef ref, Generation generation) {
 CapabilityTable* CapabilityTree::receiving_table(AgentIndex index) {
   CapabilityTable* const receiver = table(index);
   return receiver != nullptr && receiver->open() && receiver->closing_ == CapabilityTable::Closing::no ? receiver
-                                                                                                      : nullptr;
+                                                                                                       : nullptr;
 }
 
 /// Whether children may be added under `ref`: neither it nor an ancestor (at most max_depth) is under revocation. Without
@@ -171,6 +171,22 @@ void CapabilityTree::unlink(CapabilityRef ref) {
   if (!leaving.next_sibling_.empty()) {
     at(leaving.next_sibling_).previous_sibling_ = leaving.previous_sibling_;
   }
+}
+
+void CapabilityTree::restrict(CapabilityRef ref, Rights rights) {
+  Capability& restricted = at(ref);
+  restricted.rights_ = restricted.rights_.intersect(rights);
+  restricted.update_hash();
+}
+
+void CapabilityTree::rename(CapabilityRef root, std::uint32_t object, ObjectCapabilities& all) {
+  Capability& renamed = at(root);
+  ensure(renamed.parent_.empty() && !renamed.has_children() && !all.closing);
+  unlink(root);
+  renamed.object_id_ = object;
+  renamed.object_capabilities_ = &all;
+  renamed.update_hash();
+  link(root);
 }
 
 Result<Placed> CapabilityTree::mint(AgentIndex destination, Object object, Rights rights, std::uint64_t badge,

@@ -50,8 +50,8 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
 void forget(State& s, Agent& agent) {
   Partition& p = s.partition_of(agent);
   free_table(s, agent);
-  if (agent.context != nullptr) free_charged_page(s, p, agent.context);
-  if (agent.latency != nullptr) free_charged_page(s, p, agent.latency);
+  if (agent.context != nullptr) free_charged_page(s, agent, agent.context);
+  if (agent.latency != nullptr) free_charged_page(s, agent, agent.latency);
   p.agents.remove(agent);
   --p.agent_count;
   const AgentId id = agent.id;
@@ -135,17 +135,17 @@ Result<Agent*> spawn(State& s, const security::Permit&, const SpawnRequest& requ
   agent.map_base = layout.map;
 
   auto build = [&]() -> Status {
-    const Status loaded =
-        request.original != nullptr ? fork_arena(s, *request.original, p, layout) : load_arena(s, p, image, layout);
+    const Status loaded = request.original != nullptr ? fork_arena(s, *request.original, agent, layout)
+                                                      : load_arena(s, agent, image, layout);
     if (!loaded) return loaded;
-    const auto page = charged_page(s, p);
+    const auto page = charged_page(s, agent);
     if (!page) return fail(page.error());
     auto* const mine = new (*page) KernelPage{};
     agent.context = &mine->context;
     agent.nonces = &mine->nonces;
     agent.context->initialise(offset(layout.image, image.entry), layout.base.value);
     if (request.deadline.value != 0) {
-      const auto histogram = charged_page(s, p);
+      const auto histogram = charged_page(s, agent);
       if (!histogram) return fail(histogram.error());
       static_assert(sizeof(sched::Histogram) <= page_bytes);
       agent.latency = new (*histogram) sched::Histogram{};
@@ -237,8 +237,7 @@ namespace {
 
 /// One step. What it held goes first, mappings included; then its arena; in the end its slot.
 Burial bury(State& s, Agent& agent) {
-  if (agent.capabilities->used() != 0)
-    return close_table_step(s, agent).status ? Burial::step : Burial::log_full;
+  if (agent.capabilities->used() != 0) return close_table_step(s, agent).status ? Burial::step : Burial::log_full;
   if (release_arena_step(s, agent)) return Burial::step;
   s.ended.remove(agent);
   forget(s, agent);

@@ -40,11 +40,10 @@ cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t obj
 Status make_room(State& s, Agent& agent) {
   if (!agent.capabilities->full()) return {};
   if (agent.capabilities->pages().size() == cap::table_pages) return fail(Error::resource_limit);
-  Partition& p = s.partition_of(agent);
-  const auto page = charged_page(s, p);
+  const auto page = charged_page(s, agent);
   if (!page) return fail(page.error());
   const Status grown = s.capabilities.grow(table_of(agent), {*page, page_bytes});
-  if (!grown) free_charged_page(s, p, *page);
+  if (!grown) free_charged_page(s, agent, *page);
   return grown;
 }
 
@@ -133,7 +132,7 @@ bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t ob
 
 Status open_table(State& s, Agent& agent) {
   Partition& p = s.partition_of(agent);
-  const auto page = charged_page(s, p);
+  const auto page = charged_page(s, agent);
   if (!page) return fail(page.error());
   ensure(s.capabilities.open(table_of(agent), {*page, page_bytes}).has_value());
   agent.capabilities = s.capabilities.table(table_of(agent));
@@ -175,8 +174,7 @@ Step close_table_step(State& s, Agent& agent) {
 }
 
 void free_table(State& s, Agent& agent) {
-  while (const std::byte* const page = s.capabilities.reclaim(table_of(agent)))
-    free_charged_page(s, s.partition_of(agent), page);
+  while (const std::byte* const page = s.capabilities.reclaim(table_of(agent))) free_charged_page(s, agent, page);
 }
 
 }  // namespace rvm::kernel

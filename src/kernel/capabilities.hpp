@@ -48,6 +48,20 @@ template <typename T>
 
 // --- the table of an agent ---
 
+/// `visit(CapabilityRef, Capability&)` sees what the agent holds, in the order of the slots.
+template <typename Visit>
+void each_capability(State& s, const Agent& agent, Visit visit) {
+  if (agent.capabilities == nullptr) return;
+  unsigned left = agent.capabilities->used();
+  for (std::uint16_t slot = 1; left != 0 && slot < cap::table_slots; ++slot) {
+    const cap::CapabilityRef ref{table_of(agent), slot};
+    cap::Capability* const found = s.capabilities.find(ref);
+    if (found == nullptr) continue;
+    --left;
+    visit(ref, *found);
+  }
+}
+
 /// A table with the standard capabilities and their names in the directory. The record of the agent's making stands for
 /// them (witness::standard_capabilities). Error::no_memory.
 [[nodiscard]] Status open_table(State& s, Agent& agent);

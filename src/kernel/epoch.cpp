@@ -3,6 +3,7 @@
 
 #include "evidence.hpp"
 #include "leases.hpp"
+#include "relocation.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -73,6 +74,7 @@ void summarise_edge(State& s, Edge& edge) {
 void end_epoch(State& s, Nanoseconds now) {
   ++s.epoch;
   expire_leases(s, now);
+  expire_relocation(s, now);
   for (std::uint32_t i = 0; i < edge_summaries_per_epoch && !s.epoch_edges.empty(); ++i) {
     Edge& edge = *s.epoch_edges.front();
     summarise_edge(s, edge);

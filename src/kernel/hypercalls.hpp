@@ -47,6 +47,9 @@ struct Channel {
 };
 Channel channel_of(const Request& r);
 
+/// The hypercall is repeated a little later, because other cores must leave something first.
+Outcome again(const Request& r);
+
 // hypercalls_partition.cpp
 Outcome partition_create(const Request& r);
 Outcome partition_destroy(const Request& r);
@@ -59,6 +62,11 @@ Outcome agent_terminate(const Request& r);
 Outcome agent_info(const Request& r);
 Outcome agent_suspend(const Request& r);
 Outcome agent_resume(const Request& r);
+
+// hypercalls_relocation.cpp
+Outcome agent_migrate(const Request& r);
+Outcome partition_split(const Request& r);
+Outcome partition_merge(const Request& r);
 
 // hypercalls_capability.cpp
 Outcome cap_derive(const Request& r);

@@ -30,14 +30,13 @@ Outcome after(Burial buried, const Request& r) {
   return buried == Burial::step ? Outcome::repeat(r.registers) : Outcome{Error::witness_log_full};
 }
 
-/// The hypercall is repeated a little later, because other cores must leave something first.
+}  // namespace
+
 Outcome again(const Request& r) {
   r.registers.rewind_call();
   block(r.s, r.core, Wait::throttled, hal::Port::now() + Nanoseconds{20'000});
   return Outcome::waiting();
 }
-
-}  // namespace
 
 Outcome partition_create(const Request& r) {
   if (r.object_id() != hypervisor_partition.value) return Error::wrong_type;

@@ -27,8 +27,7 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   p.type = request.type;
   p.mode = request.mode;
   p.account.quota = request.page_quota;
-  p.record_quota = request.record_quota != 0 ? request.record_quota : default_record_quota;
-  p.records.configure(p.record_quota, s.epoch_length, std::max(record_burst, p.record_quota));
+  set_record_quota(s, p, request.record_quota != 0 ? request.record_quota : default_record_quota);
   p.text.configure(text_quota, s.epoch_length, text_burst);
   copy_name(p.name, request.name);
 
@@ -41,6 +40,11 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   hal::Port::publish_tables();
   ++s.partitions_ever;
   return &p;
+}
+
+void set_record_quota(const State& s, Partition& p, std::uint32_t quota) {
+  p.record_quota = quota;
+  p.records.configure(quota, s.epoch_length, std::max(record_burst, quota));
 }
 
 Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
@@ -64,19 +68,24 @@ Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
   s.edges.for_each([&](Edge& edge) {
     if (edge.slots != nullptr && edge.payer == index_of(p).value) drop_queue(s, edge);
   });
-  invalidate(s, p);
-  p.space.destroy();
-  ensure(p.account.used == 0);
-  s.partitions.release(p);
+  release_partition(s, p);
   done.progress = cap::Progress::done;
   return done;
 }
 
+void release_partition(State& s, Partition& p) {
+  invalidate(s, p);
+  p.space.destroy();
+  ensure(p.account.used == 0);
+  s.partitions.release(p);
+}
+
 // --- memory ---
 
-Result<std::byte*> charged_page(State& s, Partition& p) {
+Result<std::byte*> charged_page(State& s, const Agent& agent) {
+  Partition& p = s.partition_of(agent);
   if (auto charged = p.account.charge(1); !charged) return fail(charged.error());
-  const auto page = s.pages.allocate_run(1, page_owner(p));
+  const auto page = s.pages.allocate_run(1, page_owner(agent));
   if (!page) {
     p.account.credit(1);
     return fail(page.error());
@@ -84,15 +93,16 @@ Result<std::byte*> charged_page(State& s, Partition& p) {
   return hal::Port::to_pointer(*page);
 }
 
-void free_charged_page(State& s, Partition& p, const void* page) {
+void free_charged_page(State& s, const Agent& agent, const void* page) {
   ensure(s.pages.free_run(hal::Port::to_physical(page), 1).has_value());
-  p.account.credit(1);
+  s.partition_of(agent).account.credit(1);
 }
 
-Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access) {
+Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access) {
+  Partition& p = s.partition_of(agent);
   for (std::uint64_t i = 0; i < pages; ++i) {
     if (auto charged = p.account.charge(1); !charged) return charged;
-    const auto page = s.pages.allocate_run(1, page_owner(p));
+    const auto page = s.pages.allocate_run(1, page_owner(agent));
     if (!page) {
       p.account.credit(1);
       return fail(page.error());

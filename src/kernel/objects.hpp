@@ -49,15 +49,19 @@ struct Destruction {
   std::uint32_t regions = 0;
 };
 [[nodiscard]] Destruction destroy_partition(State& s, const security::Permit& permit, Partition& p);
+/// Of a partition that holds nothing any more but its translation tables.
+void release_partition(State& s, Partition& p);
+/// Witness records per epoch that its agents may cause.
+void set_record_quota(const State& s, Partition& p, std::uint32_t quota);
 
 // --- memory ---
 
-/// A zeroed page for the kernel's own use, which the partition pays for. Errors: no_memory.
-[[nodiscard]] Result<std::byte*> charged_page(State& s, Partition& p);
-void free_charged_page(State& s, Partition& p, const void* page);
+/// A zeroed page for the kernel's own use, which the agent's partition pays for and which goes with it. Errors: no_memory.
+[[nodiscard]] Result<std::byte*> charged_page(State& s, const Agent& agent);
+void free_charged_page(State& s, const Agent& agent, const void* page);
 
-/// Maps fresh zeroed pages one by one, charged to the partition.
-[[nodiscard]] Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access);
+/// Maps fresh zeroed pages one by one in the agent's slot, charged to its partition.
+[[nodiscard]] Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access);
 /// Unmaps a range, cleans the TLBs, and only then frees those pages that belonged to the partition's agents (not to regions
 /// and not to the boot package).
 void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages);

@@ -6,6 +6,7 @@
 #include "agents.hpp"
 #include "epoch.hpp"
 #include "evidence.hpp"
+#include "relocation.hpp"
 #include "shutdown.hpp"
 #include "traps.hpp"
 #include "worker.hpp"
@@ -335,6 +336,7 @@ hal::Context& resume(Guard& guard, Core& core) {
         }
       }
       leave_current(s, core, now);
+      settle_relocation(s);
     }
     if (Agent* next = take_ready(s, core)) {
       start_turn(s, core, *next, now);

@@ -88,6 +88,28 @@ struct Device {
   std::uint8_t notify = 64;    ///< bit of the holder's notification word; 64: none
 };
 
+/// Agents on their way from one partition to another (relocation.hpp).
+struct Relocation {
+  enum class Kind : std::uint8_t { migrate, split, merge };
+  enum class Phase : std::uint8_t {
+    none,
+    stopping,  ///< somebody who is to move still executes
+    finished   ///< the verdict waits for whoever asked
+  };
+  Kind kind = Kind::migrate;
+  Phase phase = Phase::none;
+  std::uint16_t reason = RVM_MOVE_REQUEST;
+  AgentId requester{};  ///< 0: the coherence engine
+  security::Authority by = security::Authority::hypervisor();
+  PartitionId from{};
+  PartitionId to{};  ///< of a split: the one that it made
+  std::uint32_t count = 0;
+  std::array<AgentId, maximum_agents_per_partition> agents{};  ///< in ascending order of their index
+  std::uint64_t held = 0;                                      ///< bit i: agents[i] was stopped for this
+  Nanoseconds begun{0};
+  Status verdict{};
+};
+
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 
 struct State {
@@ -111,9 +133,11 @@ struct State {
   bool accept_shutdown_byte = false;
   bool dump_at_shutdown = false;
 
-  partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
+  partition::List<Agent, &Agent::ended_link> ended;  ///< agents whose arenas are still to be scrubbed and freed
   partition::List<RegionObject, &RegionObject::orphan_link> orphans;  ///< regions that nothing leads to any more
-  partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
+  partition::List<Edge, &Edge::epoch_link> epoch_edges;               ///< with traffic since their last summary
+  Relocation relocation;
+  std::uint32_t census = 0;  ///< number of the last (belongings.hpp)
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;
   std::uint64_t switches_at_epoch = 0;
@@ -159,7 +183,12 @@ extern constinit Log the_log;
 [[nodiscard]] inline partition::PartitionIndex index_of(const Partition& p) {
   return partition::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
 }
-/// Pages are accounted under the partition's index, not its id.
+/// Owners of pages, as the page allocator names them: partitions by their index, and behind them agents, for what goes with an
+/// agent wherever it goes.
 [[nodiscard]] inline PartitionId page_owner(const Partition& p) { return PartitionId{index_of(p).value}; }
+[[nodiscard]] inline PartitionId page_owner(const Agent& agent) {
+  return PartitionId{maximum_partitions + index_of(agent)};
+}
+static_assert(maximum_partitions + maximum_agents <= memory::PageWord::owner_max);
 
 }  // namespace rvm::kernel

@@ -74,6 +74,12 @@ class CapabilityTree {
   /// or no such table), resource_limit.
   [[nodiscard]] Result<Placed> transfer(CapabilityRef source, AgentIndex destination);
 
+  /// From now on no more than these rights are left. Those derived from it keep what they have.
+  void restrict(CapabilityRef ref, Rights rights);
+  /// A derivation root leads to another object of its type from now on, under the same handle. `all`: that one's.
+  /// Precondition: it is one, and nothing was derived from it.
+  void rename(CapabilityRef root, std::uint32_t object, ObjectCapabilities& all);
+
   /// Revokes all descendants of `root`, then `root` itself. `visitor(CapabilityRef, Capability&) -> Budget` sees each
   /// before it goes (unmap there), must not change the tree, and says what that cost beside the removal.
   /// Error::bad_capability: `root` is not live.
@@ -225,8 +231,8 @@ Progress CapabilityTree::close(AgentIndex index, Children children, Budget& budg
     Capability& leaving = at(next);
     const bool keep = children == Children::kept && !leaving.revoking_children_;
     if (!keep) leaving.state_ = Capability::state_revoking;
-    const Progress progress = keep ? remove_keeping_children(next, budget, handed_up, visitor)
-                                   : remove_subtree(next, false, budget, visitor);
+    const Progress progress =
+        keep ? remove_keeping_children(next, budget, handed_up, visitor) : remove_subtree(next, false, budget, visitor);
     if (progress == Progress::more) return Progress::more;
   }
   return Progress::done;

@@ -50,11 +50,12 @@ struct Agent {
   bool held = false;          ///< suspended, itself or with its partition: runnable but not to be run
   bool yielded = false;       ///< gave up the rest of its turn
   bool doomed = false;        ///< to be ended by the core that executes it, as soon as that enters the kernel
+  bool moving = false;        ///< to another partition, in the operation under way
   bool timed_job = false;     ///< in a job that was released at `job_release`
   bool job_starting = false;  ///< released, has not run since
   Partition* partition = nullptr;
   cap::CapabilityTable* capabilities = nullptr;  ///< its own; goes with it wherever it goes
-  std::uint32_t core = 0;  ///< where it last ran or is queued
+  std::uint32_t core = 0;                        ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
   hal::Context* context = nullptr;       ///< in the agent's kernel page

@@ -15,6 +15,7 @@
 #include "rvm/partition/lifecycle.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/sched/token_bucket.hpp"
+#include "rvm/witness/placement.hpp"
 
 namespace rvm::partition {
 
@@ -31,7 +32,9 @@ struct RegionObject {
   memory::Region<hal::Port> region;
   Link<RegionObject> partition_link;
   Link<RegionObject> orphan_link;
-  bool orphaned = false;  ///< nothing leads to it any more
+  bool orphaned = false;     ///< nothing leads to it any more
+  std::uint32_t census = 0;  ///< in which `uses` was counted
+  witness::RegionUses uses;
 };
 
 /// A coherence domain: one stage-2 address space under one VMID, the agents in it, what it owns. The unit of isolation and

@@ -28,11 +28,13 @@ namespace rvm::witness {
     "capabilities to its regions removed:regions destroyed") \
   X(partition_suspend, 0x03, PartitionSuspend, "partition", "-", "-", "-") \
   X(partition_resume, 0x04, PartitionResume, "partition", "-", "-", "-") \
-  X(partition_split, 0x05, PartitionSplit, "partition", "-", "new id:new id", "cut value") \
-  X(partition_merge, 0x06, PartitionMerge, "surviving partition", "-", "absorbed id", "-") \
+  X(partition_split, 0x05, PartitionSplit, "partition that stays", "reason", "new partition:its page quota", \
+    "agents that left, by rank of their index") \
+  X(partition_merge, 0x06, PartitionMerge, "surviving partition", "reason", "absorbed partition", "agents moved") \
   X(partition_hibernate, 0x07, PartitionHibernate, "partition", "tier", "pages", "state digest") \
   X(partition_reconstruct, 0x08, PartitionReconstruct, "partition", "tier", "pages", "state digest") \
-  X(partition_migrate, 0x09, PartitionMigrate, "partition", "-", "destination node", "-") \
+  X(partition_migrate, 0x09, PartitionMigrate, "agent", "reason", "from partition:to partition", \
+    "capabilities reduced to READ:pages") \
   X(capability_grant, 0x10, CapabilityGrant, "object", "slot", "authority", "badge") \
   X(capability_revoke, 0x11, CapabilityRevoke, "object", \
     "slot; 0x1000: all to an object that ended; 0x2000: all that an agent held that ended, 0x3000: and all derived", \
@@ -112,7 +114,7 @@ namespace rvm::witness {
   X(gpu_compile_fail, 0xab, GpuCompileFail, "context", "error", "source digest", "-") \
   X(gpu_device_not_found, 0xac, GpuDeviceNotFound, "device", "-", "-", "-") \
   X(vmid_reclaim, 0xb0, VmidReclaim, "partition", "VMID", "generation", "VMIDs reclaimed") \
-  X(migration_timeout, 0xb1, MigrationTimeout, "partition", "-", "destination node", "waited ns") \
+  X(migration_timeout, 0xb1, MigrationTimeout, "partition", "-", "destination partition", "waited ns") \
   X(witness_flood, 0xb2, WitnessFlood, "partition", "-", "records in the epoch", "quota") \
   X(tree_head, 0xb3, TreeHead, "-", "1 the last record before an orderly shutdown", "tree size before this record", \
     "first 8 bytes of that tree's root") \

@@ -122,12 +122,19 @@ class Replay {
   Applied revoke(const Record& r);
   Applied close_table(const Record& r);
   Applied destroy_partition(const Record& r);
+  [[nodiscard]] std::vector<std::uint32_t> agents_of(std::uint32_t partition) const;
+  template <typename Visit>
+  void each_capability_of(std::uint32_t agent, Visit visit);
+  void relocate(std::uint32_t from, std::uint32_t to, const std::vector<std::uint32_t>& movers);
+  Applied apply_split(const Record& r);
+  Applied apply_merge(const Record& r);
+  Applied apply_migrate(const Record& r);
   void end_agent(std::uint32_t agent);
   void erase_region(std::uint32_t region);
 
   ObjectState state_;
   std::map<Object, std::vector<CapabilityPlace>> roots_;  // of each object's derivation trees, oldest first
-  std::map<std::uint16_t, std::uint32_t> indices_;         // of agents, to the id of the last that had it
+  std::map<std::uint16_t, std::uint32_t> indices_;        // of agents, to the id of the last that had it
   std::uint64_t slot_bytes_ = std::uint64_t{1} << 28;     // of guest-physical space per agent; BootComplete tells
   std::uint64_t boots_ = 0;
 };
