@@ -173,9 +173,8 @@ void TableReader::ascending_numbers(std::string_view key, std::span<std::uint16_
   if (const toml::array* const items = node->as_array(); items != nullptr && items->size() == out.size()) {
     for (const toml::node& item : *items) {
       const std::int64_t value = item.is_integer() ? item.as_integer()->get() : -1;
-      if (value < 0 ||
-          static_cast<std::uint64_t>(value) <
-              std::max<std::uint64_t>(range.least, values.empty() ? 0 : values.back()) ||
+      const std::uint64_t least = values.empty() ? range.least : values.back();
+      if (value < 0 || static_cast<std::uint64_t>(value) < least ||
           static_cast<std::uint64_t>(value) > range.greatest) {
         break;
       }
