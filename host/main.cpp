@@ -123,8 +123,12 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
       ->type_name("FILE");
   run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   add_key(*run, o.key);
-  run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
-      ->type_name("FILE");
+  auto* const package =
+      run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
+          ->type_name("FILE");
+  run->add_flag("--static", o.keep_layout,
+                "leave agents where the manifest puts them; the coherence engine only measures")
+      ->excludes(package);  // which is signed as it is
   run->add_flag("--unchecked-package", o.unchecked_package, "leave checking --package to the kernel")->group("");
   run->add_flag("--quiet", o.style.quiet, "print only what went wrong");
   run->add_flag("--verbose", o.style.verbose, "print every line of the kernel, and a table of agents at the end");
@@ -134,6 +138,7 @@ Examples:
   rvm run examples/pingpong/swarm.toml --cpus 2
   rvm run examples/swarm --disk log.img --for 10s     continue log.img
   rvm run my-agent --json                             for programs
+  rvm run my-swarm --static --json                    what its boundaries cost while they stay
   rvm run hello.wasm one two --files data             a WebAssembly program, its arguments and files
   rvm run examples/spinner/swarm.toml --gdb           debug the kernel)");
   run->callback([&o, &texts, &command] {

@@ -43,6 +43,7 @@ std::vector<rvm_package_partition> partition_table(const Swarm& swarm) {
       out.mode = p.entry->mode;
       out.page_quota = p.entry->page_quota;
       out.witness_quota = p.entry->witness_quota;
+      out.flags = p.entry->live ? RVM_PARTITION_LIVE : 0;
     }
   }
   return table;
@@ -296,6 +297,7 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
   header.epoch_us = manifest.machine.epoch_us;
   header.run_for_ns = options.run_for_ns;
   header.wall_clock_ns = options.wall_clock_ns;
+  header.coherence = manifest.coherence;
   header.partitions = append_table(out, partition_table(swarm));
   header.images = append_table(out, image_table);
   header.agents = append_table(out, agents);
