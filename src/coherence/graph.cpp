@@ -66,8 +66,8 @@ void Graph::account_edge_of(Edge& edge, Change change) {
   edge.weight = decay_.aged(edge.weight, edge.generation);
   edge.generation = decay_.generation();
   account(edge, edge.weight, change);
-  note_structure(nodes_[edge.from].partition);
-  note_structure(nodes_[edge.to].partition);
+  note(nodes_[edge.from].partition, &Partition::rewired);
+  note(nodes_[edge.to].partition, &Partition::rewired);
 }
 
 void Graph::account_edges_of(const Node& node, Change change) {
@@ -77,8 +77,8 @@ void Graph::account_edges_of(const Node& node, Change change) {
   }
 }
 
-void Graph::note_structure(std::uint32_t partition) {
-  partitions_[partition].restructured = true;
+void Graph::note(std::uint32_t partition, bool Partition::* what) {
+  partitions_[partition].*what = true;
   mark(PartitionIndex{partition});
 }
 
@@ -94,7 +94,7 @@ void Graph::link_member(std::uint32_t node, std::uint32_t partition) {
   (n.next_member == none ? p.last_member : nodes_[n.next_member].previous_member) = node;
   ++p.members;
   ++p.membership;
-  note_structure(partition);
+  note(partition, &Partition::restructured);
 }
 
 void Graph::unlink_member(std::uint32_t node) {
@@ -104,7 +104,7 @@ void Graph::unlink_member(std::uint32_t node) {
   (n.next_member == none ? p.last_member : nodes_[n.next_member].previous_member) = n.previous_member;
   --p.members;
   ++p.membership;
-  note_structure(n.partition);
+  note(n.partition, &Partition::restructured);
 }
 
 void Graph::unlink_edge(std::uint32_t edge) {
@@ -167,15 +167,18 @@ Status Graph::add_edge(EdgeIndex edge, NodeIndex from, NodeIndex to) {
   e.next_in = t.first_in;
   if (t.first_in != none) edges_[t.first_in].previous_in = edge.value;
   t.first_in = edge.value;
-  note_structure(f.partition);
-  note_structure(t.partition);
+  note(f.partition, &Partition::rewired);
+  note(t.partition, &Partition::rewired);
   return {};
 }
 
 Status Graph::remove_edge(EdgeIndex edge) {
   if (edge.value >= capacity_.edges) return fail(Error::bad_argument);
   if (!exists(edge)) return fail(Error::bad_state);
-  account_edge_of(edges_[edge.value], Change::remove);
+  Edge& e = edges_[edge.value];
+  account_edge_of(e, Change::remove);
+  note(nodes_[e.from].partition, &Partition::restructured);
+  note(nodes_[e.to].partition, &Partition::restructured);
   unlink_edge(edge.value);
   return {};
 }

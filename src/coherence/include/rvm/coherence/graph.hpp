@@ -88,8 +88,11 @@ class Graph {
 
   /// Counts changes of membership: while it stays the same, a set of members by position stays the same set.
   [[nodiscard]] std::uint32_t membership(PartitionIndex partition) const;
-  /// A member, or an edge of one, came, left or leads elsewhere since this was cleared.
+  /// A member came or left, or an edge of one ended, since this was cleared: a walk along them has to begin again.
   [[nodiscard]] bool restructured(PartitionIndex partition) const;
+  /// An edge of a member is new, or leads to another partition than before, since this was cleared.
+  [[nodiscard]] bool rewired(PartitionIndex partition) const;
+  void clear_rewired(PartitionIndex partition);
   void clear_restructured(PartitionIndex partition);
   /// The partition's sums changed, by deliveries or otherwise, since this was cleared.
   [[nodiscard]] bool disturbed(PartitionIndex partition) const;
@@ -137,6 +140,7 @@ class Graph {
     std::uint16_t members = 0;
     bool marked = false;
     bool restructured = false;
+    bool rewired = false;
     bool disturbed = false;
     bool fixed = false;
   };
@@ -149,7 +153,7 @@ class Graph {
   void link_member(std::uint32_t node, std::uint32_t partition);
   void unlink_member(std::uint32_t node);
   void unlink_edge(std::uint32_t edge);
-  void note_structure(std::uint32_t partition);
+  void note(std::uint32_t partition, bool Partition::* what);
 
   Capacity capacity_;
   Decay decay_;
@@ -199,6 +203,8 @@ inline std::uint32_t Graph::membership(PartitionIndex partition) const {
 }
 inline bool Graph::restructured(PartitionIndex partition) const { return partitions_[partition.value].restructured; }
 inline void Graph::clear_restructured(PartitionIndex partition) { partitions_[partition.value].restructured = false; }
+inline bool Graph::rewired(PartitionIndex partition) const { return partitions_[partition.value].rewired; }
+inline void Graph::clear_rewired(PartitionIndex partition) { partitions_[partition.value].rewired = false; }
 inline bool Graph::disturbed(PartitionIndex partition) const { return partitions_[partition.value].disturbed; }
 inline void Graph::clear_disturbed(PartitionIndex partition) { partitions_[partition.value].disturbed = false; }
 
