@@ -7,9 +7,9 @@ namespace rvm::coherence {
 
 namespace {
 constexpr std::uint32_t edges_per_piece = 32;
-constexpr std::uint64_t units_per_edge = 2;
-constexpr std::uint64_t units_per_member = 2;
-static_assert(edges_per_piece * units_per_edge + units_per_member + members_maximum < budget_overrun_max);
+constexpr std::uint64_t units_per_edge = 4;
+constexpr std::uint64_t units_per_member = 4;  // and a quarter for every column of the matrix
+static_assert(edges_per_piece * units_per_edge + units_per_member + members_maximum / 4 < budget_overrun_max);
 }  // namespace
 
 void Survey::init(Capacity capacity, std::span<std::byte> memory) {

@@ -9,13 +9,14 @@
 namespace rvm::coherence {
 
 namespace {
-constexpr std::uint64_t units_per_visit = 8;   // taking it from the queue, its scores
-constexpr std::uint64_t units_per_member = 2;  // trust, attachment
+constexpr std::uint64_t units_per_visit = 20;  // taking it from the queue, its scores
+constexpr std::uint64_t units_per_member = 3;  // trust, attachment
 // A partition whose pressure moved this far since its last survey is surveyed at once.
 constexpr int unrest = 200;  // basis points
 }  // namespace
 
 Planner::Need Planner::advance(Budget& budget) {
+  if (over_budget_ && phase_ != Phase::idle) sample_others(budget);
   while (!budget.spent()) {
     // What was gathered says nothing any more when members or edges came or went: back to the end of the queue.
     if (phase_ != Phase::idle && graph_.restructured(survey_.partition())) {
@@ -38,7 +39,7 @@ Planner::Need Planner::advance(Budget& budget) {
         lay_out(budget);
         break;
       case Phase::starting_cut:
-        budget.take(units_per_visit);
+        budget.take(4);
         return Need::start_cut;
       case Phase::cutting:
         return Need::step_cut;
@@ -58,6 +59,17 @@ Planner::Need Planner::advance(Budget& budget) {
     }
   }
   return phase_ == Phase::idle && graph_.marked() == 0 ? Need::nothing : Need::budget;
+}
+
+/// While one visit takes more than an epoch, the scores of the others go on, with up to half of each epoch's budget.
+void Planner::sample_others(Budget& budget) {
+  for (; to_sample_ != 0 && budget.left > visit_left_ / 2; --to_sample_) {
+    const PartitionIndex partition = graph_.take_marked();
+    if (partition.value == none) break;
+    budget.take(units_per_visit);
+    if (graph_.members(partition) != 0) sample(partition, graph_.sums(partition));
+    graph_.mark(partition);  // its visit is still due
+  }
 }
 
 void Planner::take(Budget& budget) {
@@ -131,7 +143,7 @@ bool Planner::consistent() {
 }
 
 void Planner::surveyed(Budget& budget) {
-  budget.take(units_per_visit + units_per_member * survey_.members().size());
+  budget.take(units_per_visit / 2 + units_per_member * survey_.members().size());
   const PartitionIndex partition = survey_.partition();
   if (!consistent()) {
     // It was corrected; the others may be wrong as well.
@@ -162,9 +174,16 @@ void Planner::choose_cut() {
   if (suspect_ != none) {
     chosen_count_ = members;
     for (std::uint32_t i = 0; i < members; ++i) chosen_[i] = static_cast<std::uint8_t>(i);
-    std::uint32_t anchor = none;  // the member with the most weight at home stays
+    // Who has the most to do with the others surely stays.
+    std::uint32_t anchor = none;
+    std::uint64_t most = 0;
     for (std::uint32_t i = 0; i < members; ++i) {
-      if (i != suspect_ && (anchor == none || survey_.members()[i].home > survey_.members()[anchor].home)) anchor = i;
+      if (i == suspect_) continue;
+      const std::uint64_t others = survey_.members()[i].home - survey_.pair(i, suspect_);
+      if (anchor == none || others > most) {
+        anchor = i;
+        most = others;
+      }
     }
     request_ = {.objective = Objective::isolate, .suspect = suspect_, .anchor = anchor};
     phase_ = Phase::laying_out;

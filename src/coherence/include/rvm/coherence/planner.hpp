@@ -137,6 +137,7 @@ class Planner {
   void turn_down(Outstanding& outstanding, Error why);
   void scrub();
   // visit.cpp
+  void sample_others(Budget& budget);
   void take(Budget& budget);
   void begin_survey(PartitionIndex partition, Budget& budget);
   void sample(PartitionIndex partition, Graph::Sums sums);
@@ -185,6 +186,7 @@ class Planner {
   std::uint64_t visit_units_ = 0;   ///< spent on it in epochs before this one
   std::int64_t visit_left_ = 0;     ///< of this epoch's budget when it began, or went on
   bool over_budget_ = false;        ///< reported for this visit
+  std::uint32_t to_sample_ = 0;     ///< partitions that wait, at the beginning of this epoch
   std::uint32_t visits_ended_ = 0;  ///< in this epoch
   std::uint32_t row_ = 0;
   std::uint32_t chosen_count_ = 0;
