@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // The engine's budget, its degraded mode, and that it depends on nothing but its inputs.
+#include "test/model_cut.hpp"
 #include "test/swarm.hpp"
 
 namespace rvm::coherence {
 
 using test::ModelCut;
-using test::Swarm;
+using Swarm = test::SwarmOf<ModelCut>;
 
 struct GraphTest {
   static void spoil(Graph& graph, std::uint32_t partition) {
@@ -108,7 +109,9 @@ TEST_CASE("budget: computed in every, every second and every fourth epoch, by CP
 }
 
 TEST_CASE("budget: a cut that does not fit leaves the last known one, a flag and one event") {
-  Swarm swarm(capacity);
+  Config config;
+  config.cut_refresh = 1;  // times 8, once it was found firm
+  Swarm swarm(capacity, config);
   swarm.carry_out = false;
   populate(swarm, 16, 16);
   const auto traffic = [&](std::uint32_t bytes) {
@@ -254,9 +257,9 @@ TEST_CASE("degraded mode: by the operator and by configuration; the scores go on
 
 TEST_CASE("engine: the same inputs give the same outputs, wherever its memory is and whatever was in it") {
   const auto history = [](std::size_t displacement) {
-    std::vector<std::uint64_t> memory(test::ModelEngine::memory_bytes(capacity) / 8 + displacement,
+    std::vector<std::uint64_t> memory(Engine<MinimumCut>::memory_bytes(capacity) / 8 + displacement,
                                       0x5a5a5a5a5a5a5a5a * displacement);
-    test::ModelEngine engine;
+    Engine<MinimumCut> engine;
     REQUIRE(engine.init(capacity, {}, std::as_writable_bytes(std::span(memory).subspan(displacement))));
     std::mt19937_64 random(11);
     for (std::uint32_t n = 0; n < 96; ++n) REQUIRE(engine.add_node(NodeIndex{n}, PartitionIndex{n % 24}));

@@ -55,16 +55,24 @@ std::uint64_t Planner::leaving_side() const {
   return 0;
 }
 
+/// Below which cohesion the surveyed partition is to be split; `lax`, below which it remains so.
+BasisPoints Planner::split_threshold(bool lax) const {
+  const PartitionRecord& r = record();
+  const unsigned slack = r.split.active() ? config_.hysteresis.value : 0;
+  const bool pressed = r.scores.pressure.value + slack > config_.split_pressure.value;
+  const unsigned threshold = config_.split_cohesion.value * (pressed ? 2u : 1u);
+  return BasisPoints{static_cast<std::uint16_t>(threshold == 0 ? 0 : threshold + (lax ? config_.hysteresis.value : 0))};
+}
+
 void Planner::observe_split() {
   PartitionRecord& r = record();
   if (!judged_ || suspect_ != none) return;
-  const std::uint32_t slack = r.split.active() ? config_.hysteresis.value : 0;
-  const bool pressed = r.scores.pressure.value + slack > config_.split_pressure.value;
-  const std::uint32_t threshold = config_.split_cohesion.value * (pressed ? 2u : 1u);
   // Cutting off a pair of which one is drawn back would not last.
-  const bool possible = judgement_.stable && chosen_count_ >= 4 && leaving_side() != 0;
-  r.split.observe(now_, possible && r.scores.cohesion.value < threshold,
-                  possible && r.scores.cohesion.value < threshold + config_.hysteresis.value);
+  const std::uint64_t leaving = leaving_side();
+  const bool possible = judgement_.stable && std::popcount(leaving) >= 2 &&
+                        chosen_count_ >= 2 + static_cast<unsigned>(std::popcount(leaving));
+  r.split.observe(now_, possible && r.scores.cohesion < split_threshold(false),
+                  possible && r.scores.cohesion < split_threshold(true));
   if (r.split.active()) progress_ = true;
 }
 

@@ -42,8 +42,8 @@ void run(Swarm& swarm, int epochs, const std::function<void()>& traffic) {
 }  // namespace
 
 TEST_CASE("engine: memory and configuration are checked") {
-  test::ModelEngine engine;
-  std::vector<std::uint64_t> memory(test::ModelEngine::memory_bytes(small) / 8);
+  Swarm::SwarmEngine engine;
+  std::vector<std::uint64_t> memory(Swarm::SwarmEngine::memory_bytes(small) / 8);
   const auto bytes = std::as_writable_bytes(std::span(memory));
   CHECK(engine.init(small, {}, bytes.first(bytes.size() - 8)).error() == Error::no_memory);
   Config wrong;
@@ -53,7 +53,7 @@ TEST_CASE("engine: memory and configuration are checked") {
   CHECK(engine.configure(wrong).error() == Error::bad_argument);
   CHECK(engine.config().alpha.value == 2000);
   // The appliance's tables take less than 7 MiB.
-  CHECK(test::ModelEngine::memory_bytes(capacity_maximum) < 7u << 20);
+  CHECK(Swarm::SwarmEngine::memory_bytes(capacity_maximum) < 7u << 20);
 }
 
 TEST_CASE("engine: an agent whose weight is elsewhere is proposed for migration, once it has lasted") {

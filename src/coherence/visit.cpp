@@ -95,7 +95,7 @@ void Planner::take(Budget& budget) {
     ++visits_ended_;
     return;
   }
-  if (changed) r.cut_due = true;
+  if (graph_.restructured(partition)) r.cut_due = true;
   begin_survey(partition, budget);
 }
 
@@ -198,23 +198,24 @@ void Planner::choose_cut() {
     return;
   }
   const std::uint64_t age = now_.value - r.cut_epoch.value;
-  if (!r.cut_due && age < config_.cut_refresh && !(r.split.active() && age >= config_.persistence)) {
+  if (!r.cut_due && age < std::uint64_t{config_.cut_refresh} * r.cut_rest &&
+      !(r.split.active() && age >= config_.persistence)) {
     if (r.split.active()) progress_ = true;
     return;
   }
   attach_members();
   if (chosen_count_ < 2) return;
-  const bool groups = chosen_count_ >= 4;  // two on each side: nobody is peeled off alone
-  request_ = {.objective = groups ? Objective::balanced : Objective::plain, .minimum_side = groups ? 2u : 1u};
+  request_ = {.objective = Objective::plain};
   phase_ = Phase::laying_out;
 }
 
 /// Members that hardly talk at home belong to no group and would each be a minimum cut of their own: they stay where they
-/// are, and leave by migration if at all.
+/// are, and leave by migration if at all. To cut off any of the others alone costs more than a split may, so a minimum cut
+/// that is below the threshold has two of them on either side, with no search for balanced cuts.
 void Planner::attach_members() {
   const auto members = survey_.members();
   const std::uint64_t mean = 2 * (survey_.sums().internal / members.size());
-  const std::uint64_t least = std::max<std::uint64_t>(part_of(mean, config_.split_cohesion), 1);
+  const std::uint64_t least = std::max<std::uint64_t>(part_of(mean, split_threshold(true)), 1);
   chosen_count_ = 0;
   for (std::uint32_t i = 0; i < members.size(); ++i) {
     if (members[i].home >= least) chosen_[chosen_count_++] = static_cast<std::uint8_t>(i);
@@ -280,6 +281,9 @@ void Planner::judged() {
     r.scores.cut_exact = judgement_.exact;
     r.scores.over_budget = over_budget_;
     r.cut_epoch = now_;
+    // What is far from splitting is not looked at as often.
+    const bool firm = r.scores.cohesion.value >= 2 * split_threshold(true).value;
+    r.cut_rest = firm ? std::min<std::uint16_t>(r.cut_rest * 2, PartitionRecord::rest_maximum) : std::uint16_t{1};
     r.cut_due = false;
   }
   row_ = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The core configures without layers 2 and 3, and switching on a module that a target lacks says so and names the cure."""
+"""Layers 2 and 3 are absent by default, and switching on a module that the tree lacks says so and names the cure."""
 import os
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def main():
         run = configure(target, {name: "OFF" for name in OPTIONAL})
         if run.returncode != 0:
             failures.append(f"{target} without optional modules does not configure:\n{run.stderr}")
-    # A microcontroller's firmware has a handful of agents, in places fixed for good, and none of WebAssembly.
+    # Both engines are for the appliance's agents: a microcontroller's firmware has none.
     for target, name in (("seed", "RVM_COHERENCE"), ("seed", "RVM_WASM"), ("appliance", "RVM_GPU")):
         run = configure(target, {name: "ON"})
         if run.returncode == 0 or f"{name}=ON" not in run.stderr or f"{name}=OFF" not in run.stderr:

@@ -6,21 +6,22 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <random>
 #include <set>
 #include <vector>
 
-#include "model_cut.hpp"
 #include "rvm/coherence/engine.hpp"
 
 namespace rvm::coherence::test {
 
-using ModelEngine = Engine<ModelCut>;
+template <CutSolver Solver>
+struct SwarmOf {
+  using SwarmEngine = Engine<Solver>;
 
-struct Swarm {
-  explicit Swarm(Capacity c, const Config& config = {}) : capacity(c), memory(ModelEngine::memory_bytes(c) / 8) {
+  explicit SwarmOf(Capacity c, const Config& config = {}) : capacity(c), memory(SwarmEngine::memory_bytes(c) / 8) {
     REQUIRE(engine.init(c, config, std::as_writable_bytes(std::span(memory))));
   }
 
@@ -105,7 +106,7 @@ struct Swarm {
 
   Capacity capacity;
   std::vector<std::uint64_t> memory;
-  ModelEngine engine;
+  SwarmEngine engine;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> edges;
   std::map<std::uint32_t, std::uint32_t> initial;
   std::map<std::uint32_t, std::uint32_t> moves;  ///< of an agent
@@ -121,5 +122,7 @@ struct Swarm {
   std::uint64_t cross_bytes = 0;
   std::uint64_t cross_bytes_static = 0;
 };
+
+using Swarm = SwarmOf<MinimumCut>;
 
 }  // namespace rvm::coherence::test

@@ -19,7 +19,7 @@ enum class Objective : std::uint8_t {
 
 struct CutRequest {
   Objective objective = Objective::plain;
-  std::uint32_t minimum_side = 2;    ///< balanced: at least 1
+  std::uint32_t minimum_side = 2;   ///< balanced: at least 1
   std::uint32_t suspect = no_node;  ///< isolate: a node
   std::uint32_t anchor = no_node;   ///< isolate: another node, or none
 };

@@ -154,6 +154,7 @@ class Planner {
   // decide.cpp
   [[nodiscard]] std::uint32_t find_suspect() const;
   [[nodiscard]] std::uint64_t leaving_side() const;
+  [[nodiscard]] BasisPoints split_threshold(bool lax) const;
   void observe_split();
   void observe_members(Budget& budget);
   void observe_member(const Survey::Member& member);

@@ -37,16 +37,17 @@ struct PartitionRecord {
   Anchor anchor;      ///< against splitting and merging
   Anchor cut_anchor;  ///< against trying cuts that do not fit the budget
   PartitionIndex merge_with{none};
-  BasisPoints reported{0};    ///< pressure in the last event
-  BasisPoints at_survey{0};   ///< unsmoothed pressure at the last survey
-  std::uint16_t rest = 1;     ///< epochs from one survey to the next while nothing is found
-  std::uint8_t leaving = 0;   ///< proposals out to migrate an agent from here
-  std::uint8_t arriving = 0;  ///< or to here
-  bool locked = false;        ///< a proposal is out to split or merge it
-  bool quarantined = false;   ///< a suspect was isolated in it
-  bool sampled = false;       ///< scores are known
-  bool cut_due = true;        ///< members or edges changed since the last cut
-  bool recheck = false;       ///< its sums are to be checked before degraded mode may end
+  BasisPoints reported{0};     ///< pressure in the last event
+  BasisPoints at_survey{0};    ///< unsmoothed pressure at the last survey
+  std::uint16_t rest = 1;      ///< epochs from one survey to the next while nothing is found
+  std::uint16_t cut_rest = 1;  ///< times Config::cut_refresh from one cut to the next
+  std::uint8_t leaving = 0;    ///< proposals out to migrate an agent from here
+  std::uint8_t arriving = 0;   ///< or to here
+  bool locked = false;         ///< a proposal is out to split or merge it
+  bool quarantined = false;    ///< a suspect was isolated in it
+  bool sampled = false;        ///< scores are known
+  bool cut_due = true;         ///< members or edges changed since the last cut
+  bool recheck = false;        ///< its sums are to be checked before degraded mode may end
 
   [[nodiscard]] bool quiet() const { return leaving == 0 && arriving == 0 && !locked && !quarantined; }
 };
