@@ -208,7 +208,7 @@ Budget Planner::begin_epoch(const Input& input) {
   computed_ = now_;
   scrub();
   visit_left_ = std::min(input.budget, config_.budget);
-  to_sample_ = graph_.marked();
+  to_sample_ = to_visit_ = graph_.marked();
   return {visit_left_};
 }
 

@@ -25,7 +25,7 @@ Planner::Need Planner::advance(Budget& budget) {
     }
     switch (phase_) {
       case Phase::idle:
-        if (graph_.marked() == 0) return Need::nothing;
+        if (to_visit_ == 0 || graph_.marked() == 0) return Need::nothing;
         take(budget);
         break;
       case Phase::surveying:
@@ -58,7 +58,7 @@ Planner::Need Planner::advance(Budget& budget) {
         return Need::merge;
     }
   }
-  return phase_ == Phase::idle && graph_.marked() == 0 ? Need::nothing : Need::budget;
+  return Need::budget;
 }
 
 /// While one visit takes more than an epoch, the scores of the others go on, with up to half of each epoch's budget.
@@ -74,6 +74,7 @@ void Planner::sample_others(Budget& budget) {
 
 void Planner::take(Budget& budget) {
   const PartitionIndex partition = graph_.take_marked();
+  --to_visit_;
   visit_units_ = 0;
   visit_left_ = budget.left;
   over_budget_ = false;
@@ -198,8 +199,8 @@ void Planner::choose_cut() {
     return;
   }
   const std::uint64_t age = now_.value - r.cut_epoch.value;
-  if (!r.cut_due && age < std::uint64_t{config_.cut_refresh} * r.cut_rest &&
-      !(r.split.active() && age >= config_.persistence)) {
+  const bool confirms = r.split.active() && age >= config_.persistence;
+  if (!r.cut_due && !confirms && age < std::uint64_t{config_.cut_refresh} * r.cut_rest) {
     if (r.split.active()) progress_ = true;
     return;
   }

@@ -79,7 +79,7 @@ class Planner {
 
  protected:
   enum class Need : std::uint8_t {
-    nothing,    ///< all work is done
+    nothing,    ///< all of this epoch's work is done
     budget,     ///< there is more, in another epoch
     start_cut,  ///< of cut_graph() by cut_request(), then cut_started()
     step_cut,   ///< and when it is done, cut_done(result)
@@ -184,10 +184,12 @@ class Planner {
 
   // The visit in progress.
   Phase phase_ = Phase::idle;
-  std::uint64_t visit_units_ = 0;   ///< spent on it in epochs before this one
-  std::int64_t visit_left_ = 0;     ///< of this epoch's budget when it began, or went on
-  bool over_budget_ = false;        ///< reported for this visit
-  std::uint32_t to_sample_ = 0;     ///< partitions that wait, at the beginning of this epoch
+  std::uint64_t visit_units_ = 0;  ///< spent on it in epochs before this one
+  std::int64_t visit_left_ = 0;    ///< of this epoch's budget when it began, or went on
+  bool over_budget_ = false;       ///< reported for this visit
+  /// Partitions that waited when this epoch began: what is marked anew is visited in the next one.
+  std::uint32_t to_visit_ = 0;
+  std::uint32_t to_sample_ = 0;
   std::uint32_t visits_ended_ = 0;  ///< in this epoch
   std::uint32_t row_ = 0;
   std::uint32_t chosen_count_ = 0;
