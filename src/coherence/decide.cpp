@@ -123,10 +123,10 @@ void Planner::observe_merge() {
     r.merge.end();
     return;
   }
-  const BasisPoints mutual = mutual_coherence(survey_.between(), survey_.sums(), graph_.sums(with));
+  mutual_ = mutual_coherence(survey_.between(), survey_.sums(), graph_.sums(with));
   const bool fits = survey_.members().size() + graph_.members(with) <= config_.maximum_members;
-  r.merge.observe(now_, fits && mutual > config_.merge_mutual,
-                  fits && mutual.value + config_.hysteresis.value > config_.merge_mutual.value);
+  r.merge.observe(now_, fits && mutual_ > config_.merge_mutual,
+                  fits && mutual_.value + config_.hysteresis.value > config_.merge_mutual.value);
   if (r.merge.active() && !r.merge.lasted(now_, 2u * config_.persistence)) progress_ = true;
 }
 
@@ -156,7 +156,7 @@ void Planner::decide() {
   if (suspect_ != none) {
     if (propose_split()) return finish();
   } else if (r.quiet() && !r.anchor.holds(now_)) {
-    const bool ripe = r.merge.lasted(now_, config_.persistence);
+    const bool ripe = r.merge.lasted(now_, config_.persistence) && mutual_ > config_.merge_mutual;
     if (ripe && partitions_[r.merge_with.value].quiet() && !partitions_[r.merge_with.value].anchor.holds(now_) &&
         !graph_.fixed(r.merge_with)) {
       phase_ = Phase::asking;
@@ -197,8 +197,15 @@ bool Planner::propose_split() {
   if (leaving == 0) return false;
   Reason reason = Reason::trust;
   if (suspect_ == none) {
-    const bool loose = record().scores.cohesion.value < config_.split_cohesion.value + config_.hysteresis.value;
-    reason = loose ? Reason::cohesion : Reason::pressure;
+    // Hysteresis keeps a reason alive; to act on it the threshold itself has to be passed.
+    const Scores& scores = record().scores;
+    if (scores.cohesion < config_.split_cohesion) {
+      reason = Reason::cohesion;
+    } else if (scores.cohesion.value < 2u * config_.split_cohesion.value && scores.pressure > config_.split_pressure) {
+      reason = Reason::pressure;
+    } else {
+      return false;
+    }
   }
   propose({.action = Action::split,
            .reason = reason,

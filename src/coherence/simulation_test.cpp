@@ -172,6 +172,23 @@ TEST_CASE("simulation: steady traffic comes to rest within 50 epochs, and then n
   }
 }
 
+TEST_CASE("simulation: a swarm of 64 at rest costs less than 2 % of one core") {
+  // A millisecond at one instruction per nanosecond is a million, and a unit at most 20 of them.
+  for (const Traffic& traffic : {Traffic{steady_teams}, Traffic{hub}, Traffic{pipeline}}) {
+    Swarm swarm(capacity);
+    deal(swarm, 5);
+    std::mt19937_64 random(5);
+    std::int64_t units = 0;
+    for (std::uint64_t e = 0; e < 600; ++e) {
+      traffic(swarm, random, e);
+      swarm.epoch();
+      if (e >= 100) units += std::int64_t{swarm.engine.config().budget} - swarm.engine.budget_left();
+    }
+    std::printf("at rest                %lld units per epoch\n", static_cast<long long>(units / 500));
+    CHECK(units / 500 * 20 < 1'000'000 * 2 / 100);
+  }
+}
+
 TEST_CASE("simulation: no traffic moves an agent more often than its cool-down lets it") {
   const Config config;
   for (const auto period : std::initializer_list<std::uint64_t>{8, 12, 16, 24, 40, 64, 150, 600}) {

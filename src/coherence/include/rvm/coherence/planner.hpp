@@ -197,6 +197,7 @@ class Planner {
   CutRequest request_;
   Judgement judgement_;
   bool judged_ = false;
+  BasisPoints mutual_{0};                               ///< with the partition that it talks to most
   bool progress_ = false;                               ///< something is under way that the next survey may find ripe
   std::array<std::uint8_t, members_maximum> chosen_{};  ///< the cut's nodes, as positions in the survey
   std::array<std::uint32_t, members_maximum + 1> first_{};
