@@ -52,7 +52,10 @@ struct Destruction {
 
 // --- memory ---
 
-/// A zeroed page for the kernel's own use, which the partition pays for. Errors: no_memory.
+/// Zeroed pages in a row, 1..512, which the partition pays for. Errors: no_memory.
+[[nodiscard]] Result<PhysicalAddress> charged_run(State& s, Partition& p, std::uint32_t pages);
+void free_charged_run(State& s, Partition& p, PhysicalAddress run, std::uint32_t pages);
+/// One for the kernel's own use.
 [[nodiscard]] Result<std::byte*> charged_page(State& s, Partition& p);
 void free_charged_page(State& s, Partition& p, const void* page);
 
