@@ -79,12 +79,14 @@ bool last_of(const cap::ObjectCapabilities& holders, cap::CapabilityRef ref, con
 
 }  // namespace
 
-cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
+cap::Budget Remover::operator()(cap::CapabilityRef ref, cap::Capability& capability) {
+  ++removed;
   if (capability.type() == ObjectType::device) end_leases_by(s, ref);
   if (capability.type() != ObjectType::region) return 0;
   RegionObject& region = *s.regions.find(RegionId{capability.object_id()});
   if (last_of(region.holders, ref, capability)) orphan(s, region);
   if (capability.mapped_at() == 0) return 0;
+  ++mappings;
   return 1 + unmap_region(s, s.partition_of(holder_of(s, ref)), capability) / pages_per_budget_unit;
 }
 
@@ -96,11 +98,10 @@ Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef roo
         const cap::Capability& c = *s.capabilities.find(root);
         security::Effect effect{c.object_id(), authority_word(c, holder_of(s, root).id.value), 0, root.slot};
         cap::Budget budget = revocation_step;
-        const auto revoked = s.capabilities.revoke(root, budget, [&](cap::CapabilityRef ref, cap::Capability& removed) {
-          ++effect.aux;
-          return before_removal(s, ref, removed);
-        });
+        Remover remover{s};
+        const auto revoked = s.capabilities.revoke(root, budget, remover);
         if (!revoked) return fail(revoked.error());
+        effect.aux = remover.removed;
         step.progress = *revoked;
         if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
         return effect;
@@ -116,13 +117,12 @@ bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t ob
   (void)perform(
       s, security::Authority::hypervisor(), witness::Kind::capability_revoke,
       [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{object, 0, 0, security::all_capabilities};
+        const cap::Capability& first = *s.capabilities.find(holders.first_root);
+        security::Effect effect{object, static_cast<std::uint64_t>(first.type()), 0, security::all_capabilities};
         cap::Budget budget = revocation_step;
-        progress = s.capabilities.revoke_all(holders, budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
-          ++effect.aux;
-          effect.payload = static_cast<std::uint64_t>(c.type());
-          return before_removal(s, ref, c);
-        });
+        Remover remover{s};
+        progress = s.capabilities.revoke_all(holders, budget, remover);
+        effect.aux = remover.removed;
         if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
         return effect;
       },
@@ -160,12 +160,10 @@ Step close_table_step(State& s, Agent& agent) {
         if (destroyed) effect.flags |= security::all_capabilities;
         cap::Budget budget = revocation_step;
         std::uint32_t handed_up = 0;
-        step.progress = s.capabilities.close(table_of(agent), children, budget, handed_up,
-                                             [&](cap::CapabilityRef ref, cap::Capability& c) {
-                                               ++effect.aux;
-                                               return before_removal(s, ref, c);
-                                             });
+        Remover remover{s};
+        step.progress = s.capabilities.close(table_of(agent), children, budget, handed_up, remover);
         effect.payload = handed_up;
+        effect.aux = remover.removed;
         if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
         return effect;
       },

@@ -21,9 +21,15 @@ namespace rvm::kernel {
 [[nodiscard]] Result<cap::Placed> mint(State& s, const security::Authority& by, Agent& holder, ObjectType type,
                                        std::uint32_t object, Rights rights, std::uint64_t badge = 0);
 
-/// Removes one capability's effects before it goes: a region that is mapped through it is unmapped and the TLBs are clean;
-/// one to which it is the last capability is left to bury_step. Returns what that cost beside the removal.
-cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
+/// Takes away what each capability did before it goes: a region that is mapped through it is unmapped and the TLBs are clean;
+/// one to which it is the last capability is left to bury_step. Says what that cost beside the removal.
+struct Remover {
+  State& s;
+  std::uint32_t removed = 0;   ///< capabilities
+  std::uint32_t mappings = 0;  ///< of these were mapped
+
+  cap::Budget operator()(cap::CapabilityRef ref, cap::Capability& capability);
+};
 
 /// How far one step of a long operation got.
 struct Step {

@@ -48,8 +48,7 @@ Outcome cap_drop(const Request& r) {
   return perform(
       r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
         const security::Effect effect{r.object_id(), authority_word(r.capability(), r.caller.id.value), 1, leaf.slot};
-        const Status dropped = r.s.capabilities.drop(
-            leaf, [&](cap::CapabilityRef ref, cap::Capability& removed) { return before_removal(r.s, ref, removed); });
+        const Status dropped = r.s.capabilities.drop(leaf, Remover{r.s});
         if (!dropped) return fail(dropped.error());
         return effect;
       });

@@ -22,16 +22,12 @@ Step unshare_step(const Request& r) {
   step.status = perform(
       r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
         security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
-        std::uint32_t mappings = 0;
         cap::Budget budget = revocation_step;
-        const auto revoked =
-            r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
-              ++effect.payload;
-              if (c.mapped_at() != 0) ++mappings;
-              return before_removal(r.s, ref, c);
-            });
+        Remover remover{r.s};
+        const auto revoked = r.s.capabilities.revoke_children(r.object_ref(), budget, remover);
         if (!revoked) return fail(revoked.error());
-        effect.aux = pair_word(r.caller.id.value, mappings);
+        effect.payload = remover.removed;
+        effect.aux = pair_word(r.caller.id.value, remover.mappings);
         step.progress = *revoked;
         if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
         return effect;
@@ -104,8 +100,7 @@ Outcome region_destroy(const Request& r) {
   return perform(
       r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
         const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
-        const Status dropped = r.s.capabilities.drop(
-            root, [&](cap::CapabilityRef ref, cap::Capability& c) { return before_removal(r.s, ref, c); });
+        const Status dropped = r.s.capabilities.drop(root, Remover{r.s});
         if (!dropped) return fail(dropped.error());
         destroy_region(r.s, *region);
         return effect;

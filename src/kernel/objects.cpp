@@ -51,14 +51,13 @@ Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
   ensure(p.agent_count == 0);
   Destruction done;
   cap::Budget budget = revocation_step;
-  const auto visitor = [&](cap::CapabilityRef ref, cap::Capability& c) {
-    ++done.capabilities;
-    return before_removal(s, ref, c);
-  };
+  Remover remover{s};
   while (!p.regions.empty()) {
     RegionObject& region = *p.regions.front();
     // What leads there from other partitions, where it may be mapped; its own agents' tables are closed.
-    if (s.capabilities.revoke_all(region.holders, budget, visitor) == cap::Progress::more) return done;
+    const cap::Progress progress = s.capabilities.revoke_all(region.holders, budget, remover);
+    done.capabilities = remover.removed;
+    if (progress == cap::Progress::more) return done;
     const cap::Budget cost = 1 + region.region.pages() / pages_per_budget_unit;
     if (budget == 0) return done;
     budget -= std::min(budget, cost);
@@ -82,34 +81,48 @@ void release_partition(State& s, Partition& p) {
 
 // --- memory ---
 
+namespace {
+
+Result<PhysicalAddress> charged_run(State& s, Partition& p, PartitionId owner, std::uint32_t pages) {
+  if (auto charged = p.account.charge(pages); !charged) return fail(charged.error());
+  const auto run = s.pages.allocate_run(pages, owner);
+  if (!run) p.account.credit(pages);
+  return run;
+}
+
+}  // namespace
+
+Result<PhysicalAddress> charged_run(State& s, Partition& p, std::uint32_t pages) {
+  return charged_run(s, p, page_owner(p), pages);
+}
+
+Result<PhysicalAddress> charged_run(State& s, const Agent& agent, std::uint32_t pages) {
+  return charged_run(s, s.partition_of(agent), page_owner(agent), pages);
+}
+
+void free_charged_run(State& s, Partition& p, PhysicalAddress run, std::uint32_t pages) {
+  ensure(s.pages.free_run(run, pages).has_value());
+  p.account.credit(pages);
+}
+
 Result<std::byte*> charged_page(State& s, const Agent& agent) {
-  Partition& p = s.partition_of(agent);
-  if (auto charged = p.account.charge(1); !charged) return fail(charged.error());
-  const auto page = s.pages.allocate_run(1, page_owner(agent));
-  if (!page) {
-    p.account.credit(1);
-    return fail(page.error());
-  }
+  const auto page = charged_run(s, agent, 1);
+  if (!page) return fail(page.error());
   return hal::Port::to_pointer(*page);
 }
 
 void free_charged_page(State& s, const Agent& agent, const void* page) {
-  ensure(s.pages.free_run(hal::Port::to_physical(page), 1).has_value());
-  s.partition_of(agent).account.credit(1);
+  free_charged_run(s, s.partition_of(agent), hal::Port::to_physical(page), 1);
 }
 
-Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access) {
+// Not inlined: its users are many, and all small beside it.
+[[gnu::noinline]] Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access) {
   Partition& p = s.partition_of(agent);
   for (std::uint64_t i = 0; i < pages; ++i) {
-    if (auto charged = p.account.charge(1); !charged) return charged;
-    const auto page = s.pages.allocate_run(1, page_owner(agent));
-    if (!page) {
-      p.account.credit(1);
-      return fail(page.error());
-    }
+    const auto page = charged_run(s, agent, 1);
+    if (!page) return fail(page.error());
     if (auto mapped = p.space.map(offset(at, i * page_bytes), *page, 1, access, memory::MemoryType::normal); !mapped) {
-      ensure(s.pages.free_run(*page, 1).has_value());
-      p.account.credit(1);
+      free_charged_run(s, p, *page, 1);
       return mapped;
     }
   }
@@ -235,14 +248,10 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
   if (edge.slots == nullptr) return unread;
   Partition& payer = s.partitions.at(edge.payer);
   for (; edge.count != 0; --edge.count, edge.head = (edge.head + 1) & (edge.capacity - 1)) {
-    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) {
-      ensure(s.pages.free_run(page, 1).has_value());
-      payer.account.credit(1);
-    }
+    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0)
+      free_charged_run(s, payer, page, 1);
   }
-  const std::uint32_t pages = partition::queue_pages(edge.capacity);
-  ensure(s.pages.free_run(hal::Port::to_physical(edge.slots), pages).has_value());
-  payer.account.credit(pages);
+  free_charged_run(s, payer, hal::Port::to_physical(edge.slots), partition::queue_pages(edge.capacity));
   edge.slots = nullptr;
   if (edge.in_pending_list) edge.receiver->pending.remove(edge);
   edge.in_pending_list = false;

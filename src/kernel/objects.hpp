@@ -56,7 +56,11 @@ void set_record_quota(const State& s, Partition& p, std::uint32_t quota);
 
 // --- memory ---
 
-/// A zeroed page for the kernel's own use, which the agent's partition pays for and which goes with it. Errors: no_memory.
+/// Zeroed pages in a row, 1..512, which a partition pays for and which are its own, or go with the agent. Errors: no_memory.
+[[nodiscard]] Result<PhysicalAddress> charged_run(State& s, Partition& p, std::uint32_t pages);
+[[nodiscard]] Result<PhysicalAddress> charged_run(State& s, const Agent& agent, std::uint32_t pages);
+void free_charged_run(State& s, Partition& p, PhysicalAddress run, std::uint32_t pages);
+/// One for what the kernel keeps of an agent.
 [[nodiscard]] Result<std::byte*> charged_page(State& s, const Agent& agent);
 void free_charged_page(State& s, const Agent& agent, const void* page);
 

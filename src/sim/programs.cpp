@@ -55,7 +55,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_SEND, 14, 6},
     Weight{RVM_HVC_RECEIVE, 16, 6},
     Weight{RVM_HVC_SIGNAL, 5, 4},
-    Weight{RVM_HVC_EDGE_CREATE, 4, 10},
+    Weight{RVM_HVC_EDGE_CREATE, 4, 16},
     Weight{RVM_HVC_EDGE_DESTROY, 1, 2},
     Weight{RVM_HVC_WITNESS_HEAD, 1, 1},
     Weight{RVM_HVC_WITNESS_READ, 1, 1},
@@ -409,7 +409,10 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(4, deadline());
       break;
     case RVM_HVC_EDGE_CREATE:
-      set(2, handle_for(agent, ObjectType::agent, RVM_RIGHT_WRITE, random));
+      set(2, handle_for(agent, ObjectType::agent, RVM_RIGHT_WRITE, random, [&](const SeenCapability& c) {
+            const auto sender = named(agent, registers.reg(1));
+            return !sender || sender->object.id != c.object.id || random.one_in(20);
+          }));
       set(3, random.pick({1, 2, 4, 16, 64, 3, 0}));
       set(4, random.pick({0, 0, random.next()}));
       break;
@@ -459,7 +462,10 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   subject.not_after_ns = now + 5'000'000 + random.below(1'000'000);
   subject.tier = tier_of(agent, registers.reg(0));
   const std::uint32_t flaw = random.below(80);
-  if (flaw == 0) subject.nonce = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin() - random.below(6000);
+  if (flaw == 0) {
+    const std::uint64_t highest = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin();
+    subject.nonce = highest - std::min<std::uint64_t>(highest, random.below(6000));
+  }
   if (flaw == 1) subject.not_before_ns = now - std::min<std::uint64_t>(now, 200'000);
   if (flaw == 1) subject.not_after_ns = now - std::min<std::uint64_t>(now, 100'000);
   if (flaw == 2) subject.not_before_ns = now + 1'000'000;
