@@ -67,10 +67,10 @@ BasisPoints Planner::split_threshold(bool lax) const {
 void Planner::observe_split() {
   PartitionRecord& r = record();
   if (!judged_ || suspect_ != none) return;
-  // Cutting off a pair of which one is drawn back would not last.
-  const std::uint64_t leaving = leaving_side();
-  const bool possible = judgement_.stable && std::popcount(leaving) >= 2 &&
-                        chosen_count_ >= 2 + static_cast<unsigned>(std::popcount(leaving));
+  // Nobody is split off alone. Of two or more nobody is drawn back, either: where a side of a minimum cut has another
+  // member, each weighs at least as much to its own side as across, or moving it would make the cut less.
+  const auto leaving = static_cast<unsigned>(std::popcount(leaving_side()));
+  const bool possible = leaving >= 2 && chosen_count_ >= 2 + leaving;
   r.split.observe(now_, possible && r.scores.cohesion < split_threshold(false),
                   possible && r.scores.cohesion < split_threshold(true));
   if (r.split.active()) progress_ = true;

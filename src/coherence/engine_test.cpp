@@ -120,11 +120,13 @@ TEST_CASE("engine: no more members than the configuration allows") {
   config.maximum_members = 6;
   Swarm swarm(small, config);
   agents(swarm, range(0, 4), 0);
-  agents(swarm, range(4, 20), 1);
-  run(swarm, 100, [&] {
+  for (std::uint32_t n = 4; n < 20; ++n) swarm.agent(n, 1 + n % 8);  // eight partitions whose members set out at once
+  for (int i = 0; i < 100; ++i) {
     clique(swarm, range(0, 4), 500);
     for (std::uint32_t n = 4; n < 20; ++n) swarm.send(n, n % 4, 300);
-  });
+    swarm.epoch();
+    CHECK(swarm.engine.graph().members(PartitionIndex{0}) <= 6);
+  }
   CHECK(swarm.engine.graph().members(PartitionIndex{0}) == 6);
 }
 
@@ -170,6 +172,17 @@ TEST_CASE("engine: cliques, rings, chains, stars and the silent are never split"
     CAPTURE(shape);
     CHECK(swarm.proposals.empty());
   }
+}
+
+TEST_CASE("engine: nobody is split off alone, not even one that only the silent talk with") {
+  Swarm swarm(small);
+  agents(swarm, range(0, 13), 0);
+  run(swarm, 200, [&] {
+    clique(swarm, range(0, 4), 400);
+    for (std::uint32_t i = 5; i < 13; ++i) swarm.send(4, i, 100);
+  });
+  CHECK(swarm.engine.scores(PartitionIndex{0}).cohesion.value == 0);
+  CHECK(swarm.proposals.empty());
 }
 
 TEST_CASE("engine: under pressure a loosely bound partition is split, and only then") {

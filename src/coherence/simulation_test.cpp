@@ -209,6 +209,32 @@ TEST_CASE("simulation: no traffic moves an agent more often than its cool-down l
   }
 }
 
+TEST_CASE("simulation: nor is a partition split and merged more often") {
+  // Two groups fall out with each other whenever they are together, and make up whenever they are apart.
+  const Config config;
+  Swarm swarm(capacity);
+  for (std::uint32_t n = 0; n < 8; ++n) swarm.agent(n, 0);
+  const std::uint64_t epochs = 12000;
+  for (std::uint64_t e = 0; e < epochs; ++e) {
+    const bool together = swarm.home(0) == swarm.home(4);
+    for (std::uint32_t n = 0; n < 4; ++n) {
+      if (together) {
+        swarm.send(n, (n + 1) % 4, 60000);
+        swarm.send(4 + n, 4 + (n + 1) % 4, 60000);
+      } else {
+        swarm.send(n, 4 + n, 60000);
+        swarm.send(n, 4 + (n + 1) % 4, 60000);
+      }
+    }
+    swarm.epoch();
+  }
+  const std::size_t splits = swarm.count(Action::split);
+  std::printf("on and off             %zu splits, %zu merges in %llu epochs\n", splits, swarm.count(Action::merge),
+              static_cast<unsigned long long>(epochs));
+  CHECK(splits >= 3);
+  CHECK(splits + swarm.count(Action::merge) <= 1 + config.cooldown_doublings + epochs / config.recovery);
+}
+
 TEST_CASE("simulation: an adversary that always lures an agent away from where it is gets no more") {
   // It knows where the agent lives, and makes it talk with another partition, every epoch.
   const Config config;

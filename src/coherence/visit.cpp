@@ -267,7 +267,6 @@ void Planner::judge(Budget& budget) {
   }
   judgement_.cut += across;
   judgement_.internal += same + across;
-  judgement_.stable = judgement_.stable && across <= same;
   budget.take(4 + chosen_count_ / 2);
   if (++row_ == chosen_count_) judged();
 }

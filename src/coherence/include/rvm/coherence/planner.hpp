@@ -126,7 +126,6 @@ class Planner {
     std::uint64_t side = 0;      ///< those on side 1
     std::uint64_t cut = 0;       ///< units, twice
     std::uint64_t internal = 0;  ///< units, twice
-    bool stable = true;          ///< nobody is drawn to the other side more than to its own
     bool exact = false;
   };
 
