@@ -65,6 +65,8 @@ void summarise_edge(State& s, Edge& edge) {
                .aux = edge.epoch_bytes})) {
     return;
   }
+  edge.past_messages += edge.epoch_messages;
+  edge.past_bytes += edge.epoch_bytes;
   edge.epoch_messages = edge.epoch_bytes = edge.epoch_refused = 0;
   edge.in_epoch_list = false;
   s.epoch_edges.remove(edge);

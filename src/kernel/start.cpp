@@ -200,7 +200,16 @@ Partition& loaded_partition(State& s, std::uint32_t index) {
 }
 Agent& loaded_agent(State& s, std::uint32_t index) { return s.agents.at(static_cast<std::uint16_t>(index + 1)); }
 
-void load_agents(State& s) {
+/// What the operator and the control agent know each other by (rvm/boot_package.h).
+void give_control_key(Agent& agent, std::span<const std::byte, 32> device_key, std::uint64_t wall_clock_ns) {
+  const hal::VectorScope vectors;
+  constexpr std::string_view info = RVM_CONTROL_KEY_INFO;
+  ensure(crypto::hkdf_sha256(device_key, crypto::bytes_of(wall_clock_ns), std::as_bytes(std::span{info}),
+                             std::as_writable_bytes(std::span{agent.information->control_key}))
+             .has_value());
+}
+
+void load_agents(State& s, std::span<const std::byte, 32> device_key) {
   for (const rvm_package_agent& entry : s.package.agents()) {
     make_room_for_records();
     must(perform(s, security::Authority::hypervisor(), witness::Kind::task_spawn,
@@ -219,6 +228,8 @@ void load_agents(State& s) {
                                        .budget = Nanoseconds{entry.budget_ns},
                                        .deadline = Nanoseconds{entry.deadline_ns}});
                    if (!agent) return fail(agent.error());
+                   if ((entry.flags & RVM_AGENT_CONTROL) != 0)
+                     give_control_key(**agent, device_key, s.package.header().wall_clock_ns);
                    return security::Effect{(*agent)->id.value, pair_word(p.id.value, entry.priority),
                                            name_word(entry.name), static_cast<std::uint16_t>(entry.image)};
                  }),
@@ -363,7 +374,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   if (!find_devices(s))
     refuse("the manifest names a device that this machine lacks", "Take it out, or run on a machine that has it");
   load_partitions(s);
-  load_agents(s);
+  load_agents(s, *boot.device_key);
   load_links(s);
 
   // Handoff. The other cores wait for the kernel lock, and then for work.
