@@ -157,7 +157,8 @@ enum rvm_error {
     "all or none -> x1 on refusal which of them") \
   X(TURN_ABORT, 0x43, NONE, 0, P1, "x1 reason, x2 message digest, x3 state root: records a turn without effect") \
   X(SYSTEM_READ, 0x44, PARTITION, RVM_RIGHT_READ, P1, \
-    "x1 the hypervisor, x2 RVM_READ_*, x3 cursor (0: from the start), x4 address, x5 bytes, at most a page -> x1 entries " \
+    "x1 the hypervisor, x2 RVM_READ_*, x3 cursor (0: from the start), x4 address, x5 bytes, at most a page -> x1 " \
+    "entries " \
     "written, perhaps none, x2 cursor to go on from, 0 at the end") \
   X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2_P3, \
     "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify, x7 " \
@@ -283,11 +284,11 @@ struct rvm_partition_status {
   uint32_t agents;
   uint32_t edges; /* ends of edges that its agents hold */
   uint32_t pages, page_quota;
-  uint32_t record_quota; /* per epoch */
-  uint8_t state; /* rvm_partition_state_kind */
-  uint8_t type;  /* rvm_partition_type */
-  uint8_t mode;  /* rvm_partition_mode */
-  uint8_t condition; /* rvm_partition_condition */
+  uint32_t record_quota;                           /* per epoch */
+  uint8_t state;                                   /* rvm_partition_state_kind */
+  uint8_t type;                                    /* rvm_partition_type */
+  uint8_t mode;                                    /* rvm_partition_mode */
+  uint8_t condition;                               /* rvm_partition_condition */
   uint16_t coherence_bp, pressure_bp, cohesion_bp; /* 0..10000, or RVM_UNKNOWN */
   uint16_t reserved[3];
   uint64_t refused;
@@ -300,10 +301,10 @@ struct rvm_agent_status {
   uint32_t partition;
   uint32_t priority;
   uint32_t faults;
-  int16_t affinity; /* core, or -1 */
-  uint8_t core;     /* where it last ran */
-  uint8_t state;    /* rvm_agent_state_kind */
-  uint8_t wait;     /* rvm_wait_kind */
+  int16_t affinity;  /* core, or -1 */
+  uint8_t core;      /* where it last ran */
+  uint8_t state;     /* rvm_agent_state_kind */
+  uint8_t wait;      /* rvm_wait_kind */
   uint8_t condition; /* rvm_agent_condition */
   uint16_t reserved;
   uint64_t cpu_ns, messages, refused;

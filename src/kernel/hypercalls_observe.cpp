@@ -28,7 +28,8 @@ static_assert(RVM_PARTITION_STATE_SUSPENDED == static_cast<unsigned>(PartitionSt
               RVM_PARTITION_STATE_DESTROYED == static_cast<unsigned>(PartitionState::destroyed));
 static_assert(RVM_AGENT_STATE_SUSPENDED == static_cast<unsigned>(AgentState::suspended) &&
               RVM_AGENT_STATE_TERMINATED == static_cast<unsigned>(AgentState::terminated));
-static_assert(RVM_WAIT_CALL == static_cast<unsigned>(Wait::call) && RVM_WAIT_SIGNAL == static_cast<unsigned>(Wait::signal) &&
+static_assert(RVM_WAIT_CALL == static_cast<unsigned>(Wait::call) &&
+              RVM_WAIT_SIGNAL == static_cast<unsigned>(Wait::signal) &&
               RVM_WAIT_BUDGET == static_cast<unsigned>(Wait::budget));
 
 void describe(State& s, rvm_machine_status& to) {

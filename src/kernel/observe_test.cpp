@@ -15,7 +15,8 @@
 namespace rvm::kernel::test {
 namespace {
 
-constexpr std::uint32_t observing = RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_REVOKE | RVM_RIGHT_EXECUTE | RVM_RIGHT_PROVE;
+constexpr std::uint32_t observing =
+    RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_REVOKE | RVM_RIGHT_EXECUTE | RVM_RIGHT_PROVE;
 
 /// A watcher in the control partition, and two who talk.
 PackageBuilder watched() {
@@ -125,7 +126,8 @@ TEST_CASE("the system is read with READ on the hypervisor and not otherwise, and
   k.check_invariants();
 }
 
-TEST_CASE("a capability to anything is obtained with EXECUTE on the hypervisor, a proof, and no more rights than that has") {
+TEST_CASE(
+    "a capability to anything is obtained with EXECUTE on the hypervisor, a proof, and no more rights than that has") {
   SimulatedKernel k(watched());
   k.run_until("watcher");
   const auto hypervisor = k.handle("hypervisor");

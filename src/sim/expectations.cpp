@@ -538,7 +538,8 @@ void Simulation::judge_observation(Agent& agent, const Attempt& attempt) {
   require(attempt.object->object.id == 0, "authority", "the system was read without a capability to the hypervisor");
   constexpr std::array<std::uint64_t, 5> sizes{0, sizeof(rvm_machine_status), sizeof(rvm_partition_status),
                                                sizeof(rvm_agent_status), sizeof(rvm_edge_status)};
-  require(attempt.x[2] != 0 && attempt.x[2] < sizes.size(), "observation", "SYSTEM_READ answered for what is not there");
+  require(attempt.x[2] != 0 && attempt.x[2] < sizes.size(), "observation",
+          "SYSTEM_READ answered for what is not there");
   const std::uint64_t bytes = registers.reg(1) * sizes[attempt.x[2]];
   require(bytes <= attempt.x[5] && bytes <= page_bytes, "observation", "SYSTEM_READ wrote more than there is room for");
   require(registers.reg(2) == 0 || registers.reg(2) > attempt.x[3], "observation", "SYSTEM_READ goes in circles");

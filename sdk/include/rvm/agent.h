@@ -332,8 +332,7 @@ static inline enum rvm_error rvm_cap_obtain(rvm_handle hypervisor, uint64_t type
  * the end. */
 static inline enum rvm_error rvm_system_read(rvm_handle hypervisor, uint64_t what, uint64_t* cursor, void* to,
                                              uint64_t bytes, uint64_t* entries) {
-  struct rvm_registers r = {
-      {RVM_HVC_SYSTEM_READ, hypervisor, what, *cursor, rvm_guest_address(to), bytes, 0, 0, 0, 0}};
+  struct rvm_registers r = {{RVM_HVC_SYSTEM_READ, hypervisor, what, *cursor, rvm_guest_address(to), bytes, 0, 0, 0, 0}};
   enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
   if (e == RVM_ERROR_OK) {
     *entries = r.x[1];
