@@ -241,6 +241,11 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
     m.witness_dump = w.flag("dump", false);
     w.finish();
   }
+  if (const auto* const control = t.table("control")) {
+    TableReader c(*control, "[control]", diagnostics);
+    m.control = c.flag("enabled", false);
+    c.finish();
+  }
   for (const auto* const p : t.tables("partition")) {
     m.partitions.push_back(parse_partition(*p, diagnostics));
   }
