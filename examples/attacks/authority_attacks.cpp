@@ -124,6 +124,34 @@ Verdict read_log_without_capability() {
                   {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
   return tries.verdict();
 }
+/// What everybody does is for those who hold the hypervisor, not for whoever knows the number of the operation.
+Verdict observe_system() {
+  Tries tries;
+  alignas(8) std::array<std::byte, 4096> all{};
+  for (std::uint64_t what = RVM_READ_MACHINE; what <= RVM_READ_EDGES; ++what) {
+    std::uint64_t cursor = 0;
+    std::uint64_t entries = 0;
+    tries.refused("own partition", rvm_system_read(partition_handle(), what, &cursor, all.data(), all.size(), &entries),
+                  {RVM_ERROR_WRONG_TYPE});
+    for (rvm_handle h = 0; h < 16; ++h)
+      tries.refused("guessed", rvm_system_read(h | 1u << 16, what, &cursor, all.data(), all.size(), &entries),
+                    {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+  }
+  for (const std::byte b : all) tries.check("nothing was written", b == std::byte{0});
+  return tries.verdict();
+}
+Verdict obtain_others() {
+  Tries tries;
+  rvm_handle made = 0;
+  for (const std::uint64_t rights : {std::uint64_t{RVM_RIGHT_READ}, std::uint64_t{RVM_RIGHT_ALL}}) {
+    tries.refused("by own partition", rvm_cap_obtain(partition_handle(), RVM_OBJECT_AGENT, victim_id, rights, &made),
+                  {RVM_ERROR_RIGHTS});
+    tries.refused("by itself", rvm_cap_obtain(self_handle(), RVM_OBJECT_AGENT, victim_id, rights, &made),
+                  {RVM_ERROR_WRONG_TYPE});
+    tries.refused("by nothing", rvm_cap_obtain(0, RVM_OBJECT_PARTITION, 2, rights, &made), {RVM_ERROR_BAD_CAPABILITY});
+  }
+  return tries.verdict();
+}
 /// A capability moved into a message is no longer the sender's.
 Verdict use_after_transfer() {
   Tries tries;
@@ -149,6 +177,8 @@ constexpr Attack authority_table[] = {
     {"share-without-grant", share_without_grant},
     {"read-log", read_log_without_capability},
     {"use-after-transfer", use_after_transfer},
+    {"observe-system", observe_system},
+    {"obtain-others", obtain_others},
 };
 
 }  // namespace

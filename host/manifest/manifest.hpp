@@ -153,6 +153,7 @@ struct Manifest {
   bool build_with_make = false;  ///< run `make` in `folder` first
   bool witness_each = false;
   bool witness_dump = false;  ///< print every kernel object at the end
+  bool control = false;       ///< with a control agent, for `rvm ps` and its like
   Nanoseconds run_for;        ///< 0 = until the agents are done
   MachineSettings machine;
   rvm_package_coherence coherence = boot::coherence_defaults();

@@ -245,6 +245,11 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
   if (const auto* const coherence = t.table("coherence")) {
     m.coherence = parse_coherence(*coherence, diagnostics);
   }
+  if (const auto* const control = t.table("control")) {
+    TableReader c(*control, "[control]", diagnostics);
+    m.control = c.flag("enabled", false);
+    c.finish();
+  }
   for (const auto* const p : t.tables("partition")) {
     m.partitions.push_back(parse_partition(*p, diagnostics));
   }

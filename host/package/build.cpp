@@ -8,6 +8,7 @@
 
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
+#include "host/manifest/control.hpp"
 #include "host/package/bundle.hpp"
 #include "host/package/package.hpp"
 
@@ -102,7 +103,8 @@ std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const
     entry.image = images.of_agent[i];
     entry.priority = a.entry->priority;
     entry.affinity = a.entry->affinity;
-    entry.flags = a.entry->service ? RVM_AGENT_SERVICE : 0;
+    entry.flags =
+        (a.entry->service ? RVM_AGENT_SERVICE : 0u) | (a.entry == &control_entries().agent ? RVM_AGENT_CONTROL : 0u);
     entry.period_ns = a.entry->period.value;
     entry.budget_ns = a.entry->budget.value;
     entry.deadline_ns = a.entry->deadline.value;

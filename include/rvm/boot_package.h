@@ -16,6 +16,9 @@
 #define RVM_PACKAGE_MAGIC "RVMBOOT1"
 #define RVM_PACKAGE_VERSION 3u
 #define RVM_PACKAGE_KEY_INFO "rvm boot package v1"
+/* The operator and the control agent know each other by HKDF-SHA-256(device key, salt wall_clock_ns of the package as 8 bytes, info
+ * this, 32 bytes). It is in no package and no measurement: whoever has the device key derives it, the kernel for the agent. */
+#define RVM_CONTROL_KEY_INFO "rvm control v1"
 
 enum rvm_package_flags {
   RVM_PACKAGE_DEVELOPMENT = 1,      /* the device key may be a development key (fw_cfg) */
@@ -155,6 +158,7 @@ struct rvm_package_segment {
 
 enum rvm_agent_flags {
   RVM_AGENT_SERVICE = 1, /* does not keep the machine running: when all others have ended, it shuts down */
+  RVM_AGENT_CONTROL = 2, /* gets the control key; only in the control partition */
 };
 
 struct rvm_package_agent {

@@ -156,7 +156,9 @@ PackageError Package::check_agents() const {
     if (a.image >= images().size()) return "an agent's image does not exist";
     if (a.priority > 10'000) return "an agent's priority is above 10000";
     if (a.affinity < -1 || a.affinity > 15) return "an agent's affinity is not a core";
-    if ((a.flags & ~static_cast<std::uint32_t>(RVM_AGENT_SERVICE)) != 0) return "an agent's flags are not valid";
+    if ((a.flags & ~std::uint32_t{RVM_AGENT_SERVICE | RVM_AGENT_CONTROL}) != 0) return "an agent's flags are not valid";
+    if ((a.flags & RVM_AGENT_CONTROL) != 0 && a.partition != 0)
+      return "a control agent is not in the control partition";
     if (a.arguments_bytes > RVM_ARGUMENT_BYTES - 2 || a.arguments > total || a.arguments_bytes > total - a.arguments) {
       return "an agent's arguments lie outside the package or are too long";
     }

@@ -6,10 +6,12 @@
 #include <new>
 
 #include "arena.hpp"
+#include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "rvm/proof/nonce_window.hpp"
 #include "scheduler.hpp"
 #include "shutdown.hpp"
@@ -164,11 +166,8 @@ Result<Agent*> spawn(State& s, const security::Permit&, const SpawnRequest& requ
     return fail(built.error());
   }
   hal::Port::publish_tables();
-  const std::uint16_t urgency = static_cast<std::uint16_t>(request.priority);
-  agent.base = p.mode == RVM_MODE_REFLEX
-                   ? sched::Priority{static_cast<std::uint16_t>(sched::reflex_base.value + urgency)}
-                   : sched::Priority{urgency};
-  agent.effective = agent.base;
+  agent.urgency = static_cast<std::uint16_t>(request.priority);
+  agent.effective = agent.base = base_priority(agent);
   agent.affinity = request.affinity;
   agent.service = request.service;
   agent.period = request.period;
@@ -177,6 +176,7 @@ Result<Agent*> spawn(State& s, const security::Permit&, const SpawnRequest& requ
   if (!agent.service) ++s.working_agents;
   ++s.agents_ever;
   if (p.state == PartitionState::created) p.state = PartitionState::running;
+  agent_known(agent);
   return &agent;
 }
 
@@ -211,6 +211,7 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
         agent.ending = static_cast<std::uint8_t>(ending);
         executing_elsewhere = !detach(s, agent);
         agent.state = AgentState::terminated;
+        advice::agent_ended(index_of(agent));
         end_leases_of(s, agent);  // now: where another core executes it, the rest comes later
         return security::Effect{agent.id.value, detail, agent.cpu.value, static_cast<std::uint16_t>(ending)};
       },

@@ -139,6 +139,8 @@ Outcome run_signal(const Request& r) {
       return cap_transfer(r);
     case RVM_HVC_CAP_INSPECT:
       return cap_inspect(r);
+    case RVM_HVC_CAP_OBTAIN:
+      return cap_obtain(r);
     case RVM_HVC_REGION_CREATE:
       return region_create(r);
     case RVM_HVC_REGION_DESTROY:
@@ -175,6 +177,8 @@ Outcome run_signal(const Request& r) {
       return turn_commit(r);
     case RVM_HVC_TURN_ABORT:
       return turn_abort(r);
+    case RVM_HVC_SYSTEM_READ:
+      return system_read(r);
     case RVM_HVC_LEASE_GRANT:
       return lease_grant(r);
     case RVM_HVC_LEASE_RENEW:

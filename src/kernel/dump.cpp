@@ -42,13 +42,11 @@ void dump_partition(Line& line, const Partition& p) {
 }
 
 void dump_agent(Line& line, const Agent& agent) {
-  const auto base = agent.base.value;
-  const bool reflex = agent.partition->mode == RVM_MODE_REFLEX;
   begin(line, "agent")
       .field("id", agent.id.value)
       .field("partition", agent.partition->id.value)
       .field("image", agent.image)
-      .field("priority", reflex ? base - sched::reflex_base.value : base)
+      .field("priority", agent.urgency)
       .field("suspended", agent.state == AgentState::suspended ? 1 : 0)
       .field("name", name_word(name_of(agent.name)))
       .text("}")

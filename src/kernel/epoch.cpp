@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "epoch.hpp"
 
+#include "boundaries.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "relocation.hpp"
@@ -66,6 +67,9 @@ void summarise_edge(State& s, Edge& edge) {
                .aux = edge.epoch_bytes})) {
     return;
   }
+  edge.past_messages += edge.epoch_messages;
+  edge.past_bytes += edge.epoch_bytes;
+  count_traffic(s, edge);
   edge.epoch_messages = edge.epoch_bytes = edge.epoch_refused = 0;
   edge.in_epoch_list = false;
   s.epoch_edges.remove(edge);
@@ -80,6 +84,7 @@ void end_epoch(State& s, Nanoseconds now) {
     summarise_edge(s, edge);
     if (edge.in_epoch_list) break;
   }
+  begin_boundary_epoch(s);
   std::uint64_t switches = 0;
   std::uint64_t ready = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) {

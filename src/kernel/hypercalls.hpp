@@ -106,6 +106,10 @@ Outcome memory_seal(const Request& r);
 Outcome witness_head(const Request& r);
 Outcome witness_read(const Request& r);
 
+// hypercalls_observe.cpp
+Outcome system_read(const Request& r);
+Outcome cap_obtain(const Request& r);
+
 // turn.cpp
 Outcome turn_commit(const Request& r);
 Outcome turn_abort(const Request& r);

@@ -157,7 +157,7 @@ namespace {
 
 // Nobody makes an agent that outranks itself, except where the EXECUTE right is for a reflex partition: it says just that.
 bool may_give_priority(const Request& r, std::uint64_t priority) {
-  return priority <= sched::urgency_maximum && (r.caller.base >= sched::reflex_base || priority <= r.caller.base.value);
+  return priority <= sched::urgency_maximum && (r.caller.base >= sched::reflex_base || priority <= r.caller.urgency);
 }
 
 /// Whether nothing changes its memory meanwhile: it waits for a message or a signal, and no device works for it.

@@ -7,6 +7,7 @@
 #include "capabilities.hpp"
 #include "hypercalls.hpp"
 #include "relocation.hpp"
+#include "rvm/advice/advisor.hpp"
 
 namespace rvm::kernel {
 namespace {
@@ -75,6 +76,7 @@ Outcome partition_merge(const Request& r) {
   const Partition* const to = r.object_partition();
   Partition* const from = r.s.partitions.find(PartitionId{(*absorbed)->object_id()});
   if (to == nullptr || from == nullptr) return Error::peer_gone;
+  if (auto coherent = advice::may_merge(index_of(*to).value, index_of(*from).value); !coherent) return coherent;
   if (bury_first(r, *from)) return Outcome::repeat(r.registers);
   Relocation wanted{.kind = Kind::merge, .requester = r.caller.id, .by = r.authority, .from = from->id, .to = to->id};
   choose_members(*from, UINT64_MAX, wanted);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "evidence.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -26,6 +28,7 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   Partition& p = **slot;
   p.type = request.type;
   p.mode = request.mode;
+  p.live = request.live;
   p.account.quota = request.page_quota;
   set_record_quota(s, p, request.record_quota != 0 ? request.record_quota : default_record_quota);
   p.text.configure(text_quota, s.epoch_length, text_burst);
@@ -39,6 +42,7 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   p.space = std::move(*space);
   hal::Port::publish_tables();
   ++s.partitions_ever;
+  partition_known(p);
   return &p;
 }
 
@@ -237,6 +241,7 @@ Result<Edge*> create_edge(State& s, const security::Permit&, const EdgeRequest& 
   edge.notify_bit = request.notify_bit;
   request.sender.outbound.push_back(edge);
   request.receiver.inbound.push_back(edge);
+  edge_known(edge);
   return &edge;
 }
 
@@ -248,8 +253,7 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
   if (edge.slots == nullptr) return unread;
   Partition& payer = s.partitions.at(edge.payer);
   for (; edge.count != 0; --edge.count, edge.head = (edge.head + 1) & (edge.capacity - 1)) {
-    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0)
-      free_charged_run(s, payer, page, 1);
+    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) free_charged_run(s, payer, page, 1);
   }
   free_charged_run(s, payer, hal::Port::to_physical(edge.slots), partition::queue_pages(edge.capacity));
   edge.slots = nullptr;
@@ -260,6 +264,7 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
 
 void release_edge(State& s, Edge& edge) {
   if (edge.in_epoch_list) s.epoch_edges.remove(edge);
+  advice::edge_ended(partition::Pool<Edge>::index_of(edge.id));
   s.edges.release(edge);
 }
 

@@ -38,6 +38,7 @@ struct PartitionRequest {
   rvm_partition_mode mode = RVM_MODE_FLOW;
   std::uint32_t page_quota = 0;
   std::uint32_t record_quota = 0;  ///< 0: default
+  bool live = false;               ///< its boundary may move
 };
 [[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit,
                                                   const PartitionRequest& request);

@@ -6,10 +6,12 @@
 
 #include "agents.hpp"
 #include "belongings.hpp"
+#include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -157,9 +159,13 @@ Result<Partition*> partition_for(State& s, const security::Permit& permit, Parti
     quota = census.pages() + tables + static_cast<std::uint32_t>(std::uint64_t{left - tables} * count / agents);
   }
   const std::uint32_t records = witness::split_record_quota(from.record_quota, count, agents);
-  auto made = create_partition(
-      s, permit,
-      {.name = name_of(from.name), .type = from.type, .mode = from.mode, .page_quota = quota, .record_quota = records});
+  auto made = create_partition(s, permit,
+                               {.name = name_of(from.name),
+                                .type = from.type,
+                                .mode = from.mode,
+                                .page_quota = quota,
+                                .record_quota = records,
+                                .live = from.live});
   if (!made) return made;
   from.account.quota -= quota;
   set_record_quota(s, from, witness::rest_of_record_quota(from.record_quota, records));
@@ -225,6 +231,25 @@ constexpr witness::Kind kind_of(Kind kind) {
                                : witness::Kind::partition_merge;
 }
 
+/// For the report, since a partition may have ended by then.
+struct Names {
+  std::array<char, RVM_NAME_BYTES> from{}, to{}, agent{};
+};
+Names names_of(const Partition* from, const Partition* to, const Agent& first) {
+  return {from->name, to != nullptr ? to->name : from->name, first.name};
+}
+
+/// It happened: the adviser, the scheduler and people are told.
+void tell(State& s, const Relocation& r, const Movers& movers, const Names& names) {
+  Boundaries& b = s.boundaries;
+  ++(r.kind == Kind::split ? b.splits : r.kind == Kind::merge ? b.merges : b.migrations);
+  for (Agent* const agent : movers.all()) {
+    advice::agent_moved(index_of(*agent), index_of(*agent->partition).value);
+    feel_pressure(s, *agent);
+  }
+  report_move(r, name_of(names.from), name_of(names.to), name_of(names.agent));
+}
+
 /// All have come to rest: it happens now.
 void carry_out(State& s) {
   Relocation& r = s.relocation;
@@ -235,6 +260,7 @@ void carry_out(State& s) {
     const Movers movers = movers_of(s, r);
     r.verdict = check(s, r, movers, *from, to);
     if (r.verdict) {
+      const Names names = names_of(from, to, *movers.agents[0]);
       r.verdict = perform(s, r.by, kind_of(r.kind), [&](const security::Permit& permit) -> Result<security::Effect> {
         switch (r.kind) {
           case Kind::migrate:
@@ -245,6 +271,7 @@ void carry_out(State& s) {
             return merge(s, permit, r, movers, *from, *to);
         }
       });
+      if (r.verdict) tell(s, r, movers, names);
     }
   }
   let_go(s, r);
@@ -260,12 +287,16 @@ void choose_members(const Partition& p, std::uint64_t members, Relocation& into)
   }
 }
 
-Status begin_relocation(State& s, const Relocation& request) {
-  if (s.relocation.phase != Phase::none) return fail(Error::bad_state);
+Status check_relocation(State& s, const Relocation& request) {
   Partition* const from = s.partitions.find(request.from);
   Partition* const to = s.partitions.find(request.to);
   if (from == nullptr || (to == nullptr && request.kind != Kind::split)) return fail(Error::peer_gone);
-  if (const Status possible = check(s, request, movers_of(s, request), *from, to); !possible) return possible;
+  return check(s, request, movers_of(s, request), *from, to);
+}
+
+Status begin_relocation(State& s, const Relocation& request) {
+  if (s.relocation.phase != Phase::none) return fail(Error::bad_state);
+  if (const Status possible = check_relocation(s, request); !possible) return possible;
   s.relocation = request;
   s.relocation.phase = Phase::stopping;
   s.relocation.begun = hal::Port::now();

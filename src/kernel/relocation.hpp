@@ -19,6 +19,9 @@ inline constexpr std::uint32_t maximum_census = 1024;
 /// The living agents of `p` in ascending order of their index, as bit i of `members` chooses the i-th; all with UINT64_MAX.
 void choose_members(const Partition& p, std::uint64_t members, Relocation& into);
 
+/// Whether it could begin, as far as can be told now. Errors as those of begin_relocation.
+[[nodiscard]] Status check_relocation(State& s, const Relocation& request);
+
 /// Stops those that are to move; carried out at once when none of them executes elsewhere. Errors, without effect: peer_gone,
 /// bad_state (another is under way, an agent cannot move now, or nobody would be left), lease_conflict, capability_conflict,
 /// region_overlap, resource_limit (agents, edges), and those of carrying it out.

@@ -194,10 +194,29 @@ bool rest_worker(Guard& guard, Core& core) {
 
 }  // namespace
 
+sched::Priority base_priority(const Agent& agent) {
+  const Partition& p = *agent.partition;
+  const std::uint32_t above = p.mode == RVM_MODE_REFLEX ? sched::reflex_base.value : p.pressure;
+  return sched::Priority{static_cast<std::uint16_t>(above + agent.urgency)};
+}
+
+void feel_pressure(State& s, Agent& agent) {
+  const bool inherited = agent.base < agent.effective;
+  agent.base = base_priority(agent);
+  const sched::Priority effective = inherited ? std::max(agent.effective, agent.base) : agent.base;
+  if (effective == agent.effective) return;
+  const bool queued = agent.node.queued();
+  sched::RunQueue<>& ready = *s.cores[agent.core].ready;
+  if (queued) ready.remove(s, index_of(agent));
+  agent.effective = effective;
+  if (queued) ready.push(s, index_of(agent), effective);
+}
+
 void charge(Core& core, Nanoseconds now) {
   Agent& agent = *core.current;
   const std::uint64_t elapsed = now.value - agent.resumed_at.value;
   agent.cpu = agent.cpu + Nanoseconds{elapsed};
+  core.busy = Nanoseconds{core.busy.value + elapsed};
   agent.resumed_at = now;
   if (agent.budget.value != 0)
     agent.budget_left = Nanoseconds{agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0};

@@ -2,6 +2,7 @@
 #include "shutdown.hpp"
 
 #include "agents.hpp"
+#include "boundaries.hpp"
 #include "dump.hpp"
 #include "epoch.hpp"
 #include "text.hpp"
@@ -79,6 +80,7 @@ void finish_machine(Guard& guard) {
     }
     dump_state(s);
   }
+  report_boundaries(s);
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

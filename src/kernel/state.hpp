@@ -49,6 +49,7 @@ struct Core {
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
+  Nanoseconds busy{0};  ///< CPU time of agents
 
   // The worker's turn on this core.
   Nanoseconds turn_start = never;      ///< when the worker gets a part of this epoch: not where agents change turns
@@ -110,6 +111,16 @@ struct Relocation {
   Status verdict{};
 };
 
+/// What became of boundaries since boot (boundaries.hpp).
+struct Boundaries {
+  std::uint64_t splits = 0, merges = 0, migrations = 0;
+  std::uint64_t aborted = 0;  ///< that the adviser asked for
+  std::uint64_t cross_bytes = 0, total_bytes = 0;
+  std::uint64_t epochs = 0, degraded_epochs = 0, budget_exceeded = 0;
+  std::uint64_t engine_ns = 0;
+  std::uint32_t load = 0;  ///< of the cores, basis points
+};
+
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 
 struct State {
@@ -137,6 +148,7 @@ struct State {
   partition::List<RegionObject, &RegionObject::orphan_link> orphans;  ///< regions that nothing leads to any more
   partition::List<Edge, &Edge::epoch_link> epoch_edges;               ///< with traffic since their last summary
   Relocation relocation;
+  Boundaries boundaries;
   std::uint32_t census = 0;  ///< number of the last (belongings.hpp)
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;

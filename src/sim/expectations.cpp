@@ -48,6 +48,7 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_CAP_REVOKE, capability_revoke);
   set(RVM_HVC_CAP_DROP, capability_revoke);
   set(RVM_HVC_CAP_TRANSFER, capability_delegate);
+  set(RVM_HVC_CAP_OBTAIN, capability_grant);
   set(RVM_HVC_REGION_CREATE, region_create);
   set(RVM_HVC_REGION_DESTROY, region_destroy);
   set(RVM_HVC_REGION_MAP, region_map);
@@ -377,7 +378,9 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
       found = static_cast<std::uint8_t>(r.action_kind) == evidence[attempt.operation] && (r.flags & 0x8000) == 0 &&
               r.actor_partition == agent.partition->id.value && r.proof_tier >= tier &&
               (makes_new_object(attempt.operation) ||
-               r.target_object == (attempt.object ? attempt.object->object.id : agent.id.value));
+               r.target_object == (attempt.operation == RVM_HVC_CAP_OBTAIN ? attempt.x[3]
+                                   : attempt.object                        ? attempt.object->object.id
+                                                                           : agent.id.value));
     }
     require(found, "mutation-recorded",
             [&] { return std::string{operation_name(attempt.operation)} + " succeeded without its record"; });
@@ -385,12 +388,11 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
   for (const std::uint64_t doomed : attempt.doomed) {
     const cap::CapabilityRef ref{cap::AgentIndex{static_cast<std::uint16_t>(doomed >> 32)},
                                  static_cast<std::uint16_t>(doomed >> 16)};
-    require(state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation",
-            [&] {
-              return std::string{operation_name(attempt.operation)} + " returned and capability " +
-                     std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) +
-                     " is still there";
-            });
+    require(
+        state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation", [&] {
+          return std::string{operation_name(attempt.operation)} + " returned and capability " +
+                 std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) + " is still there";
+        });
   }
   judge_arena_success(agent, attempt);
   judge_capability_success(agent, attempt);
@@ -422,6 +424,17 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
         const auto after = named(agent, attempt.x[1]);
         require(!after || (after->rights & RVM_RIGHT_GRANT_ONCE) == 0, "grant-once", "GRANT_ONCE was not consumed");
       }
+      break;
+    }
+    case RVM_HVC_CAP_OBTAIN: {
+      const SeenCapability c = made(1);
+      const std::uint32_t allowed = RVM_RIGHT_EXECUTE | RVM_RIGHT_PROVE;
+      require(attempt.object->object.id == 0 && (attempt.object->rights & allowed) == allowed, "authority",
+              "a capability was obtained without one to the hypervisor");
+      require(c.rights == attempt.x[4] && (c.rights & ~attempt.object->rights) == 0, "attenuation",
+              "a capability was obtained with rights that the hypervisor's has not");
+      require(c.object.id == attempt.x[3] && static_cast<std::uint64_t>(c.object.type) == attempt.x[2] && c.depth == 0,
+              "new-capability", "CAP_OBTAIN gave a capability to something else");
       break;
     }
     case RVM_HVC_CAP_INSPECT:
@@ -519,6 +532,22 @@ void Simulation::require_writable(const Agent& agent, std::uint64_t at) {
       "copy", "the kernel wrote where the agent may not");
 }
 
+void Simulation::judge_observation(Agent& agent, const Attempt& attempt) {
+  hal::Context& registers = *agent.context;
+  require(attempt.object->object.id == 0, "authority", "the system was read without a capability to the hypervisor");
+  constexpr std::array<std::uint64_t, 5> sizes{0, sizeof(rvm_machine_status), sizeof(rvm_partition_status),
+                                               sizeof(rvm_agent_status), sizeof(rvm_edge_status)};
+  require(attempt.x[2] != 0 && attempt.x[2] < sizes.size(), "observation",
+          "SYSTEM_READ answered for what is not there");
+  const std::uint64_t bytes = registers.reg(1) * sizes[attempt.x[2]];
+  require(bytes <= attempt.x[5] && bytes <= page_bytes, "observation", "SYSTEM_READ wrote more than there is room for");
+  require(registers.reg(2) == 0 || registers.reg(2) > attempt.x[3], "observation", "SYSTEM_READ goes in circles");
+  if (bytes == 0) return;
+  for (std::uint64_t at = attempt.x[4]; at < attempt.x[4] + bytes; at = (at | (page_bytes - 1)) + 1)
+    require_writable(agent, at);
+  note_written(*agent.partition, attempt.x[4], bytes);
+}
+
 void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
   hal::Context& registers = *agent.context;
   const auto sent = [&](std::uint32_t edge, const SentMessage& message) { queues_[edge].push_back(message); };
@@ -576,6 +605,9 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
     case RVM_HVC_WITNESS_READ:
       require_writable(agent, attempt.x[3]);
       note_written(*agent.partition, attempt.x[3], sizeof(witness::Record));
+      break;
+    case RVM_HVC_SYSTEM_READ:
+      judge_observation(agent, attempt);
       break;
     case RVM_HVC_WAIT:
       require(registers.reg(1) != 0 && (registers.reg(1) & ~attempt.x[1]) == 0, "ipc",

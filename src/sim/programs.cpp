@@ -41,6 +41,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_CAP_DROP, 3, 3},
     Weight{RVM_HVC_CAP_TRANSFER, 6, 6},
     Weight{RVM_HVC_CAP_INSPECT, 2, 1},
+    Weight{RVM_HVC_CAP_OBTAIN, 2, 2},
     Weight{RVM_HVC_REGION_CREATE, 6, 3},
     Weight{RVM_HVC_REGION_DESTROY, 3, 2},
     Weight{RVM_HVC_REGION_MAP, 12, 4},
@@ -59,6 +60,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_EDGE_DESTROY, 1, 2},
     Weight{RVM_HVC_WITNESS_HEAD, 1, 1},
     Weight{RVM_HVC_WITNESS_READ, 1, 1},
+    Weight{RVM_HVC_SYSTEM_READ, 2, 2},
     Weight{RVM_HVC_TURN_COMMIT, 8, 3},
     Weight{RVM_HVC_TURN_ABORT, 1, 1},
     Weight{RVM_HVC_LEASE_GRANT, 12, 2},
@@ -230,6 +232,30 @@ std::uint64_t Simulation::hostile_value(const Agent& agent, Random& random) {
       return machine_.hardware.now.value + random.below(3'000'000);
     default:
       return random.next();
+  }
+}
+
+void Simulation::choose_observation(const Agent& agent, std::uint64_t operation, hal::Context& registers,
+                                    Random& random) {
+  const auto set = [&](unsigned i, std::uint64_t value) { registers.reg(i) = value; };
+  if (!random.one_in(8)) {
+    set(1, handle_for(agent, ObjectType::partition, demands[operation].rights, random,
+                      [](const SeenCapability& c) { return c.object.id == 0; }));
+  }
+  if (operation == RVM_HVC_SYSTEM_READ) {
+    set(2, random.below(6));
+    set(3, random.pick({0, 0, 1, 255, 256, random.below(20'000)}));
+    set(4, own_address(agent, random));
+    set(5, random.pick({0, 39, 40, 80, 136, 4096, 4096, 4096, 4097}));
+    return;
+  }
+  const bool agents = random.one_in(2);
+  set(2, random.one_in(8) ? random.below(8) : std::uint64_t{agents ? RVM_OBJECT_AGENT : RVM_OBJECT_PARTITION});
+  set(3, random.below(24) | std::uint64_t{random.below(3)} << 16);
+  set(4, random.pick({RVM_RIGHT_READ, RVM_RIGHT_READ | RVM_RIGHT_WRITE, RVM_RIGHT_ALL, random.below(256)}));
+  if (const auto source = named(agent, registers.reg(1)); source && !random.one_in(4)) {
+    const std::uint64_t wanted = registers.reg(4) & source->rights;
+    if (wanted != 0) set(4, wanted);
   }
 }
 
@@ -415,6 +441,10 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
           }));
       set(3, random.pick({1, 2, 4, 16, 64, 3, 0}));
       set(4, random.pick({0, 0, random.next()}));
+      break;
+    case RVM_HVC_CAP_OBTAIN:
+    case RVM_HVC_SYSTEM_READ:
+      choose_observation(agent, operation, registers, random);
       break;
     case RVM_HVC_WITNESS_READ:
       set(2, kernel::log().ring.sealed() - random.below(300));

@@ -146,6 +146,7 @@ class Simulation {
 
   // programs.cpp
   [[nodiscard]] std::uint64_t choose_operation(const Agent& agent, Random& random);
+  void choose_observation(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   void choose_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   [[nodiscard]] std::uint64_t hostile_value(const Agent& agent, Random& random);
   [[nodiscard]] std::uint32_t handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
@@ -198,6 +199,7 @@ class Simulation {
   void judge_success(Agent& agent, const Attempt& attempt);
   void judge_capability_success(Agent& agent, const Attempt& attempt);
   void judge_message_success(Agent& agent, const Attempt& attempt);
+  void judge_observation(Agent& agent, const Attempt& attempt);
   void follow_calls();
   void require_writable(const Agent& agent, std::uint64_t at);
   [[nodiscard]] std::optional<SeenCapability> named(const Agent& agent, std::uint64_t handle);

@@ -29,8 +29,9 @@ inline constexpr std::uint32_t no_node = ~std::uint32_t{0};
 /// ends at 0 or up to one piece below.
 struct Budget {
   std::int64_t left = 0;
+  std::int64_t floor = 0;  ///< where to stop for now: the rest is spent later
 
-  [[nodiscard]] constexpr bool spent() const { return left <= 0; }
+  [[nodiscard]] constexpr bool spent() const { return left <= floor; }
   constexpr void take(std::uint64_t units) { left -= static_cast<std::int64_t>(units); }
 };
 

@@ -45,25 +45,39 @@ class Engine : public Planner {
   /// Once per epoch, with a number that never falls; epochs that were left out are caught up on. Spends at most
   /// min(input.budget, config.budget) units and less than budget_overrun_max beyond. The report holds until the next call.
   [[nodiscard]] const Report& epoch(const Input& input, MergeJudge auto&& may_merge) {
-    Budget budget = begin_epoch(input);
-    run(budget, may_merge);
-    left_ = budget.left;
-    end_epoch(budget);
+    open(input);
+    (void)slice(budget_.left, may_merge);
+    return close();
+  }
+
+  /// The same in slices, between which the kernel lets others in and reports what they do: open, slice until it is done, close.
+  void open(const Input& input) { budget_ = begin_epoch(input); }
+  /// Spends about `units` of the epoch's budget, less than budget_overrun_max more.
+  [[nodiscard]] Progress slice(std::int64_t units, MergeJudge auto&& may_merge) {
+    budget_.floor = budget_.left > units ? budget_.left - units : 0;
+    const bool more = run(budget_, may_merge) && budget_.floor != 0;
+    budget_.floor = 0;
+    return more && !budget_.spent() ? Progress::working : Progress::done;
+  }
+  [[nodiscard]] const Report& close() {
+    end_epoch(budget_);
     return report();
   }
 
   /// What was left of the last epoch's budget, below 0 if it was overrun.
-  [[nodiscard]] std::int64_t budget_left() const { return left_; }
+  [[nodiscard]] std::int64_t budget_left() const { return budget_.left; }
 
  private:
   static constexpr std::size_t workspace_bytes = Solver::workspace_bytes(members_maximum, Survey::arcs_maximum);
 
-  void run(Budget& budget, MergeJudge auto&& may_merge) {
+  /// False: nothing is left to do.
+  bool run(Budget& budget, MergeJudge auto&& may_merge) {
     for (;;) {
       switch (advance(budget)) {
         case Need::nothing:
+          return false;
         case Need::budget:
-          return;
+          return true;
         case Need::start_cut:
           // Its only errors are requests that the planner does not make.
           ensure(solver_.start(cut_graph(), cut_request(), workspace_).has_value());
@@ -81,7 +95,7 @@ class Engine : public Planner {
 
   Solver solver_;
   std::span<std::byte> workspace_;
-  std::int64_t left_ = 0;
+  Budget budget_;  ///< of the epoch that is open
 };
 
 }  // namespace rvm::coherence

@@ -61,7 +61,8 @@ struct Agent {
   hal::Context* context = nullptr;       ///< in the agent's kernel page
   proof::NonceWindow* nonces = nullptr;  ///< of its proofs; in the same page
   sched::Node node;
-  sched::Priority base;       ///< from the manifest or the spawner
+  std::uint16_t urgency = 0;  ///< 0..10000, from the manifest or the spawner
+  sched::Priority base;       ///< urgency with its partition's pressure, or within the reflex range
   sched::Priority effective;  ///< base, or inherited from a caller if that is higher
 
   // CPU time and the budget of the current period (as in mixed-criticality scheduling contexts).

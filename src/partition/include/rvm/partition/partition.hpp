@@ -48,6 +48,8 @@ struct Partition {
   PartitionState state = PartitionState::created;
   rvm_partition_type type = RVM_PARTITION_AGENT;
   rvm_partition_mode mode = RVM_MODE_FLOW;
+  bool live = false;           ///< its boundary may move
+  std::uint16_t pressure = 0;  ///< cut pressure, basis points: what its agents have on top of their urgency
 
   memory::VmidTag vmid;
   memory::PageAccount account;

@@ -52,7 +52,8 @@ class Authority {
   [[nodiscard]] static constexpr Authority hypervisor() { return Authority{hypervisor_partition, 0}; }
 
  private:
-  constexpr Authority(PartitionId actor, std::uint32_t capability_hash) : actor_(actor), capability_hash_(capability_hash) {}
+  constexpr Authority(PartitionId actor, std::uint32_t capability_hash)
+      : actor_(actor), capability_hash_(capability_hash) {}
   PartitionId actor_;
   std::uint32_t capability_hash_;
   proof::Tier tier_ = proof::Tier::p1;
