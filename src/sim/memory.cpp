@@ -55,7 +55,7 @@ void Simulation::check_memory() {
 
   // What the kernel itself uses, and the regions.
   each_agent([&](Agent& a) {
-    const std::uint16_t owner = kernel::index_of(*a.partition).value;
+    const auto owner = static_cast<std::uint16_t>(kernel::page_owner(a).value);
     for (const cap::Capability* page : a.capabilities->pages())
       claim(hal::Port::to_physical(page), 1, kernel_use, owner);
     claim(hal::Port::to_physical(a.context), 1, kernel_use, owner);
@@ -124,7 +124,8 @@ void Simulation::check_memory() {
           }
           check_place(p, covered + k * page_bytes);
           if (s.pages.sharers(PhysicalAddress{frame}) == 0) {
-            claim(PhysicalAddress{frame}, 1, agent, owner);
+            const std::uint64_t slot = (covered + k * page_bytes) / h.geometry.slot_bytes;  // check_place: somebody's
+            claim(PhysicalAddress{frame}, 1, agent, static_cast<std::uint16_t>(kernel::maximum_partitions + slot));
             continue;
           }
           require(!allows(access, Access::write), "isolation", "a page that several have is writable for one of them");
@@ -174,8 +175,8 @@ void Simulation::check_memory() {
                          (roles_[page] == agent || (!buffer.device_writes && roles_[page] == shared) ||
                           (!buffer.device_writes && buffer.address.value - package.base.value < package.bytes));
         require(own, "dma", "a device is told to reach what is no agent's own memory");
-        require(roles_[page] != agent || owners[page] == kernel::index_of(*d.holder->partition).value, "dma",
-                "a device is told to reach another partition's memory");
+        require(roles_[page] != agent || owners[page] == kernel::page_owner(*d.holder).value, "dma",
+                "a device is told to reach another agent's memory");
       }
     }
   }
@@ -197,15 +198,22 @@ void Simulation::check_memory() {
       continue;
     }
     require(roles_[page] != none, "page-leak", [&] {
-      return "page " + std::to_string(page) + " belongs to partition index " + std::to_string(owner->value) +
+      return "page " + std::to_string(page) + " belongs to owner " + std::to_string(owner->value) +
              " and to nothing in it";
     });
     require(owners[page] == owner->value, "page-owner", [&] {
-      return "page " + std::to_string(page) + " is used by partition index " + std::to_string(owners[page]) +
+      return "page " + std::to_string(page) + " is used by owner " + std::to_string(owners[page]) +
              " and owned by " + std::to_string(owner->value);
     });
-    require(owner->value < owned.size(), "page-owner", "a page belongs to a partition that never was");
-    ++owned[owner->value];
+    // What is an agent's counts for the partition that it is in.
+    std::uint32_t payer = owner->value;
+    if (payer >= kernel::maximum_partitions) {
+      const Agent& holder = s.agents.at(static_cast<std::uint16_t>(payer - kernel::maximum_partitions));
+      require(holder.id.value != 0, "page-owner", "a page belongs to an agent that is no more");
+      payer = kernel::index_of(*holder.partition).value;
+    }
+    require(payer < owned.size(), "page-owner", "a page belongs to a partition that never was");
+    ++owned[payer];
   }
   each_partition([&](Partition& p) {
     require(owned[kernel::index_of(p).value] == p.account.used, "pages", [&] {
