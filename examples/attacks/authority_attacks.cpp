@@ -170,18 +170,12 @@ Verdict neighbours_handles() {
 }
 
 constexpr Attack authority_table[] = {
-    {"neighbours-handles", neighbours_handles},
-    {"amplify-rights", amplify_rights},
-    {"derive-without-grant", derive_without_grant},
-    {"grant-once-twice", grant_once_twice},
-    {"derive-too-deep", derive_too_deep},
-    {"stale-capability", stale_capability},
-    {"revoke-without-right", revoke_without_right},
-    {"create-partition", create_partition},
-    {"spawn-without-right", spawn_without_right},
-    {"destroy-without-right", destroy_without_right},
-    {"share-without-grant", share_without_grant},
-    {"read-log", read_log_without_capability},
+    {"neighbours-handles", neighbours_handles},     {"amplify-rights", amplify_rights},
+    {"derive-without-grant", derive_without_grant}, {"grant-once-twice", grant_once_twice},
+    {"derive-too-deep", derive_too_deep},           {"stale-capability", stale_capability},
+    {"revoke-without-right", revoke_without_right}, {"create-partition", create_partition},
+    {"spawn-without-right", spawn_without_right},   {"destroy-without-right", destroy_without_right},
+    {"share-without-grant", share_without_grant},   {"read-log", read_log_without_capability},
     {"use-after-transfer", use_after_transfer},
 };
 

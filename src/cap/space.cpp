@@ -72,7 +72,7 @@ Capability* CapabilityTree::find(CapabilityRef ref, Generation generation) {
 CapabilityTable* CapabilityTree::receiving_table(AgentIndex index) {
   CapabilityTable* const receiver = table(index);
   return receiver != nullptr && receiver->open() && receiver->closing_ == CapabilityTable::Closing::no ? receiver
-                                                                                                      : nullptr;
+                                                                                                       : nullptr;
 }
 
 /// Whether children may be added under `ref`: neither it nor an ancestor (at most max_depth) is under revocation. Without

@@ -281,7 +281,8 @@ TEST_CASE("a chain is sound until an ancestor is being revoked, down to the grea
   for (unsigned i = 0; i <= 3; ++i) CHECK(!s.space->chain_sound(chain[i].ref));
 }
 
-TEST_CASE("close, revoking: everything derived from the agent's capabilities goes too, and the index can be used again") {
+TEST_CASE(
+    "close, revoking: everything derived from the agent's capabilities goes too, and the index can be used again") {
   TestSpace<3> s;
   std::vector<Placed> outside;
   for (unsigned i = 0; i < 50; ++i) {
@@ -321,7 +322,8 @@ TEST_CASE("close, revoking: everything derived from the agent's capabilities goe
   CHECK(s.space->derive(foreign.ref, s.index(1), rights::all, 0));
 }
 
-TEST_CASE("close, keeping: who got authority from an agent that ended keeps it, and whoever that had it from can revoke it") {
+TEST_CASE(
+    "close, keeping: who got authority from an agent that ended keeps it, and whoever that had it from can revoke it") {
   TestSpace<4> s;
   const Placed root = *s.mint(0, some_region, rights::all, 0);
   const Placed lent = *s.space->derive(root.ref, s.index(1), rights::all, 1);

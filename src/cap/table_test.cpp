@@ -104,7 +104,8 @@ TEST_CASE("P1: slots are reused oldest first, so that a generation returns as la
   }
 }
 
-TEST_CASE("P1: a table grows page by page; what is not there yet resolves to nothing, and what is there stays where it is") {
+TEST_CASE(
+    "P1: a table grows page by page; what is not there yet resolves to nothing, and what is there stays where it is") {
   TestSpace<2> s;
   CHECK(s.close(0, Children::kept) == 0);
   s.open(0, 1);

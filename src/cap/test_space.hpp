@@ -66,8 +66,7 @@ struct TestSpace {
 
   ObjectCapabilities object_capabilities;
   std::unique_ptr<Pages> pages = std::make_unique<Pages>();
-  std::unique_ptr<std::array<CapabilityTable, Agents>> tables =
-      std::make_unique<std::array<CapabilityTable, Agents>>();
+  std::unique_ptr<std::array<CapabilityTable, Agents>> tables = std::make_unique<std::array<CapabilityTable, Agents>>();
   std::unique_ptr<CapabilityTree> space = std::make_unique<CapabilityTree>();
 };
 

@@ -91,7 +91,8 @@ TEST_CASE("a handle of a neighbour in the same partition names nothing, or somet
     const Error e = n.k.call(RVM_HVC_REGION_MAP, {handle, n.k.running().information->map_base, RVM_MAP_READ});
     CHECK((e == Error::bad_capability || e == Error::wrong_type));
     CHECK(n.k.call(RVM_HVC_REGION_DESTROY, {handle}) != Error::ok);
-    CHECK(n.k.call(RVM_HVC_CAP_DROP, {handle}) == (handle >> 16 == 1 && (handle & 0xff) <= 5 ? Error::ok : Error::bad_capability));
+    CHECK(n.k.call(RVM_HVC_CAP_DROP, {handle}) ==
+          (handle >> 16 == 1 && (handle & 0xff) <= 5 ? Error::ok : Error::bad_capability));
   }
   n.run("left");
   for (const std::uint64_t handle : handles) CHECK(n.inspect(handle) == Error::ok);
@@ -190,7 +191,8 @@ TEST_CASE("with a destroyed partition goes what was derived from what its agents
   const std::uint64_t root = n.region();
   REQUIRE(n.k.call(RVM_HVC_REGION_SHARE, {root, n.k.handle("to-keeper"), RVM_RIGHT_READ | RVM_RIGHT_PROVE}) ==
           Error::ok);
-  const std::uint64_t self = n.made(RVM_HVC_CAP_DERIVE, {n.k.handle("self"), RVM_RIGHT_READ | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE, 0});
+  const std::uint64_t self =
+      n.made(RVM_HVC_CAP_DERIVE, {n.k.handle("self"), RVM_RIGHT_READ | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE, 0});
   REQUIRE(n.k.call(RVM_HVC_CAP_TRANSFER, {self, n.k.handle("to-keeper")}) == Error::ok);
   n.run("keeper");
   const std::uint64_t lent = n.received();

@@ -237,8 +237,7 @@ namespace {
 
 /// One step. What it held goes first, mappings included; then its arena; in the end its slot.
 Burial bury(State& s, Agent& agent) {
-  if (agent.capabilities->used() != 0)
-    return close_table_step(s, agent).status ? Burial::step : Burial::log_full;
+  if (agent.capabilities->used() != 0) return close_table_step(s, agent).status ? Burial::step : Burial::log_full;
   if (release_arena_step(s, agent)) return Burial::step;
   s.ended.remove(agent);
   forget(s, agent);

@@ -218,8 +218,8 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
     const auto authority = security::Authority::self(partition.id);
     return run(operation, Request{s, core, caller, partition, registers, authority, nullptr});
   }
-  const auto proof = security::Authority::prove(partition.id, *caller.capabilities,
-                                                Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
+  const auto proof = security::Authority::prove(partition.id, *caller.capabilities, Handle::from_abi(registers.reg(1)),
+                                                rule.type, rule.needed);
   if (!proof) return proof.error();
   const Request request{s, core, caller, partition, registers, proof->first, proof->second};
   const proof::Tier tier = partition.type == RVM_PARTITION_AGENT ? rule.tiers.untrusted : rule.tiers.trusted;

@@ -19,19 +19,19 @@ constexpr Rights rights_for(std::uint64_t permissions) {
 /// One step of revoking what was derived from the capability in x1, witnessed as RegionUnshare.
 Step unshare_step(const Request& r) {
   Step step;
-  step.status = perform(
-      r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
-        cap::Budget budget = revocation_step;
-        Remover remover{r.s};
-        const auto revoked = r.s.capabilities.revoke_children(r.object_ref(), budget, remover);
-        if (!revoked) return fail(revoked.error());
-        effect.payload = remover.removed;
-        effect.aux = pair_word(r.caller.id.value, remover.mappings);
-        step.progress = *revoked;
-        if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      });
+  step.status = perform(r.s, r.authority, witness::Kind::region_unshare,
+                        [&](const security::Permit&) -> Result<security::Effect> {
+                          security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
+                          cap::Budget budget = revocation_step;
+                          Remover remover{r.s};
+                          const auto revoked = r.s.capabilities.revoke_children(r.object_ref(), budget, remover);
+                          if (!revoked) return fail(revoked.error());
+                          effect.payload = remover.removed;
+                          effect.aux = pair_word(r.caller.id.value, remover.mappings);
+                          step.progress = *revoked;
+                          if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+                          return effect;
+                        });
   return step;
 }
 
@@ -178,8 +178,7 @@ Outcome region_share(const Request& r) {
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
                                              region->region.pages()};
         enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
-        return security::Effect{region->id.value,
-                                pair_word(r.partition.id.value, r.s.partition_of(receiver).id.value),
+        return security::Effect{region->id.value, pair_word(r.partition.id.value, r.s.partition_of(receiver).id.value),
                                 places_word(*placed, source, *channel.edge),
                                 r.s.capabilities.find(placed->ref)->rights().bits()};
       });

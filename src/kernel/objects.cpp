@@ -227,8 +227,7 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
   if (edge.slots == nullptr) return unread;
   Partition& payer = s.partitions.at(edge.payer);
   for (; edge.count != 0; --edge.count, edge.head = (edge.head + 1) & (edge.capacity - 1)) {
-    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0)
-      free_charged_run(s, payer, page, 1);
+    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) free_charged_run(s, payer, page, 1);
   }
   free_charged_run(s, payer, hal::Port::to_physical(edge.slots), partition::queue_pages(edge.capacity));
   edge.slots = nullptr;

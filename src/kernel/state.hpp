@@ -111,9 +111,9 @@ struct State {
   bool accept_shutdown_byte = false;
   bool dump_at_shutdown = false;
 
-  partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
+  partition::List<Agent, &Agent::ended_link> ended;  ///< agents whose arenas are still to be scrubbed and freed
   partition::List<RegionObject, &RegionObject::orphan_link> orphans;  ///< regions that nothing leads to any more
-  partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
+  partition::List<Edge, &Edge::epoch_link> epoch_edges;               ///< with traffic since their last summary
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;
   std::uint64_t switches_at_epoch = 0;

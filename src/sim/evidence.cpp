@@ -100,9 +100,9 @@ void Simulation::note_birth(const witness::Record& r) {
     case witness::Kind::task_spawn:
     case witness::Kind::task_fork:
       // In the order of their indices, so that a scan of the capability tables comes out sorted.
-      agents_.insert(std::ranges::lower_bound(agents_, r.target_object & 0xffff, {},
-                                              [](std::uint32_t id) { return id & 0xffff; }),
-                     r.target_object);
+      agents_.insert(
+          std::ranges::lower_bound(agents_, r.target_object & 0xffff, {}, [](std::uint32_t id) { return id & 0xffff; }),
+          r.target_object);
       std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
                   std::uint16_t{0});
       if (r.action_kind == witness::Kind::task_fork) note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));

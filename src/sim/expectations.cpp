@@ -385,12 +385,11 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
   for (const std::uint64_t doomed : attempt.doomed) {
     const cap::CapabilityRef ref{cap::AgentIndex{static_cast<std::uint16_t>(doomed >> 32)},
                                  static_cast<std::uint16_t>(doomed >> 16)};
-    require(state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation",
-            [&] {
-              return std::string{operation_name(attempt.operation)} + " returned and capability " +
-                     std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) +
-                     " is still there";
-            });
+    require(
+        state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation", [&] {
+          return std::string{operation_name(attempt.operation)} + " returned and capability " +
+                 std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) + " is still there";
+        });
   }
   judge_arena_success(agent, attempt);
   judge_capability_success(agent, attempt);

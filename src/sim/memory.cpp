@@ -56,7 +56,8 @@ void Simulation::check_memory() {
   // What the kernel itself uses, and the regions.
   each_agent([&](Agent& a) {
     const std::uint16_t owner = kernel::index_of(*a.partition).value;
-    for (const cap::Capability* page : a.capabilities->pages()) claim(hal::Port::to_physical(page), 1, kernel_use, owner);
+    for (const cap::Capability* page : a.capabilities->pages())
+      claim(hal::Port::to_physical(page), 1, kernel_use, owner);
     claim(hal::Port::to_physical(a.context), 1, kernel_use, owner);
     if (a.latency != nullptr) claim(hal::Port::to_physical(a.latency), 1, kernel_use, owner);
   });

@@ -161,8 +161,7 @@ void Simulation::check_counts() {
   each_partition([&](Partition& p) {
     owned += p.account.used;
     require(p.account.quota == 0 || p.account.used <= p.account.quota, "quota", "a partition owns more than its quota");
-    shape = Random::mix(shape ^ std::uint64_t{p.id.value} << 20) +
-            (static_cast<std::uint64_t>(p.state) << 40);
+    shape = Random::mix(shape ^ std::uint64_t{p.id.value} << 20) + (static_cast<std::uint64_t>(p.state) << 40);
   });
   for (const kernel::Device& d : devices()) owned += d.broken ? 1 : 0;  // nobody's any more
   // Each sharer pays for a page that several have.
@@ -174,7 +173,8 @@ void Simulation::check_counts() {
   std::uint32_t leaving = 0;
   std::uint32_t doomed = 0;
   each_agent([&](Agent& a) {
-    shape = Random::mix(shape ^ a.id.value ^ std::uint64_t{a.capabilities->used()} << 40) + (static_cast<std::uint64_t>(a.state) << 32);
+    shape = Random::mix(shape ^ a.id.value ^ std::uint64_t{a.capabilities->used()} << 40) +
+            (static_cast<std::uint64_t>(a.state) << 32);
     leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
     doomed += a.doomed && a.executing ? 1 : 0;
   });

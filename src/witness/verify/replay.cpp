@@ -170,8 +170,8 @@ Replay::Applied Replay::begin_agent(std::uint32_t agent, std::uint32_t partition
 // What ends with an agent: its leases, what it mapped, and its ends of edges. Its capabilities go with records of their own.
 void Replay::end_agent(std::uint32_t agent) {
   std::erase_if(state_.leases, [&](const auto& lease) { return lease.second.agent == agent; });
-  for (auto c = state_.capabilities.lower_bound({agent, 0});
-       c != state_.capabilities.end() && c->first.agent == agent; ++c) {
+  for (auto c = state_.capabilities.lower_bound({agent, 0}); c != state_.capabilities.end() && c->first.agent == agent;
+       ++c) {
     c->second.mapped_at = c->second.mapped_access = 0;
   }
   for (auto& [id, edge] : state_.edges) {
@@ -292,7 +292,8 @@ Replay::Applied Replay::close_table(const Record& r) {
   std::uint64_t removed = r.aux;
   const auto first = [&] {
     const auto found = state_.capabilities.lower_bound({r.target_object, 0});
-    return found == state_.capabilities.end() || found->first.agent != r.target_object ? CapabilityPlace{} : found->first;
+    return found == state_.capabilities.end() || found->first.agent != r.target_object ? CapabilityPlace{}
+                                                                                       : found->first;
   };
   for (CapabilityPlace leaving = first(); leaving.slot != 0; leaving = first()) {
     const CapabilityState& c = state_.capabilities[leaving];

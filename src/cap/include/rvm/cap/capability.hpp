@@ -15,7 +15,8 @@ namespace rvm::cap {
 using AgentIndex = Strong<struct AgentIndexTag, std::uint16_t>;
 
 inline constexpr unsigned table_slots = 256;  ///< slot 0 stays empty: it is what a refused lookup may touch
-inline constexpr std::uint8_t max_depth = 8;  ///< greatest number of derivations between a minted capability and another
+inline constexpr std::uint8_t max_depth =
+    8;  ///< greatest number of derivations between a minted capability and another
 
 /// Where a capability lies. Slot 0 is never used, so the zero reference names none.
 struct CapabilityRef {

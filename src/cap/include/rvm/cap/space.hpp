@@ -225,8 +225,8 @@ Progress CapabilityTree::close(AgentIndex index, Children children, Budget& budg
     Capability& leaving = at(next);
     const bool keep = children == Children::kept && !leaving.revoking_children_;
     if (!keep) leaving.state_ = Capability::state_revoking;
-    const Progress progress = keep ? remove_keeping_children(next, budget, handed_up, visitor)
-                                   : remove_subtree(next, false, budget, visitor);
+    const Progress progress =
+        keep ? remove_keeping_children(next, budget, handed_up, visitor) : remove_subtree(next, false, budget, visitor);
     if (progress == Progress::more) return Progress::more;
   }
   return Progress::done;

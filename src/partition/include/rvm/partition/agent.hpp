@@ -54,7 +54,7 @@ struct Agent {
   bool job_starting = false;  ///< released, has not run since
   Partition* partition = nullptr;
   cap::CapabilityTable* capabilities = nullptr;  ///< its own; goes with it wherever it goes
-  std::uint32_t core = 0;  ///< where it last ran or is queued
+  std::uint32_t core = 0;                        ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
   hal::Context* context = nullptr;       ///< in the agent's kernel page

@@ -127,7 +127,7 @@ class Replay {
 
   ObjectState state_;
   std::map<Object, std::vector<CapabilityPlace>> roots_;  // of each object's derivation trees, oldest first
-  std::map<std::uint16_t, std::uint32_t> indices_;         // of agents, to the id of the last that had it
+  std::map<std::uint16_t, std::uint32_t> indices_;        // of agents, to the id of the last that had it
   std::uint64_t slot_bytes_ = std::uint64_t{1} << 28;     // of guest-physical space per agent; BootComplete tells
   std::uint64_t boots_ = 0;
 };
