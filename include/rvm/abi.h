@@ -6,8 +6,9 @@
  * x1-x7 the results; registers that an operation does not name are preserved. The IPC operations that carry a message
  * use x2-x9 for its 64 bytes.
  *
- * A *handle* names a slot of the caller's partition's capability table: slot index in bits 0-15, the slot's generation in
- * bits 16-31. Generations skip 0, so 0 is never a valid handle. Pointers are guest-physical addresses.
+ * A *handle* names a slot of the calling agent's capability table: slot index in bits 0-15, the slot's generation in bits
+ * 16-31. Generations skip 0, so 0 is never a valid handle. It means nothing to any other agent. Pointers are guest-physical
+ * addresses.
  */
 #ifndef RVM_ABI_H
 #define RVM_ABI_H
@@ -58,7 +59,7 @@ enum rvm_right {
 #define RVM_ERROR_TABLE(X) \
   X(OK, 0, 0, "success") \
   X(BAD_OPERATION, 1, 1, "no such hypercall") \
-  X(BAD_CAPABILITY, 2, 1, "the handle names no live capability of this partition") \
+  X(BAD_CAPABILITY, 2, 1, "the handle names no live capability of this agent") \
   X(WRONG_TYPE, 3, 1, "the capability is for another type of object") \
   X(RIGHTS, 4, 1, "the capability lacks a right that the operation needs") \
   X(BAD_ARGUMENT, 5, 1, "an argument is outside its range") \
@@ -483,7 +484,8 @@ static_assert(sizeof(rvm_agent_status) == 80);
 static_assert(sizeof(rvm_edge_status) == 40);
 #endif
 
-/* Names under which every agent finds its standard capabilities in the directory. */
+/* Names under which every agent finds its standard capabilities in the directory: in the slots 1, 2 and 3 of its table, of
+ * generation 1. */
 #define RVM_DIRECTORY_CONSOLE "console"     /* CONSOLE, WRITE */
 #define RVM_DIRECTORY_PARTITION "partition" /* its own partition, READ | WRITE */
 #define RVM_DIRECTORY_SELF "self"           /* itself, READ | WRITE | GRANT | PROVE */

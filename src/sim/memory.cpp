@@ -76,6 +76,7 @@ void Simulation::check_memory() {
   }
   each_region([&](RegionObject& r) {
     require(s.partitions.at(r.owner).id.value != 0, "region", "a region's owner is gone");
+    require(!r.holders.empty() || r.orphaned, "region", "a region to which nothing leads will be there for ever");
     for (const memory::Extent& extent : r.region.extents()) claim(extent.base(), extent.pages(), region, r.owner);
   });
 

@@ -89,7 +89,7 @@ template <typename T>
 
 // ---- handles, rights, time -------------------------------------------------------------------------------------------
 
-/// A capability of this partition for one type of object. Passing one type for another does not compile.
+/// A capability of this agent for one type of object. Passing one type for another does not compile.
 template <std::uint32_t Type>
 struct Handle {
   static constexpr std::uint32_t type = Type;
@@ -408,7 +408,7 @@ template <AnyHandle H>
 
 struct EdgeEnds {
   Edge owner;               ///< in the caller's table, all rights
-  rvm_handle sender = 0;    ///< in the sender's partition's table
+  rvm_handle sender = 0;    ///< in the sender's table
   rvm_handle receiver = 0;  ///< in the receiver's
 };
 [[nodiscard]] inline Result<EdgeEnds> create_edge(AgentRef sender, AgentRef receiver, std::uint64_t queue,
