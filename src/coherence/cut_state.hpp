@@ -107,6 +107,7 @@ struct CutState {
   bool certifying;      ///< the threshold is fixed and no cut is looked for
   bool reduce_pays;     ///< the last scan contracted little
   bool narrowest;       ///< flow: how much the path carries is known
+  bool refreshed;       ///< scan: `best_of_block` is up to date
   bool open;            ///< the node at hand is begun
   std::uint8_t target;  ///< the buffer that the next contraction fills
   std::uint8_t sizes;   ///< the size array in use
@@ -121,6 +122,8 @@ struct CutState {
   std::uint32_t largest;    ///< the run with the most nodes
   std::uint32_t arc_count;  ///< arcs written
   std::uint32_t mask;
+  std::uint32_t at_block;  ///< scan: how far `best_of_block` is brought up to date
+  std::uint32_t run_arcs;  ///< scan: of the nodes scanned since one was taken
   std::uint8_t block_shift;
 
   [[nodiscard]] std::uint32_t size_of(std::uint32_t node) const { return size[sizes][node]; }
