@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "cut_samples.hpp"
+#include "rvm/coherence/cut_incremental.hpp"
 
 namespace {
 
@@ -57,6 +58,44 @@ void ours(benchmark::State& state, const Graph& g, const CutRequest& request) {
   state.counters["value"] = static_cast<double>(cut.value);
   state.counters["arcs"] = static_cast<double>(g.arcs.size());
   state.counters["units"] = static_cast<double>(units);
+}
+
+/// The cut with its certificate.
+void certified(benchmark::State& state, const Graph& g) {
+  std::vector<std::uint64_t> workspace(IncrementalCut::workspace_bytes(g.nodes, g.arcs.size()) / 8);
+  IncrementalCut cut;
+  for (auto _ : state) {
+    if (!cut.start(g.view(), std::as_writable_bytes(std::span(workspace)))) std::abort();
+    Budget budget{.left = std::int64_t{1} << 60};
+    (void)cut.step(budget);
+    benchmark::DoNotOptimize(cut);
+  }
+  state.counters["kernel"] = cut.kernel();
+}
+
+/// One change of a weight by an eighth, up or down, of an edge at random; of those that leave the cut where it is.
+void changes(benchmark::State& state, const Graph& g) {
+  std::vector<std::uint64_t> workspace(IncrementalCut::workspace_bytes(g.nodes, g.arcs.size()) / 8);
+  IncrementalCut cut;
+  if (!cut.start(g.view(), std::as_writable_bytes(std::span(workspace)))) std::abort();
+  Budget budget{.left = std::int64_t{1} << 60};
+  (void)cut.step(budget);
+  samples::Random random{1};
+  std::vector<std::pair<samples::Edge, std::uint32_t>> list;
+  unsigned tried = 0;
+  for (; tried < 10'000 && list.size() < 1024; ++tried) {
+    const samples::Edge e = g.edges[random.below(g.edges.size())];
+    const std::uint32_t weight = tried % 2 == 0 ? e.weight + e.weight / 8 : e.weight - e.weight / 8;
+    IncrementalCut copy = cut;
+    if (copy.change(e.a, e.b, e.weight, weight) == Verdict::stands) list.emplace_back(e, weight);
+  }
+  std::size_t at = 0;
+  for (auto _ : state) {
+    IncrementalCut copy = cut;  // a change at a time, each of the same graph; the copy is measured too
+    const auto& [e, weight] = list[at++ % list.size()];
+    benchmark::DoNotOptimize(copy.change(e.a, e.b, e.weight, weight));
+  }
+  state.counters["stand"] = static_cast<double>(list.size()) / tried;
 }
 
 /// The floor: one look at each arc, as the sum of a node's weights needs it.
@@ -126,6 +165,8 @@ int main(int argc, char** argv) {
       const Graph& g = *graphs.back();
       const auto name = [&](const char* who) { return std::string(kind) + "/" + std::to_string(n) + "/" + who; };
       benchmark::RegisterBenchmark(name("ours").c_str(), [&](benchmark::State& s) { ours(s, g, {}); });
+      benchmark::RegisterBenchmark(name("certified").c_str(), [&](benchmark::State& s) { certified(s, g); });
+      benchmark::RegisterBenchmark(name("change").c_str(), [&](benchmark::State& s) { changes(s, g); });
       benchmark::RegisterBenchmark(name("pass").c_str(), [&](benchmark::State& s) { one_pass(s, g); });
       benchmark::RegisterBenchmark(name("balanced").c_str(),
                                    [&](benchmark::State& s) { ours(s, g, {.objective = Objective::balanced}); });

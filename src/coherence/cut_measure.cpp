@@ -44,6 +44,7 @@ void measure(CutState& s, Budget& budget) {
       return;
     }
   }
+  if (s.certifying) return begin_scan(s);
   const Objective objective = s.request.objective;
   if (objective == Objective::conductance) {
     if (n <= 16) return begin_enumerate(s);

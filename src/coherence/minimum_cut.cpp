@@ -210,6 +210,7 @@ void clear_for_sweep(CutState& s, Budget& budget) {
 }
 
 void after_reduce(CutState& s) {
+  if (s.certifying && s.runs == s.now.nodes) return finish(s, true);
   if (s.runs == 1) return finish(s, true);
   if (s.runs < s.now.nodes) {
     s.stalled = false;
@@ -229,6 +230,8 @@ void after_reduce(CutState& s) {
 
 void after_contract(CutState& s) {
   if (s.found && s.best == 0) return finish(s, true);
+  // A certificate is not worth rounds that contract little.
+  if (s.certifying && s.reduce_pays) return finish(s, true);
   if (s.now.nodes <= 2 || nothing_left(s)) return finish(s, true);
   // When less than a quarter went away, what one look at the arcs can do is worth it.
   if (s.reduce_pays) return reduce_next(s);

@@ -58,7 +58,7 @@ class MinimumCut {
   [[nodiscard]] Cut result() const;
 
  private:
-  friend class CutCertificate;
+  friend class IncrementalCut;
   CutState* state_ = nullptr;  ///< in the workspace
 };
 
