@@ -29,7 +29,7 @@ enum class Pending : std::uint8_t {
   original,  ///< node `pending_a` of the input alone
   nodes,     ///< the nodes `pending_a` and `pending_b` of the contracted graph
   prefix,    ///< the first `pending_a` nodes of `order`
-  mask,      ///< the nodes of the contracted graph in the bits of `pending_a`
+  mask,      ///< the nodes of the contracted graph in the bits of `pending_mask`
   reached,   ///< the nodes of the contracted graph whose `label` is not no_node
 };
 
@@ -51,6 +51,7 @@ enum class Phase : std::uint8_t {
   matrix_clear,
   matrix_fill,
   enumerate,
+  branch,
   flow_clear,
   flow_count,
   flow_offsets,
@@ -97,6 +98,9 @@ struct CutState {
   std::uint64_t sum;          ///< of the node at hand
   std::uint64_t to_largest;   ///< contract: weight to the largest run that has no arc yet
   std::uint64_t flow;
+  std::uint64_t side_one;  ///< branch, enumerate: nodes on side 1
+  std::uint64_t turned;    ///< branch: depths where both sides were begun
+  std::uint64_t pending_mask;
 
   Phase phase;
   Phase after_write;
@@ -121,9 +125,8 @@ struct CutState {
   std::uint32_t prefix_size, prefix_ends;
   std::uint32_t largest;    ///< the run with the most nodes
   std::uint32_t arc_count;  ///< arcs written
-  std::uint32_t mask;
-  std::uint32_t at_block;  ///< scan: how far `best_of_block` is brought up to date
-  std::uint32_t run_arcs;  ///< scan: of the nodes scanned since one was taken
+  std::uint32_t at_block;   ///< scan: how far `best_of_block` is brought up to date
+  std::uint32_t run_arcs;   ///< scan: of the nodes scanned since one was taken
   std::uint8_t block_shift;
 
   [[nodiscard]] std::uint32_t size_of(std::uint32_t node) const { return size[sizes][node]; }
@@ -184,6 +187,8 @@ void begin_enumerate(CutState& s);
 void clear_matrix(CutState& s, Budget& budget);
 void fill_matrix(CutState& s, Budget& budget);
 void enumerate(CutState& s, Budget& budget);
+// cut_branch.cpp
+void branch(CutState& s, Budget& budget);
 // cut_flow.cpp
 void begin_flow(CutState& s);
 void flow(CutState& s, Budget& budget);

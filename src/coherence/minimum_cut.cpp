@@ -112,6 +112,9 @@ Progress MinimumCut::step(Budget& budget) {
       case Phase::matrix_fill:
         fill_matrix(s, budget);
         break;
+      case Phase::branch:
+        branch(s, budget);
+        break;
       case Phase::enumerate:
         enumerate(s, budget);
         break;
@@ -222,7 +225,7 @@ void after_reduce(CutState& s) {
   if (!s.stalled) return begin_scan(s);
   // Neither a scan nor the arcs contract anything. In a plain search that cannot be: the last node of a scan can always be.
   if (s.two_ends()) return begin_flow(s);
-  if (s.now.nodes <= CutLayout::enumerated_nodes) {
+  if (s.now.nodes <= CutLayout::matrix_nodes) {
     return begin_enumerate(s);
   }
   finish(s, false);
@@ -294,7 +297,7 @@ void write_side(CutState& s, Budget& budget) {
       case Pending::prefix:
         return s.position[s.node_of[v]] == 0;
       case Pending::mask:
-        return (s.pending_a >> s.node_of[v] & 1) != 0;
+        return (s.pending_mask >> s.node_of[v] & 1) != 0;
       case Pending::reached:
         return s.label[s.node_of[v]] != no_node;
       case Pending::none:
