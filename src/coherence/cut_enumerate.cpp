@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The matrix of a small graph, for what looks at its cuts one by one; and, for conductance, every one of them, in the order of a Gray code, so that one node changes sides at a time and its weight to side 1
+// Conductance of a small graph: every cut, in the order of a Gray code, so that one node changes sides at a time and its weight to side 1
 // tells by how much the cut changes. Node 0 stays on side 0.
 #include <algorithm>
 #include <bit>
@@ -46,8 +46,7 @@ void fill_matrix(CutState& s, Budget& budget) {
   s.at_node = 0;  // cuts looked at
   s.inside = 0;
   s.volume = 0;
-  s.open = false;
-  s.phase = s.request.objective == Objective::conductance ? Phase::enumerate : Phase::branch;
+  s.phase = Phase::enumerate;
 }
 
 void enumerate(CutState& s, Budget& budget) {
@@ -57,7 +56,7 @@ void enumerate(CutState& s, Budget& budget) {
     budget.take(n / 4 + 2);
     const auto node = static_cast<std::uint32_t>(std::countr_zero(++s.at_node)) + 1;
     const std::uint64_t* const weights = s.matrix + node * row;
-    s.side_one ^= std::uint64_t{1} << node;
+    s.side_one ^= std::uint32_t{1} << node;
     const std::uint64_t change = s.degree[node] - 2 * s.attached[node];  // modulo 2^64, as the sums are
     if ((s.side_one >> node & 1) != 0) {
       s.inside += change;
@@ -74,7 +73,7 @@ void enumerate(CutState& s, Budget& budget) {
       s.best = s.inside;
       s.denominator = smaller;
       s.pending = Pending::mask;
-      s.pending_mask = s.side_one;
+      s.pending_a = s.side_one;
     }
   }
   finish(s, true);

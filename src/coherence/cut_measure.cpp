@@ -47,7 +47,7 @@ void measure(CutState& s, Budget& budget) {
   if (s.certifying) return begin_scan(s);
   const Objective objective = s.request.objective;
   if (objective == Objective::conductance) {
-    if (n <= 16) return begin_enumerate(s);
+    if (n <= CutLayout::matrix_nodes) return begin_enumerate(s);
     return begin_scan(s);
   }
   if (s.two_ends()) {

@@ -29,7 +29,8 @@ enum class Pending : std::uint8_t {
   original,  ///< node `pending_a` of the input alone
   nodes,     ///< the nodes `pending_a` and `pending_b` of the contracted graph
   prefix,    ///< the first `pending_a` nodes of `order`
-  mask,      ///< the nodes of the contracted graph in the bits of `pending_mask`
+  sides,     ///< branch: the nodes of the contracted graph that `begin[target]` says
+  mask,      ///< the nodes of the contracted graph in the bits of `pending_a`
   reached,   ///< the nodes of the contracted graph whose `label` is not no_node
 };
 
@@ -76,13 +77,14 @@ struct CutState {
   Arc* buffer[2];
   std::uint32_t* begin[2];
   std::uint32_t* end[2];
-  std::uint32_t* mate;      ///< flow: the arc back
-  std::uint64_t* attached;  ///< scan: weight to the nodes scanned before; elsewhere a sum for each node
-  std::uint64_t* degree;    ///< weighted
-  std::uint32_t* size[2];   ///< nodes of the input in each node; kept for balanced only
-  std::uint32_t* order;     ///< nodes by runs: those of run k are contracted into node k
-  std::uint32_t* label;     ///< the run of each node
-  std::uint32_t* node_of;   ///< for each node of the input the node that it is in
+  std::uint32_t* mate;          ///< flow: the arc back
+  std::uint64_t* attached;      ///< scan: weight to the nodes scanned before; elsewhere a sum for each node
+  std::uint64_t* attached_one;  ///< branch: weight to side 1
+  std::uint64_t* degree;        ///< weighted
+  std::uint32_t* size[2];       ///< nodes of the input in each node; kept for balanced only
+  std::uint32_t* order;         ///< nodes by runs: those of run k are contracted into node k
+  std::uint32_t* label;         ///< the run of each node
+  std::uint32_t* node_of;       ///< for each node of the input the node that it is in
   std::uint32_t* position;
   std::uint32_t* run_first;     ///< where each run begins in `order`
   std::int64_t* best_of_block;  ///< scan: at least the largest `attached` of the block's nodes that are not taken
@@ -98,9 +100,7 @@ struct CutState {
   std::uint64_t sum;          ///< of the node at hand
   std::uint64_t to_largest;   ///< contract: weight to the largest run that has no arc yet
   std::uint64_t flow;
-  std::uint64_t side_one;  ///< branch, enumerate: nodes on side 1
-  std::uint64_t turned;    ///< branch: depths where both sides were begun
-  std::uint64_t pending_mask;
+  std::uint32_t side_one;  ///< enumerate: nodes on side 1
 
   Phase phase;
   Phase after_write;
@@ -188,6 +188,7 @@ void clear_matrix(CutState& s, Budget& budget);
 void fill_matrix(CutState& s, Budget& budget);
 void enumerate(CutState& s, Budget& budget);
 // cut_branch.cpp
+void begin_branch(CutState& s);
 void branch(CutState& s, Budget& budget);
 // cut_flow.cpp
 void begin_flow(CutState& s);

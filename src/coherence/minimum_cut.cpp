@@ -38,6 +38,7 @@ Status MinimumCut::start(const CutGraph& graph, const CutRequest& request, std::
   }
   s.mate = halves(l.mate);
   s.attached = words(l.attached);
+  s.attached_one = words(l.attached_one);
   s.degree = words(l.degree);
   s.order = halves(l.nodes32[0]);
   s.label = halves(l.nodes32[1]);
@@ -225,10 +226,7 @@ void after_reduce(CutState& s) {
   if (!s.stalled) return begin_scan(s);
   // Neither a scan nor the arcs contract anything. In a plain search that cannot be: the last node of a scan can always be.
   if (s.two_ends()) return begin_flow(s);
-  if (s.now.nodes <= CutLayout::matrix_nodes) {
-    return begin_enumerate(s);
-  }
-  finish(s, false);
+  begin_branch(s);
 }
 
 void after_contract(CutState& s) {
@@ -296,8 +294,10 @@ void write_side(CutState& s, Budget& budget) {
         return s.node_of[v] == s.pending_a || s.node_of[v] == s.pending_b;
       case Pending::prefix:
         return s.position[s.node_of[v]] == 0;
+      case Pending::sides:
+        return s.begin[s.target][s.node_of[v]] == 1;
       case Pending::mask:
-        return (s.pending_mask >> s.node_of[v] & 1) != 0;
+        return (s.pending_a >> s.node_of[v] & 1) != 0;
       case Pending::reached:
         return s.label[s.node_of[v]] != no_node;
       case Pending::none:
