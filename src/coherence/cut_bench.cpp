@@ -50,7 +50,7 @@ void ours(benchmark::State& state, const Graph& g, const CutRequest& request) {
   Search search(g);
   std::int64_t units = 0;
   Cut cut;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     cut = search.run(g, request, units);
     benchmark::DoNotOptimize(cut.value);
     benchmark::DoNotOptimize(cut.side.data());
@@ -65,7 +65,7 @@ void ours(benchmark::State& state, const Graph& g, const CutRequest& request) {
 void certified(benchmark::State& state, const Graph& g) {
   std::vector<std::uint64_t> workspace(IncrementalCut::workspace_bytes(g.nodes, g.arcs.size()) / 8);
   IncrementalCut cut;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (!cut.start(g.view(), std::as_writable_bytes(std::span(workspace)))) std::abort();
     Budget budget{.left = std::int64_t{1} << 60};
     (void)cut.step(budget);
@@ -91,7 +91,7 @@ void changes(benchmark::State& state, const Graph& g) {
     if (copy.change(e.a, e.b, e.weight, weight) == Verdict::stands) list.emplace_back(e, weight);
   }
   std::size_t at = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     IncrementalCut copy = cut;  // a change at a time, each of the same graph; the copy is measured too
     const auto& [e, weight] = list[at++ % list.size()];
     benchmark::DoNotOptimize(copy.change(e.a, e.b, e.weight, weight));
@@ -101,7 +101,7 @@ void changes(benchmark::State& state, const Graph& g) {
 
 /// The floor: one look at each arc, as the sum of a node's weights needs it.
 void one_pass(benchmark::State& state, const Graph& g) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::uint64_t least = ~std::uint64_t{0};
     for (std::uint32_t v = 0; v < g.nodes; ++v) {
       std::uint64_t sum = 0;
@@ -120,7 +120,7 @@ void with_boost(benchmark::State& state, const Graph& g) {
   for (const auto& e : g.edges) boost::add_edge(e.a, e.b, e.weight, graph);
   std::vector<char> side(g.nodes);
   std::uint64_t value = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     value = boost::stoer_wagner_min_cut(
         graph, boost::get(boost::edge_weight, graph),
         boost::parity_map(boost::make_iterator_property_map(side.begin(), boost::get(boost::vertex_index, graph))));
@@ -145,7 +145,7 @@ void with_igraph(benchmark::State& state, const Graph& g) {
   igraph_vector_int_t side;
   igraph_vector_int_init(&side, 0);
   igraph_real_t value = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     igraph_mincut(&graph, &value, &side, nullptr, nullptr, &weights);
     benchmark::DoNotOptimize(value);
   }
@@ -164,13 +164,16 @@ int main(int argc, char** argv) {
     for (const std::uint32_t n : {16U, 32U, 64U, 256U, 1024U, 4096U}) {
       graphs.push_back(std::make_unique<Graph>(sample(kind, n)));
       const Graph& g = *graphs.back();
-      const auto add = [&](const char* who, const std::function<void(benchmark::State&)>& run, bool peer = false) {
-        const std::string name = std::string(kind) + "/" + std::to_string(n) + "/" + who;
+      const auto add = [&](const char* who, [[maybe_unused]] const std::function<void(benchmark::State&)>& run,
+                           [[maybe_unused]] bool peer = false) {
+        [[maybe_unused]] const std::string name = std::string(kind) + "/" + std::to_string(n) + "/" + who;
+#ifndef __clang_analyzer__  // which takes the library's list of benchmarks for a leak
         auto* const added = benchmark::RegisterBenchmark(name.c_str(), run);
         // With repetitions, on a computer that others use as well, the least is what the code costs.
         added->ComputeStatistics("least",
                                  [](const std::vector<double>& all) { return *std::ranges::min_element(all); });
         if (n >= 1024 && peer) added->Iterations(1);
+#endif
       };
       add("ours", [&](benchmark::State& s) { ours(s, g, {}); });
       add("certified", [&](benchmark::State& s) { certified(s, g); });

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Conductance of a small graph: every cut, in the order of a Gray code, so that one node changes sides at a time and its weight to side 1
+// The matrix of a small graph; and conductance of one: every cut, in the order of a Gray code, so that one node changes sides at a time and its weight to side 1
 // tells by how much the cut changes. Node 0 stays on side 0.
 #include <algorithm>
 #include <bit>
 
 #include "cut_state.hpp"
+#include "rvm/types/invariant.hpp"
 
 namespace rvm::coherence {
 namespace {
@@ -42,6 +43,10 @@ void fill_matrix(CutState& s, Budget& budget) {
     }
     if (s.at_arc == stop && ++s.at_node < n) s.at_arc = s.now.begin[s.at_node];
   }
+  if (s.request.objective != Objective::conductance) {
+    s.phase = Phase::dense;
+    return;
+  }
   s.side_one = 0;
   s.at_node = 0;  // cuts looked at
   s.inside = 0;
@@ -55,6 +60,7 @@ void enumerate(CutState& s, Budget& budget) {
     if (budget.spent()) return;
     budget.take(n / 4 + 2);
     const auto node = static_cast<std::uint32_t>(std::countr_zero(++s.at_node)) + 1;
+    ensure(node < row);
     const std::uint64_t* const weights = s.matrix + node * row;
     s.side_one ^= std::uint32_t{1} << node;
     const std::uint64_t change = s.degree[node] - 2 * s.attached[node];  // modulo 2^64, as the sums are

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "cut_state.hpp"
+#include "rvm/types/invariant.hpp"
 
 namespace rvm::coherence {
 namespace {
@@ -104,6 +105,7 @@ void IncrementalCut::enumerate() {
   for (std::uint32_t a = 0; a < nodes_; ++a) {
     for (std::uint32_t b = 0; b < nodes_; ++b) degree[a] += weight_[a][b];
   }
+  ensure(nodes_ >= 2 && nodes_ <= kernel_nodes);
   const std::uint32_t all = (1U << nodes_) - 1;
   const std::uint32_t present = (mask_ & 1) != 0 ? all ^ mask_ : mask_;
   std::uint64_t value = 0;
@@ -113,6 +115,7 @@ void IncrementalCut::enumerate() {
   std::uint32_t mask = 0;
   for (std::uint32_t i = 1; i < 1U << (nodes_ - 1); ++i) {
     const auto node = static_cast<std::uint32_t>(std::countr_zero(i)) + 1;
+    ensure(node < kernel_nodes);
     const std::uint64_t change = degree[node] - 2 * toward[node];  // modulo 2^64
     mask ^= 1U << node;
     if ((mask >> node & 1) != 0) {

@@ -64,6 +64,8 @@ void measure(CutState& s, Budget& budget) {
     s.phase = Phase::pairs;
     return;
   }
+  const bool plain = !s.two_ends() && objective != Objective::balanced;
+  if (plain && n <= CutLayout::matrix_nodes && 4 * e >= 3 * n * (n - 1)) return begin_dense(s);
   begin_scan(s);
 }
 

@@ -52,6 +52,7 @@ enum class Phase : std::uint8_t {
   matrix_clear,
   matrix_fill,
   enumerate,
+  dense,
   branch,
   flow_clear,
   flow_count,
@@ -187,6 +188,9 @@ void begin_enumerate(CutState& s);
 void clear_matrix(CutState& s, Budget& budget);
 void fill_matrix(CutState& s, Budget& budget);
 void enumerate(CutState& s, Budget& budget);
+// cut_dense.cpp
+void begin_dense(CutState& s);
+void dense(CutState& s, Budget& budget);
 // cut_branch.cpp
 void begin_branch(CutState& s);
 void branch(CutState& s, Budget& budget);

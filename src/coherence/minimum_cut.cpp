@@ -116,6 +116,9 @@ Progress MinimumCut::step(Budget& budget) {
       case Phase::branch:
         branch(s, budget);
         break;
+      case Phase::dense:
+        dense(s, budget);
+        break;
       case Phase::enumerate:
         enumerate(s, budget);
         break;
