@@ -44,9 +44,10 @@ void measure(CutState& s, Budget& budget) {
       return;
     }
   }
+  if (s.certifying) return begin_scan(s);
   const Objective objective = s.request.objective;
   if (objective == Objective::conductance) {
-    if (n <= 16) return begin_enumerate(s);
+    if (n <= CutLayout::matrix_nodes) return begin_enumerate(s);
     return begin_scan(s);
   }
   if (s.two_ends()) {
@@ -63,6 +64,8 @@ void measure(CutState& s, Budget& budget) {
     s.phase = Phase::pairs;
     return;
   }
+  const bool plain = !s.two_ends() && objective != Objective::balanced;
+  if (plain && n <= CutLayout::matrix_nodes && 4 * e >= 3 * n * (n - 1)) return begin_dense(s);
   begin_scan(s);
 }
 

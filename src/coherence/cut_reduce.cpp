@@ -126,7 +126,7 @@ void reduce(CutState& s, Budget& budget) {
         continue;
       }
       if (weight == 0) continue;
-      if (weight < heavy && 2 * weight == degree && !(s.position[u] == u && s.label[u] == 1)) continue;
+      if (weight < heavy && 2 * weight == degree && (s.position[u] != u || s.label[u] != 1)) continue;
       join(s, u, v);
       budget.take(2);
     }

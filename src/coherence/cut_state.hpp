@@ -29,6 +29,7 @@ enum class Pending : std::uint8_t {
   original,  ///< node `pending_a` of the input alone
   nodes,     ///< the nodes `pending_a` and `pending_b` of the contracted graph
   prefix,    ///< the first `pending_a` nodes of `order`
+  sides,     ///< branch: the nodes of the contracted graph that `begin[target]` says
   mask,      ///< the nodes of the contracted graph in the bits of `pending_a`
   reached,   ///< the nodes of the contracted graph whose `label` is not no_node
 };
@@ -51,6 +52,8 @@ enum class Phase : std::uint8_t {
   matrix_clear,
   matrix_fill,
   enumerate,
+  dense,
+  branch,
   flow_clear,
   flow_count,
   flow_offsets,
@@ -75,13 +78,14 @@ struct CutState {
   Arc* buffer[2];
   std::uint32_t* begin[2];
   std::uint32_t* end[2];
-  std::uint32_t* mate;      ///< flow: the arc back
-  std::uint64_t* attached;  ///< scan: weight to the nodes scanned before; elsewhere a sum for each node
-  std::uint64_t* degree;    ///< weighted
-  std::uint32_t* size[2];   ///< nodes of the input in each node; kept for balanced only
-  std::uint32_t* order;     ///< nodes by runs: those of run k are contracted into node k
-  std::uint32_t* label;     ///< the run of each node
-  std::uint32_t* node_of;   ///< for each node of the input the node that it is in
+  std::uint32_t* mate;          ///< flow: the arc back
+  std::uint64_t* attached;      ///< scan: weight to the nodes scanned before; elsewhere a sum for each node
+  std::uint64_t* attached_one;  ///< branch: weight to side 1
+  std::uint64_t* degree;        ///< weighted
+  std::uint32_t* size[2];       ///< nodes of the input in each node; kept for balanced only
+  std::uint32_t* order;         ///< nodes by runs: those of run k are contracted into node k
+  std::uint32_t* label;         ///< the run of each node
+  std::uint32_t* node_of;       ///< for each node of the input the node that it is in
   std::uint32_t* position;
   std::uint32_t* run_first;     ///< where each run begins in `order`
   std::int64_t* best_of_block;  ///< scan: at least the largest `attached` of the block's nodes that are not taken
@@ -97,6 +101,7 @@ struct CutState {
   std::uint64_t sum;          ///< of the node at hand
   std::uint64_t to_largest;   ///< contract: weight to the largest run that has no arc yet
   std::uint64_t flow;
+  std::uint32_t side_one;  ///< enumerate: nodes on side 1
 
   Phase phase;
   Phase after_write;
@@ -107,6 +112,7 @@ struct CutState {
   bool certifying;      ///< the threshold is fixed and no cut is looked for
   bool reduce_pays;     ///< the last scan contracted little
   bool narrowest;       ///< flow: how much the path carries is known
+  bool refreshed;       ///< scan: `best_of_block` is up to date
   bool open;            ///< the node at hand is begun
   std::uint8_t target;  ///< the buffer that the next contraction fills
   std::uint8_t sizes;   ///< the size array in use
@@ -120,7 +126,8 @@ struct CutState {
   std::uint32_t prefix_size, prefix_ends;
   std::uint32_t largest;    ///< the run with the most nodes
   std::uint32_t arc_count;  ///< arcs written
-  std::uint32_t mask;
+  std::uint32_t at_block;   ///< scan: how far `best_of_block` is brought up to date
+  std::uint32_t run_arcs;   ///< scan: of the nodes scanned since one was taken
   std::uint8_t block_shift;
 
   [[nodiscard]] std::uint32_t size_of(std::uint32_t node) const { return size[sizes][node]; }
@@ -181,6 +188,12 @@ void begin_enumerate(CutState& s);
 void clear_matrix(CutState& s, Budget& budget);
 void fill_matrix(CutState& s, Budget& budget);
 void enumerate(CutState& s, Budget& budget);
+// cut_dense.cpp
+void begin_dense(CutState& s);
+void dense(CutState& s, Budget& budget);
+// cut_branch.cpp
+void begin_branch(CutState& s);
+void branch(CutState& s, Budget& budget);
 // cut_flow.cpp
 void begin_flow(CutState& s);
 void flow(CutState& s, Budget& budget);

@@ -38,6 +38,7 @@ Status MinimumCut::start(const CutGraph& graph, const CutRequest& request, std::
   }
   s.mate = halves(l.mate);
   s.attached = words(l.attached);
+  s.attached_one = words(l.attached_one);
   s.degree = words(l.degree);
   s.order = halves(l.nodes32[0]);
   s.label = halves(l.nodes32[1]);
@@ -111,6 +112,12 @@ Progress MinimumCut::step(Budget& budget) {
         break;
       case Phase::matrix_fill:
         fill_matrix(s, budget);
+        break;
+      case Phase::branch:
+        branch(s, budget);
+        break;
+      case Phase::dense:
+        dense(s, budget);
         break;
       case Phase::enumerate:
         enumerate(s, budget);
@@ -210,6 +217,7 @@ void clear_for_sweep(CutState& s, Budget& budget) {
 }
 
 void after_reduce(CutState& s) {
+  if (s.certifying && s.runs == s.now.nodes) return finish(s, true);
   if (s.runs == 1) return finish(s, true);
   if (s.runs < s.now.nodes) {
     s.stalled = false;
@@ -221,14 +229,13 @@ void after_reduce(CutState& s) {
   if (!s.stalled) return begin_scan(s);
   // Neither a scan nor the arcs contract anything. In a plain search that cannot be: the last node of a scan can always be.
   if (s.two_ends()) return begin_flow(s);
-  if (s.now.nodes <= CutLayout::enumerated_nodes) {
-    return begin_enumerate(s);
-  }
-  finish(s, false);
+  begin_branch(s);
 }
 
 void after_contract(CutState& s) {
   if (s.found && s.best == 0) return finish(s, true);
+  // A certificate is not worth rounds that contract little.
+  if (s.certifying && s.reduce_pays) return finish(s, true);
   if (s.now.nodes <= 2 || nothing_left(s)) return finish(s, true);
   // When less than a quarter went away, what one look at the arcs can do is worth it.
   if (s.reduce_pays) return reduce_next(s);
@@ -290,6 +297,8 @@ void write_side(CutState& s, Budget& budget) {
         return s.node_of[v] == s.pending_a || s.node_of[v] == s.pending_b;
       case Pending::prefix:
         return s.position[s.node_of[v]] == 0;
+      case Pending::sides:
+        return s.begin[s.target][s.node_of[v]] == 1;
       case Pending::mask:
         return (s.pending_a >> s.node_of[v] & 1) != 0;
       case Pending::reached:

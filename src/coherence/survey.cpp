@@ -7,7 +7,7 @@ namespace rvm::coherence {
 
 namespace {
 constexpr std::uint32_t edges_per_piece = 32;
-constexpr std::uint64_t units_per_edge = 4;
+constexpr std::uint64_t units_per_edge = 5;
 constexpr std::uint64_t units_per_member = 4;  // and a quarter for every column of the matrix
 static_assert(edges_per_piece * units_per_edge + units_per_member + members_maximum / 4 < budget_overrun_max);
 }  // namespace

@@ -38,9 +38,9 @@ struct Cut {
 
 struct CutState;
 
-/// A minimum cut, found in pieces of bounded work and in memory that the caller lends. Exact for plain, isolate, balanced
-/// with 1 or 2 nodes a side where the reductions and an enumeration of 20 nodes suffice, balanced otherwise and conductance
-/// up to 16 nodes; docs/coherence.md says how. Nothing is allocated; one thread at a time.
+/// A minimum cut, found in pieces of bounded work and in memory that the caller lends. Exact for plain and isolate; for balanced up to 16
+/// nodes, and beyond that where the reductions and a bounded search suffice; for conductance up to 16 nodes. docs/coherence.md
+/// says how. Nothing is allocated; one thread at a time.
 class MinimumCut {
  public:
   /// What a graph of that size needs, in bytes; the workspace is aligned to 8.
@@ -58,15 +58,15 @@ class MinimumCut {
   [[nodiscard]] Cut result() const;
 
  private:
-  friend class CutCertificate;
+  friend class IncrementalCut;
   CutState* state_ = nullptr;  ///< in the workspace
 };
 
 /// Where things lie in the workspace: one table from which its size and its parts follow.
 struct CutLayout {
   static constexpr std::size_t state_bytes = 512;
-  static constexpr std::uint32_t enumerated_nodes = 20;
-  std::size_t arcs[2], mate, attached, degree, nodes32[11], best_of_block, matrix, side, bytes;
+  static constexpr std::uint32_t matrix_nodes = 16;
+  std::size_t arcs[2], mate, attached, attached_one, degree, nodes32[11], best_of_block, matrix, side, bytes;
 
   static constexpr CutLayout of(std::uint32_t nodes, std::size_t arc_count) {
     CutLayout l{};
@@ -80,10 +80,11 @@ struct CutLayout {
     for (std::size_t& part : l.arcs) part = take(8 * arc_count);
     l.mate = take(4 * arc_count);
     l.attached = take(8 * n);
+    l.attached_one = take(8 * n);
     l.degree = take(8 * n);
     for (std::size_t& part : l.nodes32) part = take(4 * (n + 2));
     l.best_of_block = take(8 * (n / 16 + 2));
-    l.matrix = take(8 * enumerated_nodes * (enumerated_nodes + 2));
+    l.matrix = take(8 * matrix_nodes * matrix_nodes);
     l.side = take((n + 63) / 64 * 8);
     l.bytes = at;
     return l;
