@@ -8,7 +8,8 @@ Third-party code is no part of the core. FILE: its static libraries; FOLDER: whe
 
 A mutant is a patch NN-name.patch beside this file: a sentence that says what is wrong, and a change of the core. It is applied to
 a copy of the sources, what it touches is compiled anew, and the simulation must break an invariant within SEEDS seeds. With a line
-"Test: MODULE" the unit test of that module must fail instead, for what the simulation cannot bring about. The unchanged
+"Test: MODULE" the unit test of that module must fail instead, for what the simulation cannot bring about; with a line "Seeds: N" it has so
+many seeds, for what takes a rare moment. The unchanged
 sources must pass all of it. Exit code 1 when a mutant survives or a patch does not apply any more.
 """
 import argparse
@@ -148,10 +149,12 @@ def try_mutant(scratch, path):
             if "static assertion failed" in problem:
                 return True, "a static assertion fails"
             return False, f"the mutant does not build: {problem[-2000:]}"
-        found = scratch.unit_test(module[1]) if module else scratch.hunt(SEEDS)
+        wanted = re.search(r"^Seeds: (\d+)", text, re.MULTILINE)
+        seeds = int(wanted[1]) if wanted else SEEDS
+        found = scratch.unit_test(module[1]) if module else scratch.hunt(seeds)
         if found.startswith("!"):
             return False, found[1:]
-        return bool(found), found or (f"the unit test of {module[1]} passes" if module else f"{SEEDS} seeds find nothing")
+        return bool(found), found or (f"the unit test of {module[1]} passes" if module else f"{seeds} seeds find nothing")
     finally:
         for name, content in keep.items():
             (scratch.folder / name).write_bytes(content)
