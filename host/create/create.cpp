@@ -85,6 +85,7 @@ Outcome<Files> wasm_files(Language language, const std::string& source, std::str
 
 std::vector<std::string> language_options() {
   std::vector<std::string> options;
+  options.reserve(languages.size());
   for (const Template& t : languages) options.emplace_back(t.option);
   return options;
 }
