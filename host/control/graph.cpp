@@ -26,6 +26,7 @@ struct Group {
 template <typename T>
 std::vector<const T*> by_id(const std::vector<T>& all) {
   std::vector<const T*> out;
+  out.reserve(all.size());
   for (const T& t : all) out.push_back(&t);
   std::ranges::sort(out, {}, &T::id);
   return out;

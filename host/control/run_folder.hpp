@@ -23,6 +23,8 @@ class RunFolder {
                                                  const std::filesystem::path& what, const Key& control_key);
   RunFolder(RunFolder&&) = default;
   RunFolder& operator=(RunFolder&&) = default;
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
   ~RunFolder();
 
   [[nodiscard]] std::string name() const { return folder_.filename().string(); }

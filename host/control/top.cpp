@@ -125,6 +125,7 @@ class Frame {
     line(fmt::format("{:<19}{:<11}{:>6}{:>8}{:>8}{:>8}{:>10}{:>10}", "PARTITION", "STATE", "AGENTS", "CPU %", "MSG/S",
                      "PAGES", "COHERENCE", "PRESSURE"));
     std::vector<const rvm_partition_status*> sorted;
+    sorted.reserve(view_.now.partitions.size());
     for (const auto& p : view_.now.partitions) sorted.push_back(&p);
     sort_by(sorted, [&](const auto* p) { return std::pair(partition_loads_[p->id].cpu, p->id); });
     for (std::size_t i = 0; i < count; ++i) {
@@ -139,6 +140,7 @@ class Frame {
     line(fmt::format("{:<20}{:<16}{:<16}{:>4}{:>7}{:>8}{:>9}", "AGENT", "PARTITION", "DOES", "CORE", "CPU %", "MSG/S",
                      "REFUSED"));
     std::vector<const rvm_agent_status*> sorted;
+    sorted.reserve(view_.now.agents.size());
     for (const auto& a : view_.now.agents) sorted.push_back(&a);
     sort_by(sorted, [&](const auto* a) { return std::pair(loads_[a->id].cpu, a->id); });
     for (std::size_t i = 0; i < count; ++i) {

@@ -72,6 +72,17 @@ TEST_CASE("a frame is found after any garbage, and after a frame that was cut of
   }
 }
 
+TEST_CASE("of a frame that ends in the middle of a block nothing is made") {
+  const Bytes line = stuffed(Bytes(200, std::byte{5}));
+  for (std::size_t cut = 2; cut < line.size() - 1; ++cut) {
+    Bytes stream(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(cut));
+    stream.push_back(std::byte{0});
+    FrameReader reader;
+    CHECK(found(stream, reader).empty());
+    CHECK(reader.dropped() == 1);
+  }
+}
+
 TEST_CASE("what is longer than any frame is dropped, and counted") {
   FrameReader reader;
   Bytes line(3 * frame_limit, std::byte{0xff});
@@ -90,7 +101,7 @@ TEST_CASE("only whole frames of a known kind parse, and only with exactly their 
           sizeof header + payload + (known && has_tag(static_cast<FrameKind>(kind)) ? tag_bytes : 0);
       for (std::size_t bytes = 0; bytes < whole + 40; ++bytes) {
         Bytes frame(bytes);
-        std::memcpy(frame.data(), &header, std::min(sizeof header, bytes));
+        if (bytes != 0) std::memcpy(frame.data(), &header, std::min(sizeof header, bytes));
         const Parsed parsed = parse_frame(frame);
         CHECK(parsed.frame.has_value() == (known && bytes == whole));
         if (!parsed.frame) continue;

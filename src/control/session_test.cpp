@@ -130,6 +130,17 @@ TEST_CASE("a request counts once, in its place and in its session only") {
   CHECK(e.machine.performed == 2);
 }
 
+TEST_CASE("what was recorded before the machine began anew is worth nothing, hello included") {
+  Ends before;
+  REQUIRE(before.open());
+  const Bytes recorded = before.request_frame(1);
+  Ends after;
+  after.machine.nonces = 1000;  // its nonces are others than before
+  REQUIRE(after.open());        // by the same hello: the session has the same number
+  CHECK(refusal_of(after.send(recorded)) == Refusal::authentication);
+  CHECK(after.machine.performed == 0);
+}
+
 TEST_CASE("a response or challenge that was recorded or changed is not accepted") {
   Ends e;
   REQUIRE(e.open());
