@@ -32,7 +32,7 @@ run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
 # CTest reads both trees through one file, so one summary covers everything.
 test: build  ## build everything and run all tests (DEEP=1: mutants and models as well)
 	@$(STEP) build-tests $(BUILD) host-sanitize
-	@$(STEP) build-bench $(BUILD) host core_bench log_bench wasm_spec_test wasm_actor_run wasm_generated wasm_generated_aarch64 wasm_tiers_aarch64 wasm_scripts_aarch64 wasm_bench_aarch64 wasi_run_aarch64 wasm_count_instructions
+	@$(STEP) build-bench $(BUILD) host core_bench log_bench cut_peers_test cut_bench wasm_spec_test wasm_actor_run wasm_generated wasm_generated_aarch64 wasm_tiers_aarch64 wasm_scripts_aarch64 wasm_bench_aarch64 wasi_run_aarch64 wasm_count_instructions
 	@$(STEP) build-seed $(BUILD) seed
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests $(CURDIR)/build/host/src/wasm/aarch64 >build/test/CTestTestfile.cmake

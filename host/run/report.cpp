@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/common/units.hpp"
+#include "host/run/boundaries.hpp"
 
 namespace rvm::host {
 
@@ -40,6 +41,19 @@ Json agents_array(const MachineReport& report) {
                    {"deadlines_missed", a.deadlines_missed}});
   }
   return out;
+}
+
+Json coherence_object(const CoherenceReport& c) {
+  return {{"splits", c.splits},
+          {"merges", c.merges},
+          {"migrations", c.migrations},
+          {"aborted", c.aborted},
+          {"cross_bytes", c.cross_bytes},
+          {"total_bytes", c.total_bytes},
+          {"epochs", c.epochs},
+          {"degraded_epochs", c.degraded_epochs},
+          {"budget_exceeded", c.budget_exceeded},
+          {"engine_share", c.engine_share()}};
 }
 
 Json failures_array(const std::vector<Failure>& problems) {
@@ -143,6 +157,9 @@ std::string json_line(const RunOutcome& o, ReportStyle style) {
                      {"disturbed", o.verdict.victim->disturbed},
                      {"ratio", o.verdict.victim->ratio()}};
   }
+  if (r.coherence) {
+    out["coherence"] = coherence_object(*r.coherence);
+  }
   out["latency_ns"] = latency_object(r);
   out["witness"] = {{"records", log.records},
                     {"durable", r.summary ? s.durable : r.durable},
@@ -195,6 +212,9 @@ std::string summary_text(const RunOutcome& o, ReportStyle style) {
                   format_count(s.partitions, "partition", "partitions"), agents_text(r)));
   add(out, "messages", fmt::format("{} delivered", format_count(s.messages)));
   add(out, "switches", fmt::format("{} between agents", format_count(s.switches)));
+  if (r.coherence) {
+    add(out, "boundaries", boundaries_text(*r.coherence));
+  }
   add(out, "refused",
       fmt::format("{} for want of authority or a bad argument", format_count(s.refused, "operation", "operations")));
   add(out, "faults",

@@ -16,10 +16,12 @@ struct ReportStyle {
   bool verbose = false;  ///< every kernel line, and a table of agents
 };
 
-/// Prints lines as they arrive, agents' names in colour and a status line below them on a terminal.
+/// Prints lines as they arrive, agents' names in colour and a status line below them on a terminal. Moves of the coherence
+/// engine are told in words.
 class LivePrinter {
  public:
-  explicit LivePrinter(ReportStyle style);
+  /// Prints to `out`; if there is none, to stdout, or with `json` to stderr.
+  explicit LivePrinter(ReportStyle style, std::FILE* out = nullptr);
   ~LivePrinter() { clear_status(); }
   LivePrinter(const LivePrinter&) = delete;
   LivePrinter& operator=(const LivePrinter&) = delete;
@@ -30,6 +32,7 @@ class LivePrinter {
   void clear_status();
 
  private:
+  void boundary(const ConsoleLine& line);
   ReportStyle style_;
   std::FILE* out_;
   bool colour_;

@@ -252,3 +252,28 @@ TEST_CASE("the JSON line has every promised key, in one line") {
   CHECK_FALSE(o.contains("failures"));
   CHECK(summary_text(RunOutcome{run.swarm, run.session, run.log, verdict}, {}).contains("verified: 9 records"));
 }
+
+TEST_CASE("figures of the coherence engine are printed when one ran") {
+  Run run;
+  const Verdict verdict = run.verdict();
+  const RunOutcome outcome{run.swarm, run.session, run.log, verdict};
+  CHECK_FALSE(nlohmann::json::parse(json_line(outcome, {.json = true})).contains("coherence"));
+  CHECK_FALSE(summary_text(outcome, {}).contains("boundaries"));
+  run.session.report.coherence = CoherenceReport{.splits = 1,
+                                                 .merges = 2,
+                                                 .migrations = 3,
+                                                 .aborted = 4,
+                                                 .cross_bytes = 5,
+                                                 .total_bytes = 60,
+                                                 .epochs = 7,
+                                                 .degraded_epochs = 6,
+                                                 .budget_exceeded = 8,
+                                                 .engine_ns = 9,
+                                                 .busy_ns = 900};
+  const auto o = nlohmann::json::parse(json_line(outcome, {.json = true}))["coherence"];
+  const auto expected = nlohmann::json::parse(
+      R"({"splits":1,"merges":2,"migrations":3,"aborted":4,"cross_bytes":5,"total_bytes":60,"epochs":7,)"
+      R"("degraded_epochs":6,"budget_exceeded":8,"engine_share":0.01})");
+  CHECK(o == expected);
+  CHECK(summary_text(outcome, {}).contains("  boundaries 1 split, 2 merges, 3 migrations, 4 undone; 8 % of 60 B"));
+}

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "boundaries.hpp"
 #include "deferred_proofs.hpp"
 #include "scheduler.hpp"
 
@@ -19,7 +20,8 @@ constinit std::atomic<bool> retired{false};
 [[maybe_unused]] bool work_through() {
   bool worked = false;
   for (std::uint32_t i = 0; i < batches_per_proof && log().pump(seal_batch); ++i) worked = true;
-  return deferred_proofs().verify_one() || worked || log().sign_head();
+  const bool advised = work_on_boundaries();
+  return deferred_proofs().verify_one() || worked || advised || log().sign_head();
 }
 
 /// What the worker executes, for ever. The core it is on may change at every instruction.
@@ -41,7 +43,7 @@ void start_worker(State& s) {
 
 bool wake_worker(State& s, Core& core) {
   if (s.worker.context == nullptr) return true;
-  if (!log().has_work() && !deferred_proofs().has_work()) return false;
+  if (!log().has_work() && !deferred_proofs().has_work() && !boundaries_have_work(s)) return false;
   s.worker.ready = true;
   if (s.worker.core != nullptr || core.current == nullptr) return false;  // it is at it, or about to be
   for (std::uint32_t i = 0; i < s.core_count; ++i) {
@@ -61,7 +63,8 @@ bool wake_worker(State& s, Core& core) {
 
 bool work_a_little() {
   const bool sealed = log().pump(seal_batch);
-  return deferred_proofs().verify_one() || sealed;
+  const bool advised = work_on_boundaries();
+  return deferred_proofs().verify_one() || sealed || advised;
 }
 
 void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {

@@ -300,7 +300,7 @@ void Simulation::judge_arena_success(Agent& agent, const Attempt& a) {
     return;
   }
   if (a.operation != RVM_HVC_AGENT_FORK) return;
-  const auto c = named(*agent.partition, agent.context->reg(1));
+  const auto c = named(agent, agent.context->reg(1));
   const Agent* const made = c ? state_->agents.find(AgentId{c->object.id}) : nullptr;
   require(made != nullptr && c->object.type == ObjectType::agent && agent.context->reg(2) == made->id.value &&
               made->partition->id.value == a.object->object.id,

@@ -95,19 +95,17 @@ void Simulation::note_birth(const witness::Record& r) {
   }
   switch (r.action_kind) {
     case witness::Kind::partition_create:
-      // In the order of their indices, so that a scan of the capability tables comes out sorted.
-      partitions_.insert(std::ranges::lower_bound(partitions_, r.target_object & 0xffff, {},
-                                                  [](std::uint32_t id) { return id & 0xffff; }),
-                         r.target_object);
-      std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
-                  std::uint16_t{0});
+      partitions_.push_back(r.target_object);
       break;
     case witness::Kind::task_spawn:
-      agents_.push_back(r.target_object);
-      break;
     case witness::Kind::task_fork:
-      agents_.push_back(r.target_object);
-      note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));
+      // In the order of their indices, so that a scan of the capability tables comes out sorted.
+      agents_.insert(
+          std::ranges::lower_bound(agents_, r.target_object & 0xffff, {}, [](std::uint32_t id) { return id & 0xffff; }),
+          r.target_object);
+      std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
+                  std::uint16_t{0});
+      if (r.action_kind == witness::Kind::task_fork) note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));
       break;
     case witness::Kind::comm_edge_create:
       edges_.push_back(r.target_object);

@@ -68,7 +68,7 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   const auto any = [&](const std::vector<std::uint32_t>& from) {
     return from[r.below(static_cast<std::uint32_t>(from.size()))];
   };
-  const std::uint32_t edges = static_cast<std::uint32_t>(agents.size()) * 2;
+  const std::uint32_t edges = static_cast<std::uint32_t>(agents.size()) * 3;
   for (std::uint32_t i = 0; i < edges; ++i) {
     const std::uint32_t from = any(agents);
     const std::uint32_t to = any(agents);
@@ -79,8 +79,11 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   for (std::uint32_t i = 1; i < partitions.size(); ++i) b.grant("p", supervisor, RVM_OBJECT_PARTITION, i, everything);
   for (std::uint32_t i = 1; i < agents.size(); ++i) {
     b.grant("a", supervisor, RVM_OBJECT_AGENT, agents[i], everything);
-    const std::uint32_t to = any(agents);
-    if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, 1 + r.below(everything));
+    for (std::uint32_t peers = 1 + r.below(4); peers != 0; --peers) {
+      const std::uint32_t to = any(agents);
+      const std::uint32_t some = r.one_in(2) ? everything : 1 + r.below(everything);
+      if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, some);
+    }
     if (r.one_in(3)) b.grant("some", agents[i], RVM_OBJECT_PARTITION, any(partitions), 1 + r.below(everything));
     // Some may fork: a template, into its own partition or into others.
     const std::uint32_t original = any(agents);
@@ -129,7 +132,7 @@ void Simulation::boot(Random& random) {
   edge_badges_.clear();
   capabilities_.clear();
   shared_frames_.clear();
-  generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
+  generations_.assign(std::size_t{kernel::maximum_agents} * cap::table_slots, 0);
   for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
   scan_due_ = full_scan_due_ = true;
   shape_ = leaving_ = doomed_ = 0;

@@ -59,7 +59,7 @@ struct SeenCapability {
   Access access = Access::none;
 
   [[nodiscard]] std::uint32_t handle() const { return ref.slot | std::uint32_t{generation} << 16; }
-  [[nodiscard]] std::uint32_t key() const { return std::uint32_t{ref.partition.value} << 16 | ref.slot; }
+  [[nodiscard]] std::uint32_t key() const { return std::uint32_t{ref.agent.value} << 16 | ref.slot; }
 };
 
 /// What a message must be when it is received.
@@ -146,6 +146,7 @@ class Simulation {
 
   // programs.cpp
   [[nodiscard]] std::uint64_t choose_operation(const Agent& agent, Random& random);
+  void choose_observation(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   void choose_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   [[nodiscard]] std::uint64_t hostile_value(const Agent& agent, Random& random);
   [[nodiscard]] std::uint32_t handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
@@ -198,10 +199,11 @@ class Simulation {
   void judge_success(Agent& agent, const Attempt& attempt);
   void judge_capability_success(Agent& agent, const Attempt& attempt);
   void judge_message_success(Agent& agent, const Attempt& attempt);
+  void judge_observation(Agent& agent, const Attempt& attempt);
   void follow_calls();
   void require_writable(const Agent& agent, std::uint64_t at);
-  [[nodiscard]] std::optional<SeenCapability> named(const Partition& p, std::uint64_t handle);
-  [[nodiscard]] Error p1(const Partition& p, std::uint64_t operation, std::uint64_t handle);
+  [[nodiscard]] std::optional<SeenCapability> named(const Agent& agent, std::uint64_t handle);
+  [[nodiscard]] Error p1(const Agent& agent, std::uint64_t operation, std::uint64_t handle);
   [[nodiscard]] bool p2(const Agent& agent, const Attempt& a, hal::Context& registers);
   [[nodiscard]] std::uint64_t digest_of(const Partition& p, std::uint64_t at, std::uint64_t length);
   [[nodiscard]] AgentView& view(const Agent& agent);
@@ -218,6 +220,7 @@ class Simulation {
   void compare_capabilities(const std::vector<SeenCapability>& before, const std::vector<SeenCapability>& now);
   [[nodiscard]] SeenCapability see(cap::CapabilityRef ref, const cap::Capability& c) const;
   [[nodiscard]] const SeenCapability* seen(cap::CapabilityRef ref) const;
+  [[nodiscard]] const Agent& holder(const SeenCapability& c) const { return state_->agents.at(c.ref.agent.value); }
 
   // devices.cpp
   static std::vector<hal::SimulatedMachine::Device> make_devices();

@@ -319,6 +319,28 @@ static inline enum rvm_error rvm_cap_inspect(rvm_handle h, struct rvm_capability
   return e;
 }
 
+/* A capability to any partition or agent, for whoever has EXECUTE on the hypervisor: type is RVM_OBJECT_PARTITION or RVM_OBJECT_AGENT. */
+static inline enum rvm_error rvm_cap_obtain(rvm_handle hypervisor, uint64_t type, uint64_t id, uint64_t rights,
+                                            rvm_handle* handle) {
+  struct rvm_registers r = {{RVM_HVC_CAP_OBTAIN, hypervisor, type, id, rights, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  if (e == RVM_ERROR_OK) *handle = (rvm_handle)r.x[1];
+  return e;
+}
+
+/* What the machine is made of and does. Writes an array of the structure that belongs to `what` (RVM_READ_*), and where to go on; 0 at
+ * the end. */
+static inline enum rvm_error rvm_system_read(rvm_handle hypervisor, uint64_t what, uint64_t* cursor, void* to,
+                                             uint64_t bytes, uint64_t* entries) {
+  struct rvm_registers r = {{RVM_HVC_SYSTEM_READ, hypervisor, what, *cursor, rvm_guest_address(to), bytes, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) {
+    *entries = r.x[1];
+    *cursor = r.x[2];
+  }
+  return e;
+}
+
 /* Pages of the own heap become executable, and are not writable any more. At most 512 at once. */
 static inline enum rvm_error rvm_memory_seal(rvm_handle self, uint64_t address, uint64_t pages) {
   return rvm_call4_proven(RVM_HVC_MEMORY_SEAL, self, address, pages, 0);

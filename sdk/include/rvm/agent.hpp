@@ -59,6 +59,11 @@ enum class Error : std::uint32_t {
   no_lease = RVM_ERROR_NO_LEASE,
   dma_refused = RVM_ERROR_DMA_REFUSED,
   device_failed = RVM_ERROR_DEVICE_FAILED,
+  no_shared_edge = RVM_ERROR_NO_SHARED_EDGE,
+  not_coherent = RVM_ERROR_NOT_COHERENT,
+  lease_conflict = RVM_ERROR_LEASE_CONFLICT,
+  region_overlap = RVM_ERROR_REGION_OVERLAP,
+  capability_conflict = RVM_ERROR_CAPABILITY_CONFLICT,
 };
 
 [[nodiscard]] inline std::string_view name(Error e) { return rvm_error_name(static_cast<rvm_error>(e)); }
@@ -84,7 +89,7 @@ template <typename T>
 
 // ---- handles, rights, time -------------------------------------------------------------------------------------------
 
-/// A capability of this partition for one type of object. Passing one type for another does not compile.
+/// A capability of this agent for one type of object. Passing one type for another does not compile.
 template <std::uint32_t Type>
 struct Handle {
   static constexpr std::uint32_t type = Type;
@@ -403,7 +408,7 @@ template <AnyHandle H>
 
 struct EdgeEnds {
   Edge owner;               ///< in the caller's table, all rights
-  rvm_handle sender = 0;    ///< in the sender's partition's table
+  rvm_handle sender = 0;    ///< in the sender's table
   rvm_handle receiver = 0;  ///< in the receiver's
 };
 [[nodiscard]] inline Result<EdgeEnds> create_edge(AgentRef sender, AgentRef receiver, std::uint64_t queue,

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "rvm/abi.h"
 #include "rvm/witness/effects.hpp"
 
@@ -15,7 +17,10 @@ constexpr std::uint16_t failed = record_failed;
 
 constexpr std::uint64_t pair(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
 
-/// Two partitions with an agent each, and region 1 of partition 1 under the capability in slot 1.
+constexpr std::size_t standard = standard_capabilities.size();
+
+/// Two partitions with an agent each, an edge between these, and region 1 of partition 1 under the capability in slot 11 of
+/// agent 1.
 struct Log {
   Replay replay;
 
@@ -28,7 +33,7 @@ struct Log {
     add({.kind = Kind::boot_complete, .flags = 8 | 40 << 8});
     add({.kind = Kind::comm_edge_create, .flags = 8, .target = 1, .payload = pair(1, 2)});
     add({.kind = Kind::region_create, .target = 1, .payload = pair(1, 4)});
-    add({.kind = Kind::capability_grant, .flags = 1, .target = 1, .payload = authority(region, all_rights, 1, 1)});
+    add({.kind = Kind::capability_grant, .flags = 11, .target = 1, .payload = authority(region, all_rights, 1, 1)});
   }
   std::expected<void, std::string> try_add(const Fields& f) {
     Record r{};
@@ -44,19 +49,40 @@ struct Log {
     const auto applied = try_add(f);
     REQUIRE_MESSAGE(applied.has_value(), (applied ? "" : applied.error()));
   }
-  /// From slot `parent` of partition 1 into its slot `slot`.
+  /// From slot `parent` of agent 1 into its slot `slot`.
   void derive(std::uint16_t parent, std::uint16_t slot, std::uint8_t rights = all_rights) {
     add({.kind = Kind::capability_attenuated,
          .flags = slot,
          .actor = PartitionId{1},
          .target = 1,
-         .payload = authority(region, rights, 1, parent)});
+         .payload = authority(region, rights, 1, rvm::witness::place(1, parent))});
   }
-  [[nodiscard]] const CapabilityState* at(std::uint32_t partition, std::uint16_t slot) const {
-    const auto found = replay.state().capabilities.find({partition, slot});
+  [[nodiscard]] const CapabilityState* at(std::uint32_t agent, std::uint16_t slot) const {
+    const auto found = replay.state().capabilities.find({agent, slot});
     return found == replay.state().capabilities.end() ? nullptr : &found->second;
   }
-  [[nodiscard]] std::size_t capabilities() const { return replay.state().capabilities.size(); }
+  /// Without those that the agents have from the beginning.
+  [[nodiscard]] std::size_t capabilities() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(replay.state().capabilities, [](const auto& c) { return c.first.slot > standard; }));
+  }
+  /// From slot 11 of agent 1 into slot `slot` of agent 2.
+  void share(std::uint16_t slot) {
+    add({.kind = Kind::region_share,
+         .flags = RVM_RIGHT_READ,
+         .actor = PartitionId{1},
+         .target = 1,
+         .payload = pair(1, 2),
+         .aux = pack({.generation = 1, .to_slot = static_cast<std::uint8_t>(slot), .from_slot = 11, .edge = 1})});
+  }
+  void end(std::uint32_t agent) { add({.kind = Kind::task_terminate, .target = agent}); }
+  static Fields close(std::uint32_t agent, std::uint64_t handed_up, std::uint64_t removed, std::uint16_t flags = 0) {
+    return {.kind = Kind::capability_revoke,
+            .flags = static_cast<std::uint16_t>(agents_capabilities | flags),
+            .target = agent,
+            .payload = handed_up,
+            .aux = removed};
+  }
 };
 
 }  // namespace
@@ -79,84 +105,110 @@ TEST_CASE("replay: an action that failed changed nothing") {
   CHECK(log.capabilities() == 1);
 }
 
+TEST_CASE("replay: an agent begins with its standard capabilities, and a slot is its own") {
+  Log log;
+  for (const std::uint32_t agent : {1u, 2u}) {
+    REQUIRE(log.at(agent, 1) != nullptr);
+    CHECK(log.at(agent, 1)->type == RVM_OBJECT_CONSOLE);
+    CHECK(log.at(agent, 1)->object == 1);
+    CHECK(log.at(agent, 2)->type == RVM_OBJECT_PARTITION);
+    CHECK(log.at(agent, 2)->object == agent);
+    CHECK(log.at(agent, 3)->type == RVM_OBJECT_AGENT);
+    CHECK(log.at(agent, 3)->object == agent);
+    CHECK(log.at(agent, 3)->generation == 1);
+  }
+  log.add({.kind = Kind::capability_grant, .flags = 11, .target = 1, .payload = authority(region, all_rights, 1, 2)});
+  CHECK(log.at(1, 11) != nullptr);
+  CHECK(log.at(2, 11) != nullptr);
+  CHECK_FALSE(
+      log.try_add({.kind = Kind::capability_grant, .flags = 2, .target = 1, .payload = authority(region, 1, 1, 2)}));
+}
+
 TEST_CASE("replay: a derivation knows its parent, its depth, and uses up GRANT_ONCE") {
   Log log;
-  log.derive(1, 2, RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE);
-  log.derive(2, 3, RVM_RIGHT_READ);
-  REQUIRE(log.at(1, 3) != nullptr);
-  CHECK(log.at(1, 3)->depth == 2);
-  CHECK(log.at(1, 3)->parent == CapabilityPlace{1, 2});
-  CHECK(log.at(1, 2)->rights == RVM_RIGHT_READ);
+  log.derive(11, 12, RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE);
+  log.derive(12, 13, RVM_RIGHT_READ);
+  REQUIRE(log.at(1, 13) != nullptr);
+  CHECK(log.at(1, 13)->depth == 2);
+  CHECK(log.at(1, 13)->parent == CapabilityPlace{1, 12});
+  CHECK(log.at(1, 12)->rights == RVM_RIGHT_READ);
 }
 
 TEST_CASE("replay: the parts of a long revocation remove in the kernel's order") {
   Log log;
-  log.derive(1, 2);
-  log.derive(2, 3);
-  log.derive(1, 4);
-  log.derive(4, 5);
+  log.derive(11, 12);
+  log.derive(12, 13);
+  log.derive(11, 14);
+  log.derive(14, 15);
   const Fields part{.kind = Kind::capability_revoke,
-                    .flags = 1 | record_unfinished,
+                    .flags = 11 | record_unfinished,
                     .actor = PartitionId{1},
                     .target = 1,
                     .payload = authority(region, all_rights, 1, 1),
                     .aux = 3};
   log.add(part);  // the newest child and what hangs on it, then the leaf of the other
-  CHECK(log.at(1, 5) == nullptr);
-  CHECK(log.at(1, 4) == nullptr);
-  CHECK(log.at(1, 3) == nullptr);
-  CHECK(log.at(1, 2) != nullptr);
+  CHECK(log.at(1, 15) == nullptr);
+  CHECK(log.at(1, 14) == nullptr);
+  CHECK(log.at(1, 13) == nullptr);
+  CHECK(log.at(1, 12) != nullptr);
   Fields rest = part;
-  rest.flags = 1;
+  rest.flags = 11;
   CHECK_FALSE(log.try_add({rest}));  // says three, there are two
   CHECK(log.capabilities() == 0);
 }
 
 TEST_CASE("replay: a capability that moves keeps its place in the tree") {
   Log log;
-  log.derive(1, 2);
-  log.derive(2, 3);
+  log.derive(11, 12);
+  log.derive(12, 13);
   log.add({.kind = Kind::capability_delegate,
-           .flags = 9,
+           .flags = 19,
            .actor = PartitionId{1},
            .target = 1,
            .payload = authority(region, all_rights, 7, 2),
-           .aux = pair(1, 2)});
-  REQUIRE(log.at(2, 9) != nullptr);
-  CHECK(log.at(1, 2) == nullptr);
-  CHECK(log.at(2, 9)->generation == 7);
-  CHECK(log.at(1, 3)->parent == CapabilityPlace{2, 9});
-  log.add({.kind = Kind::region_unshare, .flags = 1, .actor = PartitionId{1}, .target = 1, .payload = 2});
+           .aux = pair(1, 12)});
+  REQUIRE(log.at(2, 19) != nullptr);
+  CHECK(log.at(1, 12) == nullptr);
+  CHECK(log.at(2, 19)->generation == 7);
+  CHECK(log.at(1, 13)->parent == CapabilityPlace{2, 19});
+  log.add({.kind = Kind::region_unshare,
+           .flags = 11,
+           .actor = PartitionId{1},
+           .target = 1,
+           .payload = 2,
+           .aux = pair(1, 0)});
   CHECK(log.capabilities() == 1);
 }
 
 TEST_CASE("replay: a region moves with its capability, and is shared under one") {
   Log log;
-  log.add({.kind = Kind::region_share,
-           .flags = RVM_RIGHT_READ,
+  log.share(14);
+  REQUIRE(log.at(2, 14) != nullptr);
+  CHECK(log.at(2, 14)->rights == RVM_RIGHT_READ);
+  log.add({.kind = Kind::region_unshare,
+           .flags = 11,
            .actor = PartitionId{1},
            .target = 1,
-           .payload = pair(1, 2),
-           .aux = pack({.generation = 1, .to_slot = 4, .from_slot = 1, .edge = 1})});
-  REQUIRE(log.at(2, 4) != nullptr);
-  CHECK(log.at(2, 4)->rights == RVM_RIGHT_READ);
-  log.add({.kind = Kind::region_unshare, .flags = 1, .actor = PartitionId{1}, .target = 1, .payload = 1});
+           .payload = 1,
+           .aux = pair(1, 1)});
   log.add({.kind = Kind::region_map,
            .flags = RVM_MAP_READ,
            .actor = PartitionId{1},
            .target = 1,
            .payload = (std::uint64_t{1} << 28) + 0x200000,
-           .aux = pair(1, 4)});
+           .aux = pair(11, 4)});
   log.add({.kind = Kind::region_transfer,
            .actor = PartitionId{1},
            .target = 1,
            .payload = pair(1, 2),
-           .aux = pack({.generation = 2, .to_slot = 4, .from_slot = 1, .edge = 1})});
-  CHECK(log.at(1, 1) == nullptr);
-  REQUIRE(log.at(2, 4) != nullptr);
-  CHECK(log.at(2, 4)->mapped_at == 0);  // the mover's mapping stays behind
+           .aux = pack({.generation = 2, .to_slot = 14, .from_slot = 11, .edge = 1})});
+  CHECK(log.at(1, 11) == nullptr);
+  REQUIRE(log.at(2, 14) != nullptr);
+  CHECK(log.at(2, 14)->mapped_at == 0);  // the mover's mapping stays behind
   CHECK(log.replay.state().regions.at(1).owner == 2);
-  log.add({.kind = Kind::task_terminate, .target = 2});
+  log.end(2);
+  log.add(Log::close(2, 0, 4));
+  log.add({.kind = Kind::region_destroy, .target = 1, .payload = pair(2, 4)});
   log.add({.kind = Kind::partition_destroy, .target = 2});
   CHECK(log.replay.state().regions.empty());
   CHECK(log.capabilities() == 0);
@@ -170,25 +222,78 @@ TEST_CASE("replay: what an agent mapped and its ends of edges go with it") {
            .actor = PartitionId{1},
            .target = 1,
            .payload = in_slot_1,
-           .aux = pair(1, 4)});
-  CHECK(log.at(1, 1)->mapped_at == in_slot_1);
-  log.add({.kind = Kind::task_terminate, .target = 1});
-  CHECK(log.at(1, 1)->mapped_at == 0);
+           .aux = pair(11, 4)});
+  CHECK(log.at(1, 11)->mapped_at == in_slot_1);
+  log.end(1);
+  CHECK(log.at(1, 11)->mapped_at == 0);
   CHECK(log.replay.state().edges.at(1).sender == 0);
-  log.add({.kind = Kind::task_terminate, .target = 2});
+  log.end(2);
   CHECK(log.replay.state().edges.empty());
+}
+
+TEST_CASE("replay: what an ended agent had given away goes up to whom it had it from, step by step") {
+  Log log;
+  log.add({.kind = Kind::comm_edge_create, .flags = 8, .target = 2, .payload = pair(2, 1)});
+  log.share(14);
+  // The neighbour passes it on, twice, to where it came from; and gives away what it has from nobody.
+  for (const std::uint8_t slot : {std::uint8_t{20}, std::uint8_t{21}}) {
+    log.add({.kind = Kind::region_share,
+             .flags = RVM_RIGHT_READ,
+             .actor = PartitionId{2},
+             .target = 1,
+             .payload = pair(2, 1),
+             .aux = pack({.generation = 1, .to_slot = slot, .from_slot = 14, .edge = 2})});
+  }
+  log.end(2);
+  log.add(Log::close(2, 1, 3, record_unfinished));  // its standard ones, and the newer of the two is handed up
+  CHECK(log.at(2, 3) == nullptr);
+  REQUIRE(log.at(2, 14) != nullptr);
+  CHECK(log.at(1, 21)->parent == CapabilityPlace{1, 11});
+  CHECK(log.at(1, 20)->parent == CapabilityPlace{2, 14});
+  CHECK_FALSE(log.try_add(Log::close(2, 3, 0)));  // says that it had more
+  CHECK(log.at(1, 20)->parent == CapabilityPlace{1, 11});
+  log.add(Log::close(2, 0, 1));
+  CHECK(log.at(2, 14) == nullptr);
+  CHECK(log.at(1, 20)->depth == 2);
+  CHECK(log.at(1, 11)->children == std::vector{CapabilityPlace{1, 21}, CapabilityPlace{1, 20}});
+  log.end(1);
+  log.add(Log::close(1, 2, 6));
+  CHECK(log.capabilities() == 0);
+}
+
+TEST_CASE("replay: a revocation that an ended agent had begun is carried out") {
+  Log log;
+  log.share(14);
+  log.share(15);
+  log.add({.kind = Kind::region_unshare,
+           .flags = 11 | record_unfinished,
+           .actor = PartitionId{1},
+           .target = 1,
+           .payload = 1,
+           .aux = pair(1, 0)});
+  log.end(1);
+  log.add(Log::close(1, 0, 5));
+  CHECK(log.at(2, 14) == nullptr);
+  CHECK(log.at(2, 15) == nullptr);
 }
 
 TEST_CASE("replay: the parts of a partition's end remove what they say, the last the rest") {
   Log log;
-  log.derive(1, 2);
-  log.add({.kind = Kind::capability_grant, .flags = 3, .target = 2, .payload = authority(RVM_OBJECT_AGENT, 1, 1, 1)});
-  log.add({.kind = Kind::task_terminate, .target = 1});
-  log.add({.kind = Kind::partition_destroy, .flags = record_unfinished, .target = 1, .aux = pair(1, 0)});
+  log.derive(11, 12);
+  log.share(14);
+  log.add({.kind = Kind::partition_destroy, .flags = record_unfinished, .target = 1});
   CHECK(log.replay.state().partitions.at(1).phase == PartitionPhase::destroyed);
-  CHECK(log.at(1, 2) == nullptr);
-  CHECK(log.at(1, 1) != nullptr);
-  log.add({.kind = Kind::partition_destroy, .flags = record_unfinished, .target = 1, .aux = pair(2, 1)});
+  log.end(1);
+  log.add(Log::close(1, 0, 4, all_capabilities | record_unfinished));
+  CHECK(log.at(2, 14) == nullptr);  // what was derived goes with it, the newest first
+  CHECK(log.at(1, 12) != nullptr);
+  log.add(Log::close(1, 0, 2, all_capabilities));
+  log.add({.kind = Kind::capability_grant, .flags = 14, .target = 1, .payload = authority(region, 1, 1, 2)});
+  log.add({.kind = Kind::capability_grant, .flags = 15, .target = 1, .payload = authority(region, 1, 1, 2)});
+  log.add({.kind = Kind::partition_destroy, .flags = record_unfinished, .target = 1, .aux = pair(1, 0)});
+  CHECK(log.at(2, 15) == nullptr);
+  CHECK(log.at(2, 14) != nullptr);
+  log.add({.kind = Kind::partition_destroy, .flags = record_unfinished, .target = 1, .aux = pair(1, 1)});
   CHECK(log.capabilities() == 0);
   CHECK(log.replay.state().regions.empty());
   log.add({.kind = Kind::partition_destroy, .target = 1});
@@ -197,7 +302,8 @@ TEST_CASE("replay: the parts of a partition's end remove what they say, the last
 
 TEST_CASE("replay: a record about what does not exist is a finding, not a crash") {
   for (unsigned kind = 0; kind < 256; ++kind) {
-    for (const std::uint16_t flags : {std::uint16_t{0}, std::uint16_t{0x4005}, std::uint16_t{0x1000}}) {
+    for (const std::uint16_t flags : {std::uint16_t{0}, std::uint16_t{0x4005}, std::uint16_t{0x1000},
+                                      std::uint16_t{0x2000}, std::uint16_t{0x7000}}) {
       Log log;
       const Fields f{.kind = static_cast<Kind>(kind),
                      .flags = flags,
