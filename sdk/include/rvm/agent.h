@@ -222,6 +222,21 @@ static inline enum rvm_error rvm_partition_create(rvm_handle hypervisor, uint64_
 static inline enum rvm_error rvm_partition_destroy(rvm_handle p) {
   return rvm_call4_proven(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0);
 }
+/* Bit i of `members` chooses the i-th living agent of `p`, in ascending order of their ids' lower 16 bits: those leave it for a
+ * new partition, to which the caller gets a capability. */
+static inline enum rvm_error rvm_partition_split(rvm_handle p, uint64_t members, rvm_handle* made, uint64_t* id) {
+  struct rvm_registers r = {{RVM_HVC_PARTITION_SPLIT, p, members, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  if (e == RVM_ERROR_OK) {
+    *made = (rvm_handle)r.x[1];
+    if (id) *id = r.x[2];
+  }
+  return e;
+}
+/* All agents of `absorbed` go to `p`, and `absorbed` ends. */
+static inline enum rvm_error rvm_partition_merge(rvm_handle p, rvm_handle absorbed) {
+  return rvm_call4_proven(RVM_HVC_PARTITION_MERGE, p, absorbed, 0, 0);
+}
 static inline enum rvm_error rvm_partition_suspend(rvm_handle p) {
   return rvm_call4(RVM_HVC_PARTITION_SUSPEND, p, 0, 0, 0);
 }
@@ -266,6 +281,10 @@ static inline enum rvm_error rvm_agent_fork(rvm_handle partition, rvm_handle ori
     if (id) *id = r.x[2];
   }
   return e;
+}
+/* The agent lives in another partition afterwards; its memory, handles and messages are what they were. */
+static inline enum rvm_error rvm_agent_migrate(rvm_handle a, rvm_handle partition) {
+  return rvm_call4_proven(RVM_HVC_AGENT_MIGRATE, a, partition, 0, 0);
 }
 static inline enum rvm_error rvm_agent_terminate(rvm_handle a) {
   return rvm_call4(RVM_HVC_AGENT_TERMINATE, a, 0, 0, 0);

@@ -400,6 +400,16 @@ template <AnyHandle H>
   return result(e, std::move(a));
 }
 [[nodiscard]] inline Status destroy(Partition p) { return status(rvm_partition_destroy(p.raw)); }
+/// Those that `members` chooses, as bits in ascending order of their index, get a partition of their own.
+[[nodiscard]] inline Result<Partition> split(Partition p, std::uint64_t members) {
+  Partition made;
+  const rvm_error e = rvm_partition_split(p.raw, members, &made.raw, nullptr);
+  return result(e, std::move(made));
+}
+[[nodiscard]] inline Status merge(Partition into, Partition absorbed) {
+  return status(rvm_partition_merge(into.raw, absorbed.raw));
+}
+[[nodiscard]] inline Status migrate(AgentRef a, Partition to) { return status(rvm_agent_migrate(a.raw, to.raw)); }
 [[nodiscard]] inline Status suspend(Partition p) { return status(rvm_partition_suspend(p.raw)); }
 [[nodiscard]] inline Status resume(Partition p) { return status(rvm_partition_resume(p.raw)); }
 [[nodiscard]] inline Status terminate(AgentRef a) { return status(rvm_agent_terminate(a.raw)); }
