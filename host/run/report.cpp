@@ -53,6 +53,7 @@ Json coherence_object(const CoherenceReport& c) {
           {"epochs", c.epochs},
           {"degraded_epochs", c.degraded_epochs},
           {"budget_exceeded", c.budget_exceeded},
+          {"longest_ns", c.longest_ns},
           {"engine_share", c.engine_share()}};
 }
 

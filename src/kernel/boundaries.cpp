@@ -117,6 +117,16 @@ void record_event(State& s, const advice::Event& event) {
   if (entered) s.partitions.for_each([&](Partition& p) { apply_pressure(s, p, 0); });
 }
 
+/// A slice of the adviser's work. True when the epoch's is done.
+bool compute(State& s) {
+  const Nanoseconds begun = hal::Port::now();
+  const bool done = advice::work(slice_units, &judge_merge);
+  Boundaries& b = s.boundaries;
+  b.epoch_ns += hal::Port::now().value - begun.value;
+  b.longest_ns = std::max(b.longest_ns, b.epoch_ns);
+  return done;
+}
+
 /// The verdict on what the adviser asked for, if it is out.
 void take_answer(State& s) {
   if (s.relocation.phase != Phase::finished || s.relocation.requester.value != 0) return;
@@ -187,6 +197,7 @@ void begin_boundary_epoch(State& s) {
   Boundaries& b = s.boundaries;
   const std::uint32_t now = busy * 10'000 / s.core_count;
   b.load = (b.load * 15 + now) / 16;
+  b.epoch_ns = 0;
   ++b.epochs;
   b.degraded_epochs += advice::degraded() ? 1 : 0;
   advice::begin_epoch(s.epoch, BasisPoints{static_cast<std::uint16_t>(b.load)});
@@ -205,16 +216,16 @@ bool work_on_boundaries() {
   const Nanoseconds begun = hal::Port::now();
   locked = &s;
   take_answer(s);
-  bool worked = advice::has_work();
-  if (worked && advice::work(slice_units, &judge_merge)) {
+  const bool computed = advice::has_work();
+  if (computed && compute(s)) {
     for (advice::Event event; advice::next_event(event);) record_event(s, event);
   }
-  if (!advice::has_work()) worked = begin_next(s) || worked;
+  const bool began = !advice::has_work() && begin_next(s);
   s.boundaries.engine_ns += hal::Port::now().value - begun.value;
   // Somebody was made ready here, where the worker would go on.
   const CoreIndex here = hal::Port::current_core();
   if (s.core(here).reschedule) hal::Port::send_reschedule(here);
-  return worked;
+  return computed || began;
 }
 
 void report_move(const Relocation& r, std::string_view from, std::string_view to, std::string_view agent) {
@@ -251,6 +262,7 @@ void report_boundaries(const State& s) {
       .field("degraded_epochs", b.degraded_epochs)
       .field("budget_exceeded", b.budget_exceeded)
       .field("engine_ns", b.engine_ns)
+      .field("longest_ns", b.longest_ns)
       .field("busy_ns", busy + b.engine_ns)
       .text("}")
       .print();
