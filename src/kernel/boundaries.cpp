@@ -18,7 +18,6 @@ namespace rvm::kernel {
 namespace {
 
 using Kind = Relocation::Kind;
-using Phase = Relocation::Phase;
 
 constexpr std::uint32_t slice_units = 128;  // of at most 20 instructions: how long the lock is held for the adviser
 
@@ -129,7 +128,7 @@ bool compute(State& s) {
 
 /// The verdict on what the adviser asked for, if it is out.
 void take_answer(State& s) {
-  if (s.relocation.phase != Phase::finished || s.relocation.requester.value != 0) return;
+  if (s.relocation.phase != Relocation::Phase::finished || s.relocation.requester.value != 0) return;
   PartitionId made;
   const Status verdict = take_verdict(s, made);
   if (!verdict) ++s.boundaries.aborted;
@@ -139,7 +138,7 @@ void take_answer(State& s) {
 /// Begins the next thing that the adviser would have. False when there is none.
 bool begin_next(State& s) {
   advice::Move move;
-  if (s.relocation.phase != Phase::none || !advice::next_move(move)) return false;
+  if (s.relocation.phase != Relocation::Phase::none || !advice::next_move(move)) return false;
   Relocation request;
   Error error = Error::peer_gone;
   if (request_of(s, move, request)) {
@@ -204,7 +203,7 @@ void begin_boundary_epoch(State& s) {
 }
 
 bool boundaries_have_work(const State& s) {
-  return advice::has_work() || (s.relocation.phase == Phase::finished && s.relocation.requester.value == 0);
+  return advice::has_work() || (s.relocation.phase == Relocation::Phase::finished && s.relocation.requester.value == 0);
 }
 
 bool work_on_boundaries() {

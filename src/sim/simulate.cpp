@@ -116,6 +116,8 @@ void Coverage::add(const Coverage& other) {
   vmid_reclaims += other.vmid_reclaims;
   messages += other.messages;
   forks += other.forks;
+  relocations += other.relocations;
+  advised += other.advised;
   supplied += other.supplied;
 }
 
