@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <span>
 
@@ -15,24 +16,40 @@ namespace {
 using Kind = Relocation::Kind;
 using Phase = Relocation::Phase;
 
-std::span<const AgentId> agents_of(const Relocation& r) { return std::span{r.agents}.first(r.count); }
+std::array<std::uint64_t, 3> call_of(const Request& r) { return {r.argument(0), r.argument(1), r.argument(2)}; }
 
-bool same(const Relocation& a, const Relocation& b) {
-  return a.kind == b.kind && a.from == b.from && (a.kind == Kind::split || a.to == b.to) &&
-         std::ranges::equal(agents_of(a), agents_of(b));
+/// The caller comes back for what it has under way. Then nothing is looked up again: who moved is elsewhere by now.
+bool repeated(const Request& r) {
+  const Relocation& current = r.s.relocation;
+  return current.phase != Phase::none && current.requester == r.caller.id && current.call == call_of(r);
+}
+
+/// Goes on with what the caller has under way.
+Outcome go_on(const Request& r, PartitionId& made) {
+  return r.s.relocation.phase == Phase::finished ? Outcome{take_verdict(r.s, made)} : again(r);
 }
 
 /// Begins what the caller asks for, or goes on with it. Another one's comes first.
-Outcome relocate(const Request& r, const Relocation& wanted, PartitionId& made) {
+Outcome relocate(const Request& r, Relocation& wanted, PartitionId& made) {
   State& s = r.s;
   const Relocation& current = s.relocation;
-  if (std::ranges::find(agents_of(wanted), r.caller.id) != agents_of(wanted).end()) return Error::bad_state;
+  if (repeated(r)) return go_on(r, made);
+  const auto movers = std::span{wanted.agents}.first(wanted.count);
+  if (std::ranges::find(movers, r.caller.id) != movers.end()) return Error::bad_state;
   if (current.phase != Phase::none && current.requester != r.caller.id) return again(r);
-  if (current.phase != Phase::none && !same(current, wanted)) abandon_relocation(s);
-  if (current.phase == Phase::none) {
-    if (const Status begun = begin_relocation(s, wanted); !begun) return begun;
-  }
-  return current.phase == Phase::finished ? Outcome{take_verdict(s, made)} : again(r);
+  if (current.phase != Phase::none) abandon_relocation(s);
+  wanted.call = call_of(r);
+  if (const Status begun = begin_relocation(s, wanted); !begun) return begun;
+  return go_on(r, made);
+}
+
+/// What leads to a partition that was absorbed: the caller's own handle. What one step does not reach goes when the slot is used
+/// again, before which nothing of this is left.
+Outcome end_merge(const Request& r, PartitionId absorbed, const Outcome& done) {
+  Partition& slot = r.s.partitions.at(partition::Pool<Partition>::index_of(absorbed));
+  if (done.done() && done.error() == Error::ok && slot.id.value == 0)
+    (void)revoke_holders(r.s, slot.holders, absorbed.value);
+  return done;
 }
 
 /// Those that ended are buried where they lived, before their partition is merged into another.
@@ -57,9 +74,11 @@ Outcome partition_split(const Request& r) {
   if (from == nullptr) return Error::peer_gone;
   const std::uint64_t members = r.argument(2);
   Relocation wanted{.kind = Kind::split, .requester = r.caller.id, .by = r.authority, .from = from->id};
-  choose_members(*from, members, wanted);
-  if (members == 0 || wanted.count != static_cast<std::uint32_t>(std::popcount(members))) return Error::bad_argument;
-  if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
+  if (!repeated(r)) {
+    choose_members(*from, members, wanted);
+    if (members == 0 || wanted.count != static_cast<std::uint32_t>(std::popcount(members))) return Error::bad_argument;
+    if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
+  }
   if (const Status room = make_room(r.s, r.caller); !room) return room;  // for the handle
   PartitionId made;
   const Outcome done = relocate(r, wanted, made);
@@ -71,6 +90,11 @@ Outcome partition_split(const Request& r) {
 }
 
 Outcome partition_merge(const Request& r) {
+  PartitionId made;
+  if (repeated(r)) {
+    const PartitionId ending = r.s.relocation.from;
+    return end_merge(r, ending, go_on(r, made));
+  }
   const auto absorbed = r.second(2, ObjectType::partition, Rights{RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE});
   if (!absorbed) return absorbed.error();
   const Partition* const to = r.object_partition();
@@ -80,13 +104,7 @@ Outcome partition_merge(const Request& r) {
   if (bury_first(r, *from)) return Outcome::repeat(r.registers);
   Relocation wanted{.kind = Kind::merge, .requester = r.caller.id, .by = r.authority, .from = from->id, .to = to->id};
   choose_members(*from, UINT64_MAX, wanted);
-  const std::uint32_t id = from->id.value;
-  cap::ObjectCapabilities& holders = from->holders;
-  PartitionId made;
-  const Outcome done = relocate(r, wanted, made);
-  // The caller's own handle. What one step does not reach goes when the slot is used again.
-  if (done.done() && done.error() == Error::ok) (void)revoke_holders(r.s, holders, id);
-  return done;
+  return end_merge(r, wanted.from, relocate(r, wanted, made));
 }
 
 }  // namespace rvm::kernel

@@ -101,6 +101,8 @@ struct Relocation {
   Phase phase = Phase::none;
   std::uint16_t reason = RVM_MOVE_REQUEST;
   AgentId requester{};  ///< 0: the coherence engine
+  /// x0 to x2 of the requester, who makes the same call until there is a verdict. Of what they name, agents may have moved by then.
+  std::array<std::uint64_t, 3> call{};
   security::Authority by = security::Authority::hypervisor();
   PartitionId from{};
   PartitionId to{};  ///< of a split: the one that it made
