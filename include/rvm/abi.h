@@ -299,7 +299,10 @@ struct rvm_machine_status {
 
 #define RVM_UNKNOWN 0xffffu /* as basis points: nobody computes this */
 
-enum rvm_partition_condition { RVM_PARTITION_THROTTLED = 1 };
+enum rvm_partition_condition {
+  RVM_PARTITION_THROTTLED = 1,
+  RVM_PARTITION_STATIC = 2 /* the coherence engine leaves its boundary as it is */
+};
 struct rvm_partition_status {
   uint32_t id;
   uint32_t agents;
