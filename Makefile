@@ -25,7 +25,7 @@ build: bootstrap  ## build the rvm program and the appliance
 	@$(STEP) build-host $(BUILD) host rvm
 	@$(STEP) build-appliance $(BUILD) appliance
 
-run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
+run: build  ## boot 32 agents on 2 cores, see their boundaries follow the traffic, verify their log
 	@RVM_NO_BUILD=1 ./rvm run examples/swarm/swarm.toml --cpus 2
 
 # Unit tests run under ASan and UBSan; the end-to-end tests use the program and the appliance as users get them.

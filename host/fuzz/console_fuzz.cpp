@@ -17,7 +17,9 @@ using namespace rvm::host;
 void check_coherence_reports(const std::string& json) {
   if (const auto move = parse_move_report(json)) {
     if (move->from == move->to) std::abort();
-    for (const char c : move_text(*move)) {
+    Layout layout;
+    layout.apply(*move);
+    for (const char c : move_text(*move, layout)) {
       if (c < ' ' || c > '~') std::abort();
     }
   }
@@ -37,7 +39,8 @@ std::string changed(std::string_view report, std::string_view changes) {
 }
 
 constexpr std::string_view moved =
-    R"({"t":"moved","how":"split","reason":"trust","agents":1,"from":3,"to":6,"from_name":"a","to_name":"b","agent":""})";
+    R"({"t":"moved","how":"split","reason":"trust","agents":1,"from":3,"to":6,"from_name":"a","to_name":"b","agent":"",)"
+    R"("ids":[7]})";
 constexpr std::string_view closing =
     R"({"t":"coherence","splits":3,"merges":2,"migrations":17,"aborted":1,"cross_bytes":12,"total_bytes":45,)"
     R"("epochs":9,"degraded_epochs":4,"budget_exceeded":5,"engine_ns":4,"longest_ns":3,"busy_ns":1000})";

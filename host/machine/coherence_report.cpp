@@ -64,6 +64,19 @@ class StrictReader {
     const auto found = std::ranges::find(names, text(key));
     return refuse_unless(found != names.end()) ? static_cast<Enumeration>(found - names.begin()) : Enumeration{};
   }
+  /// Numbers, none of them twice.
+  std::vector<std::uint64_t> numbers(const char* key) {
+    const Json* const value = find(key);
+    std::vector<std::uint64_t> out;
+    if (!refuse_unless(value != nullptr && value->is_array())) return out;
+    for (const Json& item : *value) {
+      if (!refuse_unless(item.is_number_unsigned())) return out;
+      const auto number = item.get<std::uint64_t>();
+      refuse_unless(std::ranges::find(out, number) == out.end());
+      out.push_back(number);
+    }
+    return out;
+  }
   bool refuse_unless(bool condition) {
     sound_ = sound_ && condition;
     return condition;
@@ -105,8 +118,10 @@ std::optional<MoveReport> parse_move_report(std::string_view json) {
   move.from_name = in.name("from_name");
   move.to_name = in.name("to_name");
   move.agent = in.name("agent");
+  move.ids = in.numbers("ids");
   in.refuse_unless(move.from != move.to && !move.from_name.empty() && !move.to_name.empty());
   in.refuse_unless(move.agents != 0 || (move.how == MoveReport::How::merge && move.agent.empty()));
+  in.refuse_unless(move.ids.size() == move.agents);
   return in.complete() ? std::optional{std::move(move)} : std::nullopt;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rvm::host {
 
@@ -42,7 +43,8 @@ struct MoveReport {
   std::uint64_t to = 0;
   std::string from_name;  ///< printable, as are the next
   std::string to_name;
-  std::string agent;  ///< one that moved; may be empty
+  std::string agent;               ///< one that moved; may be empty
+  std::vector<std::uint64_t> ids;  ///< of all that moved, each once
 };
 
 /// Nothing when `json`, the text after `rvm# `, is not exactly such a report.

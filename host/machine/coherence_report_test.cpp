@@ -17,7 +17,7 @@ constexpr std::string_view coherence_line =
     R"("epochs":500,"degraded_epochs":4,"budget_exceeded":9,"engine_ns":4000,"longest_ns":40,"busy_ns":1000000})";
 constexpr std::string_view moved_line =
     R"({"t":"moved","how":"migrate","reason":"traffic","agents":1,"from":3,"to":6,"from_name":"cell-1",)"
-    R"("to_name":"cell-4","agent":"writer-3"})";
+    R"("to_name":"cell-4","agent":"writer-3","ids":[12]})";
 
 /// `line` with one key set to a JSON value.
 std::string with(std::string_view line, const char* key, const Json& value) {
@@ -85,6 +85,7 @@ TEST_CASE("the report of a move") {
   CHECK(move->from_name == "cell-1");
   CHECK(move->to_name == "cell-4");
   CHECK(move->agent == "writer-3");
+  CHECK(move->ids == std::vector<std::uint64_t>{12});
   CHECK(parse_move_report(with(moved_line, "how", "split"))->how == MoveReport::How::split);
   CHECK(parse_move_report(with(moved_line, "how", "merge"))->how == MoveReport::How::merge);
   CHECK(parse_move_report(with(moved_line, "reason", "cohesion"))->reason == MoveReport::Reason::cohesion);
@@ -98,7 +99,7 @@ TEST_CASE("a report of a move that is not exactly one is refused") {
   for (const auto& item : Json::parse(moved_line).items()) {
     INFO(item.key());
     CHECK_FALSE(parse_move_report(without(moved_line, item.key())));
-    const bool number = item.value().is_number();
+    const bool number = !item.value().is_string();
     CHECK_FALSE(parse_move_report(with(moved_line, item.key().c_str(), number ? Json("1") : Json(1))));
     CHECK_FALSE(parse_move_report(with(moved_line, item.key().c_str(), Json(-1))));
   }
@@ -112,9 +113,17 @@ TEST_CASE("a report of a move that is not exactly one is refused") {
   CHECK_FALSE(parse_move_report(with(moved_line, "agent", "\033[2J")));
   CHECK_FALSE(parse_move_report(with(moved_line, "agent", std::string(32, 'a'))));
   CHECK(parse_move_report(with(moved_line, "agent", std::string(31, 'a'))));
-  CHECK_FALSE(parse_move_report(with(moved_line, "agents", 0)));
-  CHECK_FALSE(parse_move_report(with(with(moved_line, "agents", 0), "how", "merge")));
-  CHECK(parse_move_report(with(with(with(moved_line, "agents", 0), "how", "merge"), "agent", "")));
+  const std::string nobody = with(with(moved_line, "agents", 0), "ids", Json::array());
+  CHECK_FALSE(parse_move_report(nobody));
+  CHECK_FALSE(parse_move_report(with(nobody, "how", "merge")));
+  CHECK(parse_move_report(with(with(nobody, "how", "merge"), "agent", "")));
+  // As many as are named, each once.
+  CHECK_FALSE(parse_move_report(with(moved_line, "ids", Json::array())));
+  CHECK_FALSE(parse_move_report(with(moved_line, "ids", {12, 13})));
+  CHECK_FALSE(parse_move_report(with(moved_line, "ids", {-12})));
+  CHECK_FALSE(parse_move_report(with(moved_line, "ids", {"12"})));
+  CHECK(parse_move_report(with(with(moved_line, "agents", 2), "ids", {12, 13})));
+  CHECK_FALSE(parse_move_report(with(with(moved_line, "agents", 2), "ids", {12, 12})));
 }
 
 TEST_CASE("the console's reports of the coherence engine are collected, or kept as not understood") {

@@ -442,7 +442,7 @@ TEST_CASE("mistakes in devices are named where they stand") {
 
 TEST_CASE("random changes never crash the parser, and every complaint has a place") {
   std::mt19937 random(20260101);
-  const std::string base = slurp(source / "examples/swarm/swarm.toml");
+  const std::string base = slurp(source / "examples/traffic/swarm.toml");
   REQUIRE_FALSE(base.empty());
   for (int round = 0; round < 300; ++round) {
     std::string text = base;

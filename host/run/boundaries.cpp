@@ -12,44 +12,43 @@ namespace {
 using How = MoveReport::How;
 using Reason = MoveReport::Reason;
 
-std::string who(const MoveReport& move) {
-  if (move.agent.empty()) {
-    return format_count(move.agents, "agent", "agents");
-  }
-  return move.agents == 1 ? move.agent : fmt::format("{} and {} more", move.agent, format_count(move.agents - 1));
-}
+/// A move with the names that people know.
+struct Named {
+  const MoveReport& move;
+  std::string from;
+  std::string to;
+  std::string who;
+};
 
-std::string what(const MoveReport& move) {
-  switch (move.how) {
+std::string what(const Named& m) {
+  switch (m.move.how) {
     case How::migrate:
-      return fmt::format("{} moved from {} to {}", who(move), move.from_name, move.to_name);
+      return fmt::format("{} moved from {} to {}", m.who, m.from, m.to);
     case How::split:
-      return fmt::format("{} split off from {} as {}", who(move), move.from_name, move.to_name);
+      return fmt::format("{} split off from {} as {}", m.who, m.from, m.to);
     case How::merge:
-      return fmt::format("{} merged into {} ({})", move.from_name, move.to_name,
-                         format_count(move.agents, "agent", "agents"));
+      return fmt::format("{} merged into {} ({})", m.from, m.to, m.who);
   }
   return {};
 }
 
-std::string why(const MoveReport& move) {
-  const bool one = move.agents == 1;
-  switch (move.reason) {
+std::string why(const Named& m) {
+  const bool one = m.move.agents == 1;
+  const bool merge = m.move.how == How::merge;
+  switch (m.move.reason) {
     case Reason::traffic:
-      if (move.how == How::merge) {
+      if (merge) {
         return "most of their traffic is between them";
       }
       return fmt::format("most of {} traffic goes {}", one ? "its" : "their",
-                         move.how == How::migrate ? "there" : "elsewhere");
+                         m.move.how == How::migrate ? "there" : "elsewhere");
     case Reason::cohesion:
-      return move.how == How::merge
-                 ? "together they are one group"
-                 : fmt::format("{} little traffic with the rest of {}", one ? "it has" : "they have", move.from_name);
+      return merge ? "together they are one group"
+                   : fmt::format("{} little traffic with the rest of {}", one ? "it has" : "they have", m.from);
     case Reason::pressure:
-      return fmt::format("most of the traffic of {} crosses its boundary", move.from_name);
+      return fmt::format("most of the traffic of {} crosses its boundary", m.from);
     case Reason::trust:
-      return move.how == How::merge ? "they are trusted again"
-                                    : fmt::format("{} no longer trusted", one ? "it is" : "they are");
+      return merge ? "they are trusted again" : fmt::format("{} no longer trusted", one ? "it is" : "they are");
     case Reason::request:
       return "somebody asked for it";
   }
@@ -58,7 +57,11 @@ std::string why(const MoveReport& move) {
 
 }  // namespace
 
-std::string move_text(const MoveReport& move) { return fmt::format("{}: {}", what(move), why(move)); }
+std::string move_text(const MoveReport& move, const Layout& layout) {
+  const Named named{move, layout.from_name(move), layout.to_name(move),
+                    move.agents == 0 ? "nobody" : listed(layout.movers(move))};
+  return fmt::format("{}: {}", what(named), why(named));
+}
 
 std::string boundaries_text(const CoherenceReport& r) {
   std::string text =

@@ -6,11 +6,12 @@
 #include <string>
 
 #include "host/machine/coherence_report.hpp"
+#include "host/run/layout.hpp"
 
 namespace rvm::host {
 
-/// "writer-3 moved from cell-1 to cell-4: most of its traffic goes there"
-[[nodiscard]] std::string move_text(const MoveReport& move);
+/// "writer-3 moved from cell-1 to cell-4: most of its traffic goes there". `layout` is the one before the move.
+[[nodiscard]] std::string move_text(const MoveReport& move, const Layout& layout);
 /// "3 splits, 2 merges, 17 migrations; 12 % of 45 MiB crossed them; engine 0.4 % of the time"
 [[nodiscard]] std::string boundaries_text(const CoherenceReport& report);
 

@@ -15,8 +15,16 @@ using Reason = MoveReport::Reason;
 namespace {
 
 constexpr std::string_view migration =
-    R"({"t":"moved","how":"migrate","reason":"traffic","agents":1,"from":3,"to":6,"from_name":"cell-1",)"
-    R"("to_name":"cell-4","agent":"writer-3"})";
+    R"({"t":"moved","how":"migrate","reason":"traffic","agents":1,"from":2,"to":3,"from_name":"cell-1",)"
+    R"("to_name":"cell-4","agent":"writer-3","ids":[3]})";
+
+/// Agents 1 to 3 are writer-1 to writer-3, 4 is the rogue; all in cell-1, whose id is 2.
+Layout layout() {
+  Swarm s;
+  s.partitions = {{"control"}, {"cell-1"}, {"cell-4"}};
+  s.agents = {{"writer-1", 1, {}}, {"writer-2", 1, {}}, {"writer-3", 1, {}}, {"rogue", 1, {}}};
+  return Layout(s);
+}
 
 /// What a LivePrinter of this style prints for a line of the kernel.
 std::string printed(ReportStyle style, std::string_view json) {
@@ -24,42 +32,53 @@ std::string printed(ReportStyle style, std::string_view json) {
   std::size_t bytes = 0;
   std::FILE* const out = ::open_memstream(&text, &bytes);
   REQUIRE(out != nullptr);
-  LivePrinter(style, out).line({ConsoleLine::Source::kernel_report, {}, json});
+  const Layout before = layout();
+  LivePrinter(style, before, out).line({ConsoleLine::Source::kernel_report, {}, json});
   (void)std::fclose(out);
   std::string result(text, bytes);
   std::free(text);  // NOLINT(cppcoreguidelines-no-malloc): open_memstream's
   return result;
 }
 
+std::string words(How how, Reason reason, std::vector<std::uint64_t> ids) {
+  return move_text({how,
+                    reason,
+                    ids.size(),
+                    2,
+                    how == How::split ? 9u : 3u,
+                    "cell-1",
+                    how == How::split ? "cell-1" : "cell-4",
+                    {},
+                    ids},
+                   layout());
+}
+
 }  // namespace
 
 TEST_CASE("moves in words") {
-  MoveReport m{How::migrate, Reason::traffic, 1, 3, 6, "cell-1", "cell-4", "writer-3"};
-  CHECK(move_text(m) == "writer-3 moved from cell-1 to cell-4: most of its traffic goes there");
-  m.agents = 3;
-  CHECK(move_text(m) == "writer-3 and 2 more moved from cell-1 to cell-4: most of their traffic goes there");
-  m.agent = "";
-  m.reason = Reason::request;
-  CHECK(move_text(m) == "3 agents moved from cell-1 to cell-4: somebody asked for it");
-  m.how = How::split;
-  m.reason = Reason::cohesion;
-  CHECK(move_text(m) == "3 agents split off from cell-1 as cell-4: they have little traffic with the rest of cell-1");
-  m.reason = Reason::pressure;
-  CHECK(move_text(m) == "3 agents split off from cell-1 as cell-4: most of the traffic of cell-1 crosses its boundary");
-  m.agents = 1;
-  m.agent = "rogue";
-  m.reason = Reason::trust;
-  CHECK(move_text(m) == "rogue split off from cell-1 as cell-4: it is no longer trusted");
-  m = {How::merge, Reason::traffic, 2, 3, 6, "cell-1", "cell-4", ""};
-  CHECK(move_text(m) == "cell-1 merged into cell-4 (2 agents): most of their traffic is between them");
+  CHECK(words(How::migrate, Reason::traffic, {3}) ==
+        "writer-3 moved from cell-1 to cell-4: most of its traffic goes there");
+  CHECK(words(How::migrate, Reason::traffic, {1, 2, 4}) ==
+        "writer-1..2, rogue moved from cell-1 to cell-4: most of their traffic goes there");
+  CHECK(words(How::migrate, Reason::request, {1, 2, 3}) ==
+        "writer-1..3 moved from cell-1 to cell-4: somebody asked for it");
+  CHECK(words(How::split, Reason::cohesion, {1, 2, 3}) ==
+        "writer-1..3 split off from cell-1 as cell-1/2: they have little traffic with the rest of cell-1");
+  CHECK(words(How::split, Reason::pressure, {1, 2, 3}) ==
+        "writer-1..3 split off from cell-1 as cell-1/2: most of the traffic of cell-1 crosses its boundary");
+  CHECK(words(How::split, Reason::trust, {4}) == "rogue split off from cell-1 as cell-1/2: it is no longer trusted");
+  CHECK(words(How::merge, Reason::traffic, {3, 4}) ==
+        "cell-1 merged into cell-4 (writer-3, rogue): most of their traffic is between them");
+  CHECK(words(How::merge, Reason::traffic, {}) ==
+        "cell-1 merged into cell-4 (nobody): most of their traffic is between them");
 }
 
 TEST_CASE("every kind of move for every reason has words") {
   for (const How how : {How::migrate, How::split, How::merge}) {
     for (const Reason reason : {Reason::traffic, Reason::cohesion, Reason::pressure, Reason::trust, Reason::request}) {
-      const std::string text = move_text({how, reason, 1, 3, 6, "here", "there", "a"});
-      CHECK(text.contains("here"));
-      CHECK(text.contains(" there"));
+      const std::string text = words(how, reason, {1});
+      CHECK(text.contains("cell-1"));
+      CHECK(text.contains(how == How::split ? " cell-1/2" : " cell-4"));
       CHECK(text.size() > text.find(": ") + 10);
     }
   }

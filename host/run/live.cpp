@@ -27,8 +27,9 @@ bool colour_wanted(std::FILE* stream) {
   return ::isatty(::fileno(stream)) == 1 && (refused == nullptr || *refused == '\0');
 }
 
-LivePrinter::LivePrinter(ReportStyle style, std::FILE* out)
+LivePrinter::LivePrinter(ReportStyle style, const Layout& layout, std::FILE* out)
     : style_(style),
+      layout_(layout),
       out_(out != nullptr ? out : (style.json ? stderr : stdout)),
       colour_(colour_wanted(out_)),
       status_wanted_(!style.quiet && !style.json && ::isatty(STDERR_FILENO) == 1) {}
@@ -68,7 +69,7 @@ void LivePrinter::boundary(const ConsoleLine& line) {
   }
   if (const auto move = parse_move_report(line.text)) {
     clear_status();
-    fmt::print(out_, "boundary: {}\n", move_text(*move));
+    fmt::print(out_, "boundary: {}\n", move_text(*move, layout_));
     std::fflush(out_);
   }
 }

@@ -73,6 +73,11 @@ Outcome<std::optional<RunFolder>> publish(const RunOptions& options, const Built
   return std::move(*made);
 }
 
+std::optional<MoveReport> move_of(const ConsoleLine& line) {
+  const bool told = line.source == ConsoleLine::Source::kernel_report && is_move_report(line.text);
+  return told ? parse_move_report(line.text) : std::nullopt;
+}
+
 std::optional<LogEvidence> evidence_of(const FinishedRun& run, const Volume& volume) {
   const bool wanted =
       std::ranges::any_of(run.package.swarm.agents, [](const SwarmAgent& a) { return !a.entry->attack.empty(); });
@@ -124,7 +129,8 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (*run_folder) {
     devices.push_back({RVM_DEVICE_CONSOLE, (*run_folder)->socket().string(), true});
   }
-  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .dump = {}};
+  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .layout = {}, .dump = {}};
+  run.layout = Layout(run.package.swarm);
   if (!options.style.json && !options.style.quiet) {
     print_header(run.package, options, *volume, *run_folder);
   }
@@ -139,11 +145,14 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
                            .gdb = options.gdb};
   const SessionOptions limits{.timeout =
                                   std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
-  LivePrinter printer(options.style);
+  LivePrinter printer(options.style, run.layout);
   const auto started = std::chrono::steady_clock::now();
   auto session = run_session(parts, limits, [&](const std::optional<ConsoleLine>& line, const MachineReport& report) {
     if (line) {
       printer.line(*line);
+      if (const auto move = move_of(*line)) {
+        run.layout.apply(*move);
+      }
       if (options.dump && is_state_line(*line)) {
         run.dump.append(line->text).push_back('\n');
       }
@@ -186,7 +195,7 @@ ExitCode run_command(const RunOptions& options) {
       return report(written.error());
     }
   }
-  const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict};
+  const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict, run->layout};
   if (!options.style.json && !options.style.quiet) {
     fmt::print("{}", summary_text(outcome, options.style));
     std::fflush(stdout);

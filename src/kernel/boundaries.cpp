@@ -240,8 +240,9 @@ void report_move(const Relocation& r, std::string_view from, std::string_view to
       .string("from_name", from)
       .string("to_name", to)
       .string("agent", r.count == 1 ? agent : std::string_view{})
-      .text("}")
-      .print();
+      .key("ids");
+  for (std::uint32_t i = 0; i < r.count; ++i) line.text(i == 0 ? "[" : ",").number(r.agents[i].value);
+  line.text(r.count == 0 ? "[]}" : "]}").print();
 }
 
 void report_boundaries(const State& s) {

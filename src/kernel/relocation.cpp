@@ -339,7 +339,8 @@ void expire_relocation(State& s, Nanoseconds now) {
   Relocation& r = s.relocation;
   if (r.phase == Relocation::Phase::none || now < r.begun + relocation_limit) return;
   if (r.phase == Relocation::Phase::finished) {
-    r = {};  // nobody came for the verdict
+    // Nobody came for the verdict. The adviser, which does nothing more until it has it, comes when it gets time.
+    if (r.requester.value != 0) r = {};
     return;
   }
   // Without room for the record it is given up with the next epoch.

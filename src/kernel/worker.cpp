@@ -16,12 +16,16 @@ constinit std::atomic<bool> retired{false};
 /// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
 [[gnu::noinline, maybe_unused]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
 
-/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence.
+/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence. The
+/// adviser gets a piece of its time after each batch: it has little to do, but a log that never comes to its end must not stop it.
 [[maybe_unused]] bool work_through() {
   bool worked = false;
-  for (std::uint32_t i = 0; i < batches_per_proof && log().pump(seal_batch); ++i) worked = true;
-  const bool advised = work_on_boundaries();
-  return deferred_proofs().verify_one() || worked || advised || log().sign_head();
+  bool sealed = true;
+  for (std::uint32_t i = 0; i < batches_per_proof && sealed; ++i) {
+    sealed = log().pump(seal_batch);
+    worked = work_on_boundaries() || sealed || worked;
+  }
+  return deferred_proofs().verify_one() || worked || log().sign_head();
 }
 
 /// What the worker executes, for ever. The core it is on may change at every instruction.

@@ -19,8 +19,11 @@ struct Advisor {
   bool frozen = false;   ///< it measures, and moves nothing
   bool working = false;  ///< an epoch is open
   Report report;         ///< of the last epoch that was finished
-  std::uint32_t next_proposal = 0;
   std::uint32_t next_event = 0;
+  /// Proposals that nobody has taken yet, the oldest first. A move may take longer than an epoch, so they outlast theirs; the
+  /// engine has no more out at a time.
+  std::array<Proposal, Planner::in_flight_maximum> waiting{};
+  std::uint32_t waiting_count = 0;
   Proposal asked;  ///< serial 0: nothing waits for an answer
 };
 constinit Advisor advisor;
@@ -85,6 +88,20 @@ Move move_of(const Proposal& p) {
   return move;
 }
 
+/// What the epoch proposed gets in line, behind what still means the same.
+void queue_proposals() {
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < advisor.waiting_count; ++i) {
+    if (advisor.engine.current(advisor.waiting[i]))
+      advisor.waiting[kept++] = advisor.waiting[i];
+    else
+      ignore(advisor.engine.refused(advisor.waiting[i], Error::would_block));
+  }
+  for (std::uint32_t i = 0; i < advisor.report.proposal_count && kept < advisor.waiting.size(); ++i)
+    advisor.waiting[kept++] = advisor.report.proposals[i];
+  advisor.waiting_count = kept;
+}
+
 /// False: the kernel need not know.
 bool event_of(const coherence::Event& from, Event& to) {
   switch (from.kind) {
@@ -119,7 +136,7 @@ Status start(Capacity c, const rvm_package_coherence& settings, std::span<std::b
   if (auto ready = advisor.engine.init(capacity, config_of(settings), memory); !ready) return ready;
   advisor.frozen = (settings.flags & RVM_COHERENCE_FROZEN) != 0;
   advisor.working = false;
-  advisor.next_proposal = advisor.next_event = 0;
+  advisor.next_event = advisor.waiting_count = 0;
   advisor.report = {};
   advisor.asked = {};
   advisor.started = true;
@@ -153,7 +170,6 @@ void distrust(Slot a, BasisPoints severity) {
 }
 
 void begin_epoch(std::uint64_t epoch, BasisPoints load) {
-  // Whatever came out of the last one has been taken by then, or is made again.
   if (!advisor.started || advisor.working) return;
   advisor.engine.open({.epoch = Epoch{epoch}, .load = load});
   advisor.working = true;
@@ -169,16 +185,20 @@ bool work(std::uint32_t units, Error (*judge)(Slot, Slot)) {
   if (advisor.engine.slice(units, may) == Progress::working) return false;
   advisor.working = false;
   advisor.report = advisor.engine.close();
-  advisor.next_proposal = advisor.next_event = 0;
+  advisor.next_event = 0;
+  queue_proposals();
   return true;
 }
 
 bool next_move(Move& move) {
   if (!advisor.started || advisor.asked.serial != 0) return false;
-  while (advisor.next_proposal < advisor.report.proposal_count) {
-    const Proposal& proposal = advisor.report.proposals[advisor.next_proposal++];
+  while (advisor.waiting_count != 0) {
+    const Proposal proposal = advisor.waiting[0];
+    std::copy(advisor.waiting.begin() + 1, advisor.waiting.begin() + advisor.waiting_count, advisor.waiting.begin());
+    --advisor.waiting_count;
     if (advisor.frozen || !advisor.engine.current(proposal)) {
-      ignore(advisor.engine.refused(proposal, Error::bad_state));
+      // Others of its partition came or went meanwhile: it may be proposed again soon.
+      ignore(advisor.engine.refused(proposal, advisor.frozen ? Error::bad_state : Error::would_block));
       continue;
     }
     advisor.asked = proposal;

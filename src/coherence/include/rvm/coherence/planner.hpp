@@ -25,6 +25,9 @@ struct Input {
 
 class Planner {
  public:
+  /// Proposals that may be out at a time.
+  static constexpr std::uint32_t in_flight_maximum = 8;
+
   [[nodiscard]] static constexpr std::size_t memory_bytes(Capacity capacity);
 
   /// Errors: as Graph::init, and bad_argument for a configuration out of range.
@@ -103,7 +106,6 @@ class Planner {
 
  private:
   friend struct PlannerTest;
-  static constexpr std::uint32_t in_flight_maximum = 8;
 
   enum class Phase : std::uint8_t {
     idle,

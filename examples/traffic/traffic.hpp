@@ -9,7 +9,7 @@
 
 #include "rvm/agent.hpp"
 
-namespace swarm {
+namespace traffic {
 
 /// Notification bits.
 inline constexpr std::uint64_t go = 1;           ///< leader to workers: start
@@ -75,4 +75,4 @@ inline void fill(std::span<std::uint64_t> words, std::uint64_t seed) {
   return true;
 }
 
-}  // namespace swarm
+}  // namespace traffic

@@ -8,8 +8,8 @@ using namespace rvm::agent;
 namespace {
 
 /// A worker that has reported ends, and its edge with it, which `receive` mentions once: no news here.
-swarm::Report next_report() {
-  swarm::Report report{};
+traffic::Report next_report() {
+  traffic::Report report{};
   for (int lost = 0; lost < 1000; ++lost) {
     const Result<Received> r = receive(Edge{}, std::as_writable_bytes(std::span{&report, 1}));
     if (r && r->length == sizeof report) return report;
@@ -30,15 +30,15 @@ extern "C" int agent_main(const rvm_agent_info*) {
   const Nanoseconds start = now();
   for (const rvm_directory_entry& e : directory()) {
     if (e.type != RVM_OBJECT_AGENT || std::string_view{e.name} == RVM_DIRECTORY_SELF) continue;
-    const Status s = signal(AgentRef{e.handle}, swarm::go);
+    const Status s = signal(AgentRef{e.handle}, traffic::go);
     require(s.has_value(), "cannot signal ", e.name, ": ", error_of(s));
   }
   say("go: they call, send, share and move memory across partition boundaries");
 
   const Edge clerk = find_edge("clerk");
-  swarm::Report total{};
+  traffic::Report total{};
   for (std::uint64_t reports = 1; reports <= workers; ++reports) {
-    const swarm::Report report = next_report();
+    const traffic::Report report = next_report();
     total.calls += report.calls;
     total.messages += report.messages;
     total.bytes += report.bytes;

@@ -9,13 +9,13 @@ using namespace rvm::agent;
 namespace {
 
 /// Checks a delivered region: its first word is the seed of all the others.
-bool take_region(const rvm_capability_message& message, swarm::Report& report) {
+bool take_region(const rvm_capability_message& message, traffic::Report& report) {
   const Region region{message.handle};
-  if (message.type != RVM_OBJECT_REGION || message.pages != swarm::region_pages) return false;
+  if (message.type != RVM_OBJECT_REGION || message.pages != traffic::region_pages) return false;
   const bool ours = (message.rights & RVM_RIGHT_WRITE) != 0;
   if (!map(region, map_base(), ours ? Access::read_write : Access::read)) return false;
-  const std::span words = memory_at<std::uint64_t>(map_base(), swarm::region_bytes / 8);
-  const bool right = swarm::matches(words.subspan(1), words[0]);
+  const std::span words = memory_at<std::uint64_t>(map_base(), traffic::region_bytes / 8);
+  const bool right = traffic::matches(words.subspan(1), words[0]);
   if (ours) {
     for (std::uint64_t& w : words) w = 0;  // it is this partition's memory now, so it may be written
     ++report.moved;
@@ -36,7 +36,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   require(source && report_edge && sender, "a capability is missing");
 
   alignas(16) static std::array<std::byte, RVM_MESSAGE_BYTES_MAX> buffer;
-  swarm::Report report{};
+  traffic::Report report{};
   for (;;) {
     const Result<Received> r = receive(source, buffer);
     require(r.has_value(), "receive: ", error_of(r));
@@ -44,14 +44,14 @@ extern "C" int agent_main(const rvm_agent_info*) {
       rvm_capability_message message{};
       std::memcpy(&message, buffer.data(), sizeof message);
       if (!take_region(message, report)) ++report.errors;
-      if (!signal(sender, swarm::region_read)) ++report.errors;
+      if (!signal(sender, traffic::region_read)) ++report.errors;
       continue;
     }
-    swarm::Header header{};
+    traffic::Header header{};
     std::memcpy(&header, buffer.data(), sizeof header);
-    if (header.sequence == swarm::last_message) break;
+    if (header.sequence == traffic::last_message) break;
     const std::span body = std::span{buffer}.subspan(sizeof header, r->length - sizeof header);
-    const bool right = header.sequence == report.messages && header.checksum == swarm::checksum(body);
+    const bool right = header.sequence == report.messages && header.checksum == traffic::checksum(body);
     if (!right) ++report.errors;
     ++report.messages;
     report.bytes += r->length;

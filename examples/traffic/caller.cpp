@@ -11,11 +11,11 @@ extern "C" int agent_main(const rvm_agent_info* me) {
   require(server && report_edge, "an edge is missing");
   const std::uint64_t rounds = argument_number(0, 1000);
 
-  const Result<std::uint64_t> started = wait(swarm::go);
+  const Result<std::uint64_t> started = wait(traffic::go);
   require(started.has_value(), "wait: ", error_of(started));
 
-  swarm::Report report{};
-  swarm::Random random{me->agent_id};
+  traffic::Report report{};
+  traffic::Random random{me->agent_id};
   for (std::uint64_t i = 0; i < rounds; ++i) {
     Message question{};
     for (std::uint64_t& word : question) word = random.next();
