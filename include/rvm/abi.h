@@ -85,7 +85,7 @@ enum rvm_right {
   X(NOT_COHERENT, 25, 1, "the partitions talk too little with each other, for what else they say") \
   X(LEASE_CONFLICT, 26, 1, "an agent that would move has a device") \
   X(REGION_OVERLAP, 27, 1, "memory is mapped where that of an agent that would move belongs") \
-  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end")
+  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end, or too many would lose rights")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,

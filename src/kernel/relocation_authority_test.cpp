@@ -20,7 +20,7 @@ constexpr std::uint32_t passing_on = writing | RVM_RIGHT_GRANT;
 constexpr std::uint64_t read_write = RVM_MAP_READ | RVM_MAP_WRITE;
 
 /// A governor with power over two partitions. "one", "two" and "four" live in "left", "three" in "right"; all have edges to all others.
-PackageBuilder neighbours(std::uint32_t record_quota) {
+PackageBuilder neighbours(std::uint32_t record_quota, bool once) {
   PackageBuilder b;
   b.partition("control");
   const auto capital = b.partition("capital");
@@ -39,13 +39,14 @@ PackageBuilder neighbours(std::uint32_t record_quota) {
   b.grant("left", governor, RVM_OBJECT_PARTITION, left, power);
   b.grant("right", governor, RVM_OBJECT_PARTITION, right, power);
   for (unsigned i = 0; i < agents.size(); ++i) b.grant(names[i], governor, RVM_OBJECT_AGENT, agents[i], power);
-  b.grant("once", agents[0], RVM_OBJECT_PARTITION, left, RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT_ONCE);
+  if (once)
+    b.grant("once", agents[0], RVM_OBJECT_PARTITION, left, RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT_ONCE);
   return b;
 }
 
 struct Neighbours {
   SimulatedKernel k;
-  explicit Neighbours(std::uint32_t record_quota = 1'000'000) : k(neighbours(record_quota)) {}
+  explicit Neighbours(std::uint32_t record_quota = 1'000'000, bool once = false) : k(neighbours(record_quota, once)) {}
 
   Error govern(std::uint64_t operation, std::string_view object, std::uint64_t argument = 0) {
     k.run_until("governor");
@@ -192,7 +193,7 @@ TEST_CASE("relocation: what would take rights from too many is refused, and chan
 }
 
 TEST_CASE("relocation: a capability to the own partition from which another was derived keeps its object") {
-  Neighbours n;
+  Neighbours n{1'000'000, true};
   SimulatedKernel& k = n.k;
   k.run_until("one");
   const std::uint64_t once = k.handle("once");
@@ -244,10 +245,10 @@ TEST_CASE(
   State& s = k.state();
   for (const std::string_view waiting : {"two", "three", "four"}) {
     k.run_until(waiting);
-    (void)k.call(RVM_HVC_RECEIVE, {0, k.heap(), 4096, 0});
+    (void)k.call(RVM_HVC_RECEIVE, {0, k.heap(), 4096, UINT64_MAX});
   }
   k.run_until("governor");
-  (void)k.call(RVM_HVC_WAIT, {1, 0});
+  (void)k.call(RVM_HVC_WAIT, {1, UINT64_MAX});
   REQUIRE(name_of(k.running().name) == "one");
   std::byte* const before = k.touch(k.heap(), Access::write);
   REQUIRE(before != nullptr);
