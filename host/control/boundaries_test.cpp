@@ -115,7 +115,8 @@ TEST_CASE("a partition is split along its minimum cut; nobody is peeled off, and
   for (auto& e : s.edges) e.weight = e.id == 3 ? 900 : 10;
   const auto measured = choose_split(s, s.partitions[1], nullptr);
   REQUIRE(measured);
-  CHECK(measured->weight == 10 + 10);
+  CHECK(measured->leaving == 0b10001);
+  CHECK(measured->weight == 10);
 }
 
 TEST_CASE("the cut is the least of all on any partition of up to ten agents") {
