@@ -8,6 +8,7 @@
 
 #include "belongings.hpp"
 #include "capabilities.hpp"
+#include "objects.hpp"
 #include "relocation.hpp"
 #include "test/simulated_kernel.hpp"
 

@@ -472,8 +472,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       require(spawned != nullptr && c.object.type == ObjectType::agent &&
                   spawned->partition->id.value == attempt.object->object.id,
               "new-capability", "AGENT_SPAWN made an agent somewhere else");
-      require(spawned->base <= agent.base || spawned->partition->mode == RVM_MODE_REFLEX, "priority",
-              "an agent outranks its maker");
+      require(may_outrank(agent, *spawned), "priority", "an agent outranks its maker");
       // What it finds: its own data, and zeros.
       const rvm_agent_info& info = *spawned->information;
       for (std::uint64_t at = info.heap_base; at < info.heap_base + info.heap_size; at += 512) {

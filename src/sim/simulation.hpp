@@ -359,6 +359,10 @@ void require(bool holds, const char* invariant, Detail detail) {
   if (!holds) [[unlikely]]
     broken(invariant, detail());
 }
+/// Whether an agent may have made another as urgent as that is. What its partition's cut pressure adds is nobody's doing.
+[[nodiscard]] inline bool may_outrank(const Agent& maker, const Agent& made) {
+  return made.urgency <= maker.urgency || maker.base >= sched::reflex_base || made.partition->mode == RVM_MODE_REFLEX;
+}
 /// Of a page, by its role as check_memory found it.
 [[nodiscard]] bool is_agents_or_table(std::uint8_t role);
 [[nodiscard]] const char* operation_name(std::uint64_t operation);
