@@ -42,7 +42,6 @@ Outcome<Figures> image_figures() {
                  {"rodata_bytes", sizes->rodata},
                  {"data_bytes", sizes->data},
                  {"bss_bytes", sizes->bss},
-                 {"coherence_text_bytes", sizes->coherence_text},
                  {"third_party_text_bytes", sizes->third_party_text},
                  {"third_party_rodata_bytes", sizes->third_party_rodata}};
 }
