@@ -169,6 +169,7 @@ std::size_t adviser_bytes(const State& s, std::span<const std::byte> package) {
 }
 
 void start_adviser(State& s, std::span<std::byte> memory) {
+  advice::stop();
   const rvm_package_coherence& settings = s.package.header().coherence;
   if ((settings.flags & RVM_COHERENCE_ENABLED) == 0) return;
   const Status started = advice::start({s.capacity.agents, s.capacity.edges, s.capacity.partitions}, settings, memory);

@@ -37,7 +37,9 @@ class Talk {
   void listen(Nanoseconds deadline) {
     const auto r = receive(Edge{}, buffer_, deadline);
     if (!r) {
-      require(r.error() == Error::timed_out || r.error() == Error::would_block, "RECEIVE: ", r.error());
+      const bool nothing_more = stopping_ && heard_last_;  // and those that sent it may have ended
+      require(r.error() == Error::timed_out || (nothing_more && r.error() == Error::peer_gone), "RECEIVE: ", r.error());
+      if (r.error() == Error::peer_gone) yield();
       return;
     }
     if (r->badge == from_governor) {
@@ -62,7 +64,7 @@ class Talk {
     text.back() = static_cast<std::byte>(p.number);
     const bool wide = p.last == 0 && is_long(p.number);
     const Status s = send(after_, std::span{text}.first(wide ? long_bytes : sizeof p), no_wait);
-    require(s || s.error() == Error::would_block, "SEND: ", error_of(s));
+    require(s || s.error() == Error::resource_limit, "SEND: ", error_of(s));
     return s.has_value();
   }
 
