@@ -37,8 +37,8 @@ class Talk {
   void listen(Nanoseconds deadline) {
     const auto r = receive(Edge{}, buffer_, deadline);
     if (!r) {
-      const bool nothing_more = stopping_ && heard_last_;  // and those that sent it may have ended
-      require(r.error() == Error::timed_out || (nothing_more && r.error() == Error::peer_gone), "RECEIVE: ", r.error());
+      // The governor ends, and then those that have said and heard all.
+      require(r.error() == Error::timed_out || r.error() == Error::peer_gone, "RECEIVE: ", r.error());
       if (r.error() == Error::peer_gone) yield();
       return;
     }
