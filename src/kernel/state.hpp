@@ -119,8 +119,9 @@ struct Boundaries {
   std::uint64_t cross_bytes = 0, total_bytes = 0;
   std::uint64_t epochs = 0, degraded_epochs = 0, budget_exceeded = 0;
   std::uint64_t engine_ns = 0;
-  std::uint64_t epoch_ns = 0, longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
-  std::uint32_t load = 0;  ///< of the cores, basis points
+  std::uint64_t epoch_ns = 0,
+                longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
+  std::uint32_t load = 0;        ///< of the cores, basis points
 };
 
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };

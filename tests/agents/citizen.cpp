@@ -86,8 +86,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
     talk.send_some();
     talk.listen(now() + microseconds(100));
   }
-  for (std::size_t i = 0; i < keepsake.size(); ++i)
-    require(keepsake[i] == (i ^ info().agent_id), "its memory changed");
+  for (std::size_t i = 0; i < keepsake.size(); ++i) require(keepsake[i] == (i ^ info().agent_id), "its memory changed");
   say("citizen: messages=", talk.received());
   return 0;
 }

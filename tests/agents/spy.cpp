@@ -91,7 +91,8 @@ int watcher() {
 Region share_region() {
   const auto region = create_region(1);
   require(region && map(*region, map_base(), Access::read_write), "no region");
-  const Status shared = share(*region, find_edge("other"), Rights::read | Rights::write | Rights::grant | Rights::prove);
+  const Status shared =
+      share(*region, find_edge("other"), Rights::read | Rights::write | Rights::grant | Rights::prove);
   require(shared.has_value(), "REGION_SHARE: ", error_of(shared));
   return *region;
 }
@@ -203,9 +204,9 @@ struct Role {
   int (*play)();
 };
 constexpr std::array roles{
-    Role{"leaver", leaver}, Role{"host", host},           Role{"guest", guest},         Role{"watcher", watcher},
-    Role{"writer", writer}, Role{"reader", reader},       Role{"sharer", sharer},       Role{"scribbler", scribbler},
-    Role{"collector", collector}, Role{"partner", partner}, Role{"talker", talker},     Role{"listener", listener},
+    Role{"leaver", leaver},       Role{"host", host},       Role{"guest", guest},   Role{"watcher", watcher},
+    Role{"writer", writer},       Role{"reader", reader},   Role{"sharer", sharer}, Role{"scribbler", scribbler},
+    Role{"collector", collector}, Role{"partner", partner}, Role{"talker", talker}, Role{"listener", listener},
 };
 
 }  // namespace
