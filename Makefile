@@ -34,6 +34,7 @@ test: build  ## build everything and run all tests (DEEP=1: mutants and models a
 	@$(STEP) build-tests $(BUILD) host-sanitize
 	@$(STEP) build-bench $(BUILD) host core_bench log_bench cut_peers_test cut_bench wasm_spec_test wasm_actor_run wasm_generated wasm_generated_aarch64 wasm_tiers_aarch64 wasm_scripts_aarch64 wasm_bench_aarch64 wasi_run_aarch64 wasm_count_instructions
 	@$(STEP) build-seed $(BUILD) seed
+	@$(if $(DEEP),$(STEP) build-core $(BUILD) appliance-core rvm.img)
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests $(CURDIR)/build/host/src/wasm/aarch64 >build/test/CTestTestfile.cmake
 	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)

@@ -44,9 +44,12 @@ void add_looks(CLI::App& app, ControlOptions& o, ControlTexts& texts, Command& c
   inspect->callback([&o, &command] { command = [&o] { return inspect_command(o); }; });
 
   CLI::App* const graph = add(app, o, "graph", "draw who talks to whom, and the boundaries between them",
-                              "  rvm graph\n  rvm graph --dot | dot -Tpng -o graph.png\n  rvm graph --svg graph.svg");
+                              "  rvm graph\n  rvm graph --dot | dot -Tpng -o graph.png\n  rvm graph --svg graph.svg\n"
+                              "  rvm graph --json >before.json, and later: rvm graph --compare before.json");
   auto* const dot = graph->add_flag("--dot", o.dot, "in the language of Graphviz");
   graph->add_option("--svg", o.svg, "write a drawing")->type_name("FILE")->excludes(dot);
+  graph->add_option("--compare", o.compare, "draw beside it how it was when rvm graph --json wrote FILE, and who moved")
+      ->type_name("FILE");
   graph->callback([&o, &command] { command = [&o] { return graph_command(o); }; });
 
   CLI::App* const top = add(app, o, "top", "watch partitions, agents, edges and decisions, full screen",
@@ -76,14 +79,15 @@ void add_control(CLI::App& app, ControlOptions& o, ControlTexts& texts, Command&
   add_act(app, o, command, "resume", "have a suspended agent, or partition, go on",
           "  rvm resume ping\n  rvm resume --partition home", control::Operation::resume);
 
-  CLI::App* const split = add(app, o, "split", "split a partition in two, along its minimum cut or around an agent",
+  CLI::App* const split = add(app, o, "split", "split a partition in two, along its minimum cut",
                               "  rvm split home\n  rvm split home --isolate ping");
   split->add_option("PARTITION", o.objects, "name or id")->required()->expected(1);
-  split->add_option("--isolate", o.isolate, "put this agent, alone, into the new partition")->type_name("AGENT");
+  split->add_option("--isolate", o.isolate, "cut this agent off from those that have most to do with each other")
+      ->type_name("AGENT");
   split->callback([&o, &command] { command = [&o] { return split_command(o); }; });
 
   CLI::App* const merge =
-      add(app, o, "merge", "make one partition of two; both must fulfil its conditions", "  rvm merge home annex");
+      add(app, o, "merge", "make one partition of two that talk mostly to each other", "  rvm merge home annex");
   merge->add_option("PARTITIONS", o.objects, "the one that stays and the one that goes, by name or id")
       ->required()
       ->expected(2);

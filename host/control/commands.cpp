@@ -6,53 +6,14 @@
 #include <algorithm>
 
 #include "host/common/file.hpp"
+#include "host/control/compare.hpp"
 #include "host/control/describe.hpp"
 #include "host/control/graph.hpp"
+#include "host/control/reach.hpp"
 
 namespace rvm::host {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-/// A machine, reached.
-struct Reached {
-  RunningMachine machine;
-  Connection connection;
-};
-Outcome<Reached> reach(const ControlOptions& options) {
-  auto machine = choose_machine(options.machine);
-  if (!machine) {
-    return std::unexpected(machine.error());
-  }
-  auto connection = Connection::open(*machine);
-  if (!connection) {
-    return std::unexpected(connection.error());
-  }
-  return Reached{std::move(*machine), std::move(*connection)};
-}
-
-struct Seen {
-  Reached reached;
-  Snapshot snapshot;
-};
-Outcome<Seen> look(const ControlOptions& options) {
-  auto reached = reach(options);
-  if (!reached) {
-    return std::unexpected(reached.error());
-  }
-  auto snapshot = reached->connection.snapshot();
-  if (!snapshot) {
-    return std::unexpected(snapshot.error());
-  }
-  return Seen{std::move(*reached), std::move(*snapshot)};
-}
-
-void print_json(const RunningMachine& machine, Json body) {
-  Json out{{"machine", machine.name}};
-  out.update(body);
-  fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
 
 std::string name_or_gone(const Snapshot& s, std::uint32_t agent) {
   const rvm_agent_status* const a = agent_of(s, agent);
@@ -122,24 +83,6 @@ ExitCode print_health(const ControlOptions& options) {
                format_count(health->durable));
   }
   return ExitCode::ok;
-}
-
-/// What became of a request, for people or as a line of JSON.
-ExitCode tell(const ControlOptions& options, const RunningMachine& machine, const ControlResponse& response,
-              const std::string& done, const std::string& tried, Json details) {
-  const std::uint32_t status = response.head.status;
-  if (options.json) {
-    details["status"] = status == 0 ? "ok" : status_text(status);
-    print_json(machine, details);
-  } else if (status == 0) {
-    fmt::print("{}\n", done);
-  }
-  if (status == 0) {
-    return ExitCode::ok;
-  }
-  const bool missing = status == RVM_ERROR_BAD_OPERATION;
-  return report({ExitCode::failed, fmt::format("cannot {}: {}", tried, status_text(status)),
-                 missing ? "this hypervisor is built without its coherence engine" : "rvm ps shows how things are"});
 }
 
 const char* verb(control::Operation operation) {
@@ -251,17 +194,32 @@ ExitCode graph_command(const ControlOptions& options) {
     return report(seen.error());
   }
   const Snapshot& s = seen->snapshot;
+  std::optional<Snapshot> before;
+  if (options.compare) {
+    const auto saved = read_file(*options.compare, "a saved layout");
+    if (!saved) {
+      return report(saved.error());
+    }
+    // Sound: char may alias any object.
+    const std::string_view text(reinterpret_cast<const char*>(saved->data()), saved->size());
+    auto snapshot = saved_snapshot(text, seen->reached.machine.name, s);
+    if (!snapshot) {
+      return report(snapshot.error());
+    }
+    before = std::move(*snapshot);
+  }
   if (options.svg) {
-    if (const auto written = write_file(*options.svg, as_bytes(graph_svg(s))); !written) {
+    const std::string drawing = before ? compare_svg(*before, s) : graph_svg(s);
+    if (const auto written = write_file(*options.svg, as_bytes(drawing)); !written) {
       return report(written.error());
     }
   }
   if (options.json) {
     print_json(seen->reached.machine, json_of(s));
   } else if (options.dot) {
-    fmt::print("{}", graph_dot(s));
+    fmt::print("{}", before ? compare_dot(*before, s) : graph_dot(s));
   } else if (!options.svg) {
-    fmt::print("{}", graph_text(s));
+    fmt::print("{}", before ? compare_text(*before, s) : graph_text(s));
   }
   return ExitCode::ok;
 }
@@ -300,79 +258,11 @@ ExitCode act_command(const ControlOptions& options, control::Operation operation
   const char* const done = operation == control::Operation::suspend  ? "suspended"
                            : operation == control::Operation::resume ? "resumed"
                                                                      : "killed";
-  return tell(options, seen->reached.machine, *response, fmt::format("{} {}", done, what),
-              fmt::format("{} {}", verb(operation), what),
-              {{"operation", verb(operation)}, {options.partitions ? "partition" : "agent", request.arguments[1]}});
-}
-
-ExitCode split_command(const ControlOptions& options) {
-  auto seen = look(options);
-  if (!seen) {
-    return report(seen.error());
-  }
-  const auto p = find_partition(seen->snapshot, options.objects.front());
-  if (!p) {
-    return report(p.error());
-  }
-  control::Request request{.operation = control::Operation::split, .arguments = {(*p)->id}};
-  if (options.isolate) {
-    const auto a = find_agent(seen->snapshot, *options.isolate);
-    if (!a) {
-      return report(a.error());
-    }
-    request.arguments[1] = (*a)->id;
-  }
-  const auto response = seen->reached.connection.request(request);
-  if (!response) {
-    return report(response.error());
-  }
-  const auto& made = response->head.values;
-  return tell(options, seen->reached.machine, *response,
-              fmt::format("split {}: {} now in partition {}", (*p)->name,
-                          format_count(made[1], "agent is", "agents are"), made[0]),
-              fmt::format("split {}", (*p)->name),
-              {{"operation", "split"}, {"partition", (*p)->id}, {"new_partition", made[0]}, {"agents_moved", made[1]}});
-}
-
-ExitCode merge_command(const ControlOptions& options) {
-  auto seen = look(options);
-  if (!seen) {
-    return report(seen.error());
-  }
-  const auto survivor = find_partition(seen->snapshot, options.objects.at(0));
-  const auto absorbed = find_partition(seen->snapshot, options.objects.at(1));
-  if (!survivor || !absorbed) {
-    return report(survivor ? absorbed.error() : survivor.error());
-  }
-  const auto response = seen->reached.connection.request(
-      {.operation = control::Operation::merge, .arguments = {(*survivor)->id, (*absorbed)->id}});
-  if (!response) {
-    return report(response.error());
-  }
-  return tell(options, seen->reached.machine, *response,
-              fmt::format("{} has become part of {}", (*absorbed)->name, (*survivor)->name),
-              fmt::format("merge {} into {}", (*absorbed)->name, (*survivor)->name),
-              {{"operation", "merge"}, {"survivor", (*survivor)->id}, {"absorbed", (*absorbed)->id}});
-}
-
-ExitCode migrate_command(const ControlOptions& options) {
-  auto seen = look(options);
-  if (!seen) {
-    return report(seen.error());
-  }
-  const auto agent = find_agent(seen->snapshot, options.objects.at(0));
-  const auto to = find_partition(seen->snapshot, options.objects.at(1));
-  if (!agent || !to) {
-    return report(agent ? to.error() : agent.error());
-  }
-  const auto response = seen->reached.connection.request(
-      {.operation = control::Operation::migrate, .arguments = {(*agent)->id, (*to)->id}});
-  if (!response) {
-    return report(response.error());
-  }
-  return tell(options, seen->reached.machine, *response, fmt::format("{} is now in {}", (*agent)->name, (*to)->name),
-              fmt::format("move {} to {}", (*agent)->name, (*to)->name),
-              {{"operation", "migrate"}, {"agent", (*agent)->id}, {"partition", (*to)->id}});
+  return tell(
+      options, seen->reached.machine, response->head.status, fmt::format("{} {}", done, what),
+      {ExitCode::failed, fmt::format("cannot {} {}: {}", verb(operation), what, status_text(response->head.status)),
+       "rvm ps shows how things are"},
+      {{"operation", verb(operation)}, {options.partitions ? "partition" : "agent", request.arguments[1]}});
 }
 
 }  // namespace rvm::host

@@ -25,7 +25,8 @@ struct ControlOptions {
   std::vector<std::string> objects;  ///< names or ids
   bool dot = false;                  ///< `graph`
   std::optional<std::filesystem::path> svg;
-  bool once = false;  ///< `top`
+  std::optional<std::filesystem::path> compare;  ///< `graph`: what it printed as JSON before
+  bool once = false;                             ///< `top`
   Nanoseconds interval{1'000'000'000};
   std::optional<std::string> isolate;  ///< `split`: an agent
 };
@@ -36,6 +37,7 @@ struct ControlOptions {
 [[nodiscard]] ExitCode top_command(const ControlOptions& options);
 /// suspend, resume, terminate: of one agent or, with `partitions`, one partition.
 [[nodiscard]] ExitCode act_command(const ControlOptions& options, control::Operation operation);
+/// Boundaries by hand (boundary_commands.cpp).
 [[nodiscard]] ExitCode split_command(const ControlOptions& options);
 [[nodiscard]] ExitCode merge_command(const ControlOptions& options);
 [[nodiscard]] ExitCode migrate_command(const ControlOptions& options);

@@ -84,6 +84,12 @@ std::string status_text(std::uint32_t status) {
   if (status == control::status_unknown) {
     return "its control agent does not know this operation";
   }
+  if (status == control::status_members) {
+    return "the partition has other agents than the request says";
+  }
+  if (status == control::status_static) {
+    return "the boundary of the partition is static";
+  }
   return status < RVM_ERROR_COUNT ? std::string(describe(static_cast<Error>(status)).text)
                                   : fmt::format("error {}", status);
 }

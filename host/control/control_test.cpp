@@ -115,7 +115,7 @@ TEST_CASE("names that are markup stay names") {
 }
 
 TEST_CASE("a screen of top has the height and the width that are asked for, and rates between two looks") {
-  TopView view{"machine", sample(), sample(), {}};
+  TopView view{"machine", sample(), sample(), {}, {}};
   view.now.machine.now_ns += 2'000'000'000;
   view.now.agents[0].cpu_ns += 1'000'000'000;
   view.now.agents[0].messages += 5000;

@@ -64,8 +64,11 @@ Outcome<const T*> find(const std::vector<T>& all, const std::string& text, const
 
 }  // namespace
 
-std::string_view state_name(const rvm_partition_status& p) { return named(partition_states, p.state); }
-std::string_view state_name(const rvm_agent_status& a) { return named(agent_states, a.state); }
+std::string_view partition_state_name(std::uint8_t state) { return named(partition_states, state); }
+std::string_view agent_state_name(std::uint8_t state) { return named(agent_states, state); }
+std::string_view type_name(std::uint8_t type) { return named(partition_types, type); }
+std::string_view state_name(const rvm_partition_status& p) { return partition_state_name(p.state); }
+std::string_view state_name(const rvm_agent_status& a) { return agent_state_name(a.state); }
 
 std::string_view activity(const rvm_agent_status& a) {
   if (a.state != RVM_AGENT_STATE_RUNNING) {
@@ -122,7 +125,7 @@ Json json_of(const rvm_partition_status& p) {
   return {{"id", p.id},
           {"name", p.name},
           {"state", state_name(p)},
-          {"type", named(partition_types, p.type)},
+          {"type", type_name(p.type)},
           {"mode", named(partition_modes, p.mode)},
           {"agents", p.agents},
           {"edges", p.edges},
@@ -130,6 +133,7 @@ Json json_of(const rvm_partition_status& p) {
           {"page_quota", p.page_quota},
           {"record_quota", p.record_quota},
           {"throttled", (p.condition & RVM_PARTITION_THROTTLED) != 0},
+          {"static", (p.condition & RVM_PARTITION_STATIC) != 0},
           {"coherence_bp", points(p.coherence_bp)},
           {"pressure_bp", points(p.pressure_bp)},
           {"cohesion_bp", points(p.cohesion_bp)},

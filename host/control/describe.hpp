@@ -12,6 +12,10 @@
 
 namespace rvm::host {
 
+/// Of an rvm_partition_state_kind, rvm_agent_state_kind, rvm_partition_type; "?" of another number.
+[[nodiscard]] std::string_view partition_state_name(std::uint8_t state);
+[[nodiscard]] std::string_view agent_state_name(std::uint8_t state);
+[[nodiscard]] std::string_view type_name(std::uint8_t type);
 [[nodiscard]] std::string_view state_name(const rvm_partition_status& partition);
 [[nodiscard]] std::string_view state_name(const rvm_agent_status& agent);
 /// What an agent does or waits for: "running", "for a message", ...

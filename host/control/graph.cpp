@@ -53,17 +53,21 @@ std::vector<const rvm_edge_status*> whole_edges(const Snapshot& s) {
   return out;
 }
 
-bool crosses(const Snapshot& s, const rvm_edge_status& e) {
-  return agent_of(s, e.sender)->partition != agent_of(s, e.receiver)->partition;
-}
-
 std::string carried(const rvm_edge_status& e) {
   const std::string text = fmt::format("{}, {}", format_count(e.messages, "message", "messages"), format_size(e.bytes));
   return e.weight == 0 ? text : fmt::format("{}, weight {}", text, format_count(e.weight));
 }
 
 /// 1 to 8 by powers of 16: a bar that tells edges apart.
-unsigned thickness(const rvm_edge_status& e) { return 1 + static_cast<unsigned>(std::bit_width(heaviness(e))) / 4 % 8; }
+unsigned thickness(const Snapshot& s, const rvm_edge_status& e) {
+  return 1 + static_cast<unsigned>(std::bit_width(heaviness(s, e))) / 4 % 8;
+}
+
+/// What a drawing says of an agent; nullptr: nothing.
+const std::string* mark_of(const Marks& marks, const rvm_agent_status& a) {
+  const auto it = marks.find(a.id);
+  return it == marks.end() ? nullptr : &it->second;
+}
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -75,15 +79,6 @@ std::string escaped(std::string_view text) {
     }
   }
   return out;
-}
-
-std::string dot_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 struct Point {
@@ -132,47 +127,90 @@ std::vector<Box> place(const std::vector<Group>& groups, Point& extent) {
 
 }  // namespace
 
-std::uint64_t heaviness(const rvm_edge_status& e) { return e.weight != 0 ? e.weight : e.bytes; }
+std::uint64_t heaviness(const Snapshot& s, const rvm_edge_status& e) {
+  const bool measured =
+      std::ranges::any_of(s.partitions, [](const rvm_partition_status& p) { return p.coherence_bp != RVM_UNKNOWN; });
+  return measured ? e.weight : e.bytes;
+}
 
-std::string graph_text(const Snapshot& s) {
+bool crosses(const Snapshot& s, const rvm_edge_status& e) {
+  const rvm_agent_status* const sender = agent_of(s, e.sender);
+  const rvm_agent_status* const receiver = agent_of(s, e.receiver);
+  return sender != nullptr && receiver != nullptr && sender->partition != receiver->partition;
+}
+
+std::string boxes_text(const Snapshot& s, const Marks& marks) {
   std::string out;
   for (const Group& g : groups_of(s)) {
     const std::string title = fmt::format("{} ({}), {}", g.partition->name, g.partition->id, state_name(*g.partition));
+    std::vector<std::string> lines;
+    for (const auto* a : g.agents) {
+      const std::string* const mark = mark_of(marks, *a);
+      lines.push_back(mark == nullptr ? fmt::format("  {} ({})", a->name, a->id)
+                                      : fmt::format("* {} ({}), {}", a->name, a->id, *mark));
+    }
+    if (lines.empty()) lines.emplace_back("  nobody");
     std::size_t width = title.size() + 2;
-    for (const auto* a : g.agents) width = std::max(width, std::string_view(a->name).size() + 12);
+    for (const std::string& line : lines) width = std::max(width, line.size() + 2);
     out += fmt::format("+- {} {:-<{}}+\n", title, "", width - title.size() - 1);
-    for (const auto* a : g.agents) out += fmt::format("|  {:<{}}|\n", fmt::format("{} ({})", a->name, a->id), width);
-    if (g.agents.empty()) out += fmt::format("|  {:<{}}|\n", "nobody", width);
+    for (const std::string& line : lines) out += fmt::format("|{:<{}}|\n", line, width + 2);
     out += fmt::format("+--{:-<{}}+\n", "", width);
   }
+  return out;
+}
+
+std::string graph_text(const Snapshot& s) {
+  std::string out = boxes_text(s, {});
   auto edges = whole_edges(s);
-  std::ranges::sort(edges, [](const auto* a, const auto* b) {
-    return heaviness(*a) != heaviness(*b) ? heaviness(*a) > heaviness(*b) : a->id < b->id;
+  std::ranges::sort(edges, [&](const auto* a, const auto* b) {
+    const auto first = heaviness(s, *a);
+    const auto second = heaviness(s, *b);
+    return first != second ? first > second : a->id < b->id;
   });
   if (!edges.empty()) out += "\n";
   for (const auto* e : edges) {
     // What leaves its partition is drawn with a bar across: that is what a cut is made of.
-    out += fmt::format("  {:>24} {:=<{}}{}> {:<24} {}\n", agent_of(s, e->sender)->name, "", thickness(*e),
+    out += fmt::format("  {:>24} {:=<{}}{}> {:<24} {}\n", agent_of(s, e->sender)->name, "", thickness(s, *e),
                        crosses(s, *e) ? "|=" : "", agent_of(s, e->receiver)->name, carried(*e));
   }
   return out;
 }
 
-std::string graph_dot(const Snapshot& s) {
-  std::string out = "digraph rvm {\n  rankdir=LR;\n  node [shape=ellipse, fontname=\"sans-serif\"];\n";
+std::string quoted_dot(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+std::string clusters_dot(const Snapshot& s, const Marks& marks, char prefix) {
+  std::string out;
   for (const Group& g : groups_of(s)) {
-    out += fmt::format("  subgraph cluster_{} {{\n    label={};\n", g.partition->id, dot_text(g.partition->name));
-    for (const auto* a : g.agents) out += fmt::format("    a{} [label={}];\n", a->id, dot_text(a->name));
+    out += fmt::format("  subgraph cluster_{}{} {{\n    label={};\n", prefix, g.partition->id,
+                       quoted_dot(g.partition->name));
+    for (const auto* a : g.agents) {
+      const std::string* const mark = mark_of(marks, *a);
+      out += fmt::format("    {}{} [label={}{}];\n", prefix, a->id,
+                         quoted_dot(mark == nullptr ? std::string(a->name) : fmt::format("{}, {}", a->name, *mark)),
+                         mark == nullptr ? "" : ", style=filled, fillcolor=\"gold\"");
+    }
     out += "  }\n";
   }
   for (const auto* e : whole_edges(s)) {
-    out += fmt::format("  a{} -> a{} [label={}, penwidth={}{}];\n", e->sender, e->receiver, dot_text(carried(*e)),
-                       thickness(*e), crosses(s, *e) ? ", color=\"firebrick\"" : "");
+    out += fmt::format("  {0}{1} -> {0}{2} [label={3}, penwidth={4}{5}];\n", prefix, e->sender, e->receiver,
+                       quoted_dot(carried(*e)), thickness(s, *e), crosses(s, *e) ? ", color=\"firebrick\"" : "");
   }
-  return out + "}\n";
+  return out;
 }
 
-std::string graph_svg(const Snapshot& s) {
+std::string graph_dot(const Snapshot& s) {
+  return "digraph rvm {\n  rankdir=LR;\n  node [shape=ellipse, fontname=\"sans-serif\"];\n" + clusters_dot(s, {}, 'a') +
+         "}\n";
+}
+
+SvgPart part_svg(const Snapshot& s, const Marks& marks) {
   const auto groups = groups_of(s);
   Point extent{300, 0};
   const auto boxes = place(groups, extent);
@@ -192,11 +230,16 @@ std::string graph_svg(const Snapshot& s) {
       const double angle = 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(g.agents.size());
       const Point p{middle.x + ring * std::sin(angle), middle.y - ring * std::cos(angle)};
       const rvm_agent_status& a = *g.agents[i];
+      const std::string* const mark = mark_of(marks, a);
       at[a.id] = p;
       nodes += fmt::format(
-          "<g><circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.0f}\" class=\"a\"/>"
-          "<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"n\">{}</text><title>agent {}, {}</title></g>\n",
-          p.x, p.y, node, p.x, p.y + node + 12, escaped(a.name), a.id, activity(a));
+          "<g><circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.0f}\" class=\"a{}\"/>"
+          "<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"n\">{}</text>",
+          p.x, p.y, node, mark == nullptr ? "" : " m", p.x, p.y + node + 12, escaped(a.name));
+      if (mark != nullptr) {
+        nodes += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"n\">{}</text>", p.x, p.y + 4, escaped(*mark));
+      }
+      nodes += fmt::format("<title>agent {}, {}</title></g>\n", a.id, activity(a));
     }
   }
   std::string edges;
@@ -213,18 +256,25 @@ std::string graph_svg(const Snapshot& s) {
     edges += fmt::format(
         "<path d=\"M{:.1f} {:.1f} Q{:.1f} {:.1f} {:.1f} {:.1f}\" stroke-width=\"{}\" class=\"{}\" "
         "marker-end=\"url(#m)\"><title>{} to {}: {}</title></path>\n",
-        start.x, start.y, turn.x, turn.y, end.x, end.y, thickness(*e), crosses(s, *e) ? "x" : "e",
+        start.x, start.y, turn.x, turn.y, end.x, end.y, thickness(s, *e), crosses(s, *e) ? "x" : "e",
         escaped(agent_of(s, e->sender)->name), escaped(agent_of(s, e->receiver)->name), escaped(carried(*e)));
   }
+  return {frames + edges + nodes, extent.x, extent.y};
+}
+
+std::string document_svg(const SvgPart& whole) {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
       "height=\"{1:.0f}\">\n"
       "<style>.p{{fill:#f4f6f8;stroke:#5b6770}}.h{{font:bold 14px sans-serif;fill:#20262b}}"
-      ".a{{fill:#fff;stroke:#20262b;stroke-width:1.5}}.n{{font:11px sans-serif;text-anchor:middle;fill:#20262b}}"
+      ".a{{fill:#fff;stroke:#20262b;stroke-width:1.5}}.m{{fill:#ffd54a}}"
+      ".n{{font:11px sans-serif;text-anchor:middle;fill:#20262b}}"
       ".e,.x{{fill:none;stroke:#3a6ea5;stroke-opacity:.7}}.x{{stroke:#b03a2e}}</style>\n"
       "<defs><marker id=\"m\" viewBox=\"0 0 8 8\" refX=\"6\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" "
-      "markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n{2}{3}{4}</svg>\n",
-      extent.x, extent.y, frames, edges, nodes);
+      "markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n{2}</svg>\n",
+      whole.width, whole.height, whole.body);
 }
+
+std::string graph_svg(const Snapshot& s) { return document_svg(part_svg(s, {})); }
 
 }  // namespace rvm::host

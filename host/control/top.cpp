@@ -4,27 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 #include "host/common/units.hpp"
+#include "host/control/decision.hpp"
 #include "host/control/describe.hpp"
 #include "host/control/graph.hpp"
 
 namespace rvm::host {
 
 namespace {
-
-using witness::Kind;
-
-constexpr std::array kinds{
-    Kind::partition_create,      Kind::partition_destroy,    Kind::partition_suspend,     Kind::partition_resume,
-    Kind::partition_split,       Kind::partition_merge,      Kind::partition_hibernate,   Kind::partition_reconstruct,
-    Kind::partition_migrate,     Kind::task_terminate,       Kind::task_suspend,          Kind::task_resume,
-    Kind::structural_split,      Kind::structural_merge,     Kind::scheduler_mode_switch, Kind::recovery_enter,
-    Kind::recovery_exit,         Kind::checkpoint_created,   Kind::checkpoint_restored,   Kind::min_cut_budget_exceeded,
-    Kind::degraded_mode_entered, Kind::degraded_mode_exited, Kind::migration_timeout,     Kind::witness_flood,
-    Kind::failure_escalated};
 
 /// Growth of a counter per second; of something new, since its beginning.
 double rate(std::uint64_t now, std::uint64_t before, double seconds) {
@@ -78,7 +67,7 @@ class Frame {
     head();
     // What is left is shared: partitions, agents, edges, decisions.
     const std::size_t room = height_ > lines_ + 4 ? height_ - lines_ - 4 : 0;
-    const std::size_t decisions = std::min<std::size_t>(view_.decisions.size(), std::max<std::size_t>(1, room / 6));
+    const std::size_t decisions = std::min<std::size_t>(view_.decisions.size(), std::max<std::size_t>(1, room / 4));
     const std::size_t edges = std::min<std::size_t>(view_.now.edges.size(), room / 5);
     const std::size_t partitions = std::min<std::size_t>(view_.now.partitions.size(), room / 3);
     const std::size_t used = decisions + edges + partitions;
@@ -180,23 +169,8 @@ class Frame {
     line("DECISIONS");
     for (std::size_t i = view_.decisions.size() - count; i < view_.decisions.size(); ++i) {
       const witness::Record& r = view_.decisions[i];
-      const witness::KindDescription* const kind = witness::describe(r.action_kind);
-      if (kind == nullptr) {
-        continue;
-      }
-      const rvm_partition_status* const actor = partition_of(view_.now, r.actor_partition);
-      std::string reason;
-      const auto add = [&](std::string_view meaning, std::uint64_t value) {
-        if (meaning != "-") reason += fmt::format(", {} {}", meaning, value);
-      };
-      add(kind->flags, r.flags);
-      add(kind->payload, r.payload);
-      line(fmt::format("{:>11}  {} of {} {} by {}{}", format_duration(Nanoseconds{r.timestamp_ns}), kind->name,
-                       kind->target, r.target_object,
-                       actor != nullptr         ? std::string(actor->name)
-                       : r.actor_partition == 0 ? std::string("the hypervisor")
-                                                : fmt::format("partition {}", r.actor_partition),
-                       reason));
+      line(fmt::format("{:>11}  {}", format_duration(Nanoseconds{r.timestamp_ns}),
+                       decision_text(r, view_.now, view_.partition_names)));
     }
   }
 
@@ -213,8 +187,6 @@ class Frame {
 };
 
 }  // namespace
-
-std::span<const Kind> decision_kinds() { return kinds; }
 
 std::string top_frame(const TopView& view, unsigned width, unsigned height) {
   return Frame(view, std::max(width, 20u), std::max(height, 8u)).run();

@@ -6,18 +6,17 @@
 #include <vector>
 
 #include "host/control/connection.hpp"
+#include "host/control/decision.hpp"
 
 namespace rvm::host {
-
-/// Records that tell what was decided about partitions and agents, newest last.
-[[nodiscard]] std::span<const witness::Kind> decision_kinds();
 
 /// What `rvm top` shows at one moment.
 struct TopView {
   std::string machine;
   Snapshot now;
-  std::optional<Snapshot> before;  ///< for rates
-  std::vector<witness::Record> decisions;
+  std::optional<Snapshot> before;          ///< for rates
+  std::vector<witness::Record> decisions;  ///< newest last
+  PartitionNames partition_names;          ///< of all that were seen
 };
 
 /// The screen: `height` lines of at most `width` columns (both at least 20), each ended by a newline.

@@ -39,6 +39,9 @@ class Watch {
       view_.before = std::move(view_.now);
     }
     view_.now = std::move(*snapshot);
+    for (const rvm_partition_status& p : view_.now.partitions) {
+      view_.partition_names[p.id] = p.name;
+    }
     auto& kept = view_.decisions;
     kept.insert(kept.end(), records->records.begin(), records->records.end());
     if (kept.size() > decisions_kept) {
@@ -67,7 +70,8 @@ nlohmann::ordered_json json_of(const TopView& view) {
                          {"target", r.target_object},
                          {"flags", r.flags},
                          {"payload", r.payload},
-                         {"aux", r.aux}});
+                         {"aux", r.aux},
+                         {"text", decision_text(r, view.now, view.partition_names)}});
   }
   out["decisions"] = std::move(decisions);
   return out;

@@ -309,8 +309,7 @@ std::expected<SectionSizes, ElfError> read_section_sizes(File file) {
       continue;
     }
     const std::string_view name = name_of(file, *header, *section);
-    std::uint64_t& kind = name == ".text.coherence"                  ? sizes.coherence_text
-                          : name.starts_with(".text.")               ? sizes.third_party_text
+    std::uint64_t& kind = name.starts_with(".text.")                 ? sizes.third_party_text
                           : name.starts_with(".rodata.")             ? sizes.third_party_rodata
                           : (section->sh_flags & SHF_EXECINSTR) != 0 ? sizes.text
                           : (section->sh_flags & SHF_WRITE) == 0     ? sizes.rodata

@@ -39,13 +39,12 @@ inline constexpr std::uint64_t image_limit = std::uint64_t{64} << 20;
 [[nodiscard]] std::expected<Program, ElfError> read_program(std::span<const std::byte> file);
 
 /// Sizes of what a linked ELF64 file occupies in memory, by kind of section. Sections named .text.X and .rodata.X, which
-/// the kernel's linker script makes for third-party code X, are counted apart, and so is .text.coherence, layer 2.
+/// the kernel's linker script makes for third-party code X, are counted apart.
 struct SectionSizes {
   std::uint64_t text = 0;    ///< executable
   std::uint64_t rodata = 0;  ///< neither writable nor executable, exception tables included
   std::uint64_t data = 0;    ///< writable with contents in the file
   std::uint64_t bss = 0;     ///< writable, zero at start
-  std::uint64_t coherence_text = 0;
   std::uint64_t third_party_text = 0;
   std::uint64_t third_party_rodata = 0;
 };

@@ -43,7 +43,7 @@ constexpr std::string_view moved =
     R"("ids":[7]})";
 constexpr std::string_view closing =
     R"({"t":"coherence","splits":3,"merges":2,"migrations":17,"aborted":1,"cross_bytes":12,"total_bytes":45,)"
-    R"("epochs":9,"degraded_epochs":4,"budget_exceeded":5,"engine_ns":4,"busy_ns":1000})";
+    R"("epochs":9,"degraded_epochs":4,"budget_exceeded":5,"engine_ns":4,"longest_ns":3,"busy_ns":1000})";
 
 }  // namespace
 

@@ -28,6 +28,7 @@ constexpr std::array numbers{Number{"splits", &CoherenceReport::splits},
                              Number{"degraded_epochs", &CoherenceReport::degraded_epochs},
                              Number{"budget_exceeded", &CoherenceReport::budget_exceeded},
                              Number{"engine_ns", &CoherenceReport::engine_ns},
+                             Number{"longest_ns", &CoherenceReport::longest_ns},
                              Number{"busy_ns", &CoherenceReport::busy_ns}};
 
 // In the order of the enumerators.

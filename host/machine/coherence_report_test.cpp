@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view coherence_line =
     R"({"t":"coherence","splits":3,"merges":2,"migrations":17,"aborted":1,"cross_bytes":120,"total_bytes":1000,)"
-    R"("epochs":500,"degraded_epochs":4,"budget_exceeded":9,"engine_ns":4000,"busy_ns":1000000})";
+    R"("epochs":500,"degraded_epochs":4,"budget_exceeded":9,"engine_ns":4000,"longest_ns":40,"busy_ns":1000000})";
 constexpr std::string_view moved_line =
     R"({"t":"moved","how":"migrate","reason":"traffic","agents":1,"from":3,"to":6,"from_name":"cell-1",)"
     R"("to_name":"cell-4","agent":"writer-3","ids":[12]})";
@@ -46,6 +46,7 @@ TEST_CASE("the closing report of the coherence engine") {
   CHECK(report->degraded_epochs == 4);
   CHECK(report->budget_exceeded == 9);
   CHECK(report->engine_ns == 4000);
+  CHECK(report->longest_ns == 40);
   CHECK(report->busy_ns == 1'000'000);
   CHECK(report->engine_share() == doctest::Approx(0.004));
   CHECK(CoherenceReport{}.engine_share() == 0.0);

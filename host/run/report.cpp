@@ -57,6 +57,7 @@ Json coherence_object(const CoherenceReport& c, const Layout& layout) {
           {"epochs", c.epochs},
           {"degraded_epochs", c.degraded_epochs},
           {"budget_exceeded", c.budget_exceeded},
+          {"longest_ns", c.longest_ns},
           {"engine_share", c.engine_share()},
           {"layout", std::move(places)}};
 }

@@ -272,11 +272,12 @@ TEST_CASE("figures of the coherence engine are printed when one ran") {
                                                  .degraded_epochs = 6,
                                                  .budget_exceeded = 8,
                                                  .engine_ns = 9,
+                                                 .longest_ns = 4,
                                                  .busy_ns = 900};
   const auto o = nlohmann::json::parse(json_line(outcome, {.json = true}))["coherence"];
   const auto expected = nlohmann::json::parse(
       R"({"splits":1,"merges":2,"migrations":3,"aborted":4,"cross_bytes":5,"total_bytes":60,"epochs":7,)"
-      R"("degraded_epochs":6,"budget_exceeded":8,"engine_share":0.01,"layout":{"p":["a"]}})");
+      R"("degraded_epochs":6,"budget_exceeded":8,"longest_ns":4,"engine_share":0.01,"layout":{"p":["a"]}})");
   CHECK(o == expected);
   CHECK(summary_text(outcome, {}).contains("  boundaries 1 split, 2 merges, 3 migrations, 4 undone; 8 % of 60 B"));
   CHECK(summary_text(outcome, {}).contains("\n  layout     p: a\n"));

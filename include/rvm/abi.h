@@ -85,7 +85,7 @@ enum rvm_right {
   X(NOT_COHERENT, 25, 1, "the partitions talk too little with each other, for what else they say") \
   X(LEASE_CONFLICT, 26, 1, "an agent that would move has a device") \
   X(REGION_OVERLAP, 27, 1, "memory is mapped where that of an agent that would move belongs") \
-  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end")
+  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end, or too many would lose rights")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
@@ -299,7 +299,10 @@ struct rvm_machine_status {
 
 #define RVM_UNKNOWN 0xffffu /* as basis points: nobody computes this */
 
-enum rvm_partition_condition { RVM_PARTITION_THROTTLED = 1 };
+enum rvm_partition_condition {
+  RVM_PARTITION_THROTTLED = 1,
+  RVM_PARTITION_STATIC = 2 /* the coherence engine leaves its boundary as it is */
+};
 struct rvm_partition_status {
   uint32_t id;
   uint32_t agents;

@@ -281,6 +281,14 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, AgentIndex destina
   return Placed{*ref, {ref->slot, generation}};
 }
 
+CapabilityRef CapabilityTree::following(CapabilityRef root, CapabilityRef current, bool below) {
+  if (below && at(current).has_children()) return at(current).first_child_;
+  for (; current != root; current = at(current).parent_) {
+    if (const CapabilityRef next = at(current).next_sibling_; !next.empty()) return next;
+  }
+  return {};
+}
+
 CapabilityRef CapabilityTree::descend(CapabilityRef from) {
   CapabilityRef current = from;
   while (!at(current).first_child_.empty()) {

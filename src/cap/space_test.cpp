@@ -220,6 +220,35 @@ TEST_CASE("revoke_all: every capability to an object, wherever its roots and the
   CHECK(s.mint(0, some_region, rights::all, 0));
 }
 
+TEST_CASE("each_beyond: parents first, nothing below what has no more than the rights, and no further than asked for") {
+  TestSpace<2> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 1);
+  const Placed reader = *s.space->derive(root.ref, s.index(1), Rights{RVM_RIGHT_READ | RVM_RIGHT_GRANT}, 2);
+  const Placed below = *s.space->derive(reader.ref, s.index(0), rights::read, 3);
+  const Placed writer = *s.space->derive(root.ref, s.index(1), Rights{RVM_RIGHT_WRITE}, 4);
+  const Placed beside = *s.mint(0, some_region, rights::all, 5);
+  std::vector<std::uint64_t> seen;
+  s.space->each_beyond(root.ref, rights::read, [&](CapabilityRef ref, Capability& c) {
+    seen.push_back(c.badge());
+    s.space->restrict(ref, rights::read);
+    return true;
+  });
+  CHECK(seen == std::vector<std::uint64_t>{1, 4, 2});  // the newest child first
+  for (const Placed& placed : {root, reader, below}) CHECK(s.space->find(placed.ref)->rights() == rights::read);
+  CHECK(s.space->find(writer.ref)->rights() == Rights{0u});
+  CHECK(s.space->find(beside.ref)->rights() == rights::all);
+  CHECK(s.space->chain_sound(below.ref));
+  const auto count = [&](CapabilityRef ref, unsigned limit) {
+    unsigned counted = 0;
+    s.space->each_beyond(ref, Rights{0u}, [&](CapabilityRef, Capability&) { return ++counted < limit; });
+    return counted;
+  };
+  CHECK(count(root.ref, 100) == 3);
+  CHECK(count(root.ref, 2) == 2);
+  CHECK(count(reader.ref, 100) == 2);  // and nothing beside it
+  CHECK(count(writer.ref, 100) == 0);
+}
+
 TEST_CASE("drop: a capability is given up without REVOKE, unless something was derived from it") {
   TestSpace<2> s;
   const Placed root = *s.mint(0, some_region, rights::all, 0);

@@ -68,35 +68,74 @@ void each_region_that_goes(Partition& from, bool all, Visit visit) {
 /// What an agent knows as its partition is the one that it is in.
 void rename_partition(State& s, const Agent& agent, Partition& from, Partition& to) {
   each_capability(s, agent, [&](cap::CapabilityRef ref, const cap::Capability& c) {
-    if (witness::is_own_partition(static_cast<std::uint8_t>(c.type()), c.object_id(), c.rights().bits(),
-                                  c.parent().empty(), from.id.value))
+    const bool alone = c.parent().empty() && !c.has_children();
+    if (witness::is_own_partition(static_cast<std::uint8_t>(c.type()), c.object_id(), c.rights().bits(), alone,
+                                  from.id.value))
       s.capabilities.rename(ref, to.id.value, to.holders);
   });
 }
 
-/// Both sides can reach the region through this one: from now on to read it.
-bool restrict(State& s, cap::CapabilityRef ref, cap::Capability& c, const RegionObject& region) {
-  if (rights::read.contains(c.rights())) return false;
-  s.capabilities.restrict(ref, rights::read);
-  if (c.mapped_at() != 0 && c.mapped_access() != Access::read) {
-    Partition& p = s.partition_of(holder_of(s, ref));
-    p.space.protect(GuestAddress{std::uint64_t{c.mapped_at()} << page_shift}, region.region.pages(), Access::read);
-    c.set_mapping(c.mapped_at(), Access::read);
-  }
-  return true;
+// --- what both sides can reach ---
+
+bool reached_by_both(const State& s, const RegionObject& region) {
+  return region.census == s.census && region.uses.shared();
 }
 
-std::uint32_t restrict_shared(State& s, Partition& p) {
-  std::uint32_t restricted = 0;
-  each_living(p, [&](const Agent& agent) {
-    each_region_of(s, agent, [&](cap::CapabilityRef ref, cap::Capability& c, const RegionObject& region) {
-      if (region.census == s.census && region.uses.shared()&& restrict(s, ref, c, region)) ++restricted;
+/// Whether permissions are taken away when READ is all that is left.
+bool mapped_beyond_read(const cap::Capability& c) { return c.mapped_at() != 0 && c.mapped_access() != Access::read; }
+
+cap::Budget protection_cost(const RegionObject& region) { return 1 + region.region.pages() / pages_per_budget_unit; }
+
+/// What is mapped through a capability can be read and nothing else. `from` is invalidated in the end.
+void protect_mapping(State& s, const Partition& from, cap::CapabilityRef ref, cap::Capability& c,
+                     const RegionObject& region) {
+  if (!mapped_beyond_read(c)) return;
+  Partition& p = s.partition_of(holder_of(s, ref));
+  p.space.protect(GuestAddress{std::uint64_t{c.mapped_at()} << page_shift}, region.region.pages(), Access::read);
+  c.set_mapping(c.mapped_at(), Access::read);
+  if (&p == &from) return;
+  hal::Port::publish_tables();
+  invalidate(s, p);
+}
+
+/// Mappings of those that ended, which stay until they are buried. What the movers have is not written through them.
+template <typename Visit>
+void each_left_behind(State& s, const Partition& p, Visit visit) {
+  for (Agent* a = p.agents.front(); a != nullptr; a = partition::List<Agent, &Agent::partition_link>::after(*a)) {
+    if (a->state != AgentState::terminated) continue;
+    each_region_of(s, *a, [&](cap::CapabilityRef ref, cap::Capability& c, const RegionObject& region) {
+      if (region.census == s.census && region.uses.moving != 0 && mapped_beyond_read(c)) visit(ref, c, region);
     });
+  }
+}
+
+/// Returns how many capabilities lost rights.
+std::uint32_t restrict_shared(State& s, const Partition& from) {
+  std::uint32_t restricted = 0;
+  each_living(from, [&](const Agent& agent) {
+    each_region_of(s, agent, [&](cap::CapabilityRef root, const cap::Capability&, const RegionObject& region) {
+      if (!reached_by_both(s, region)) return;
+      s.capabilities.each_beyond(root, rights::read, [&](cap::CapabilityRef ref, cap::Capability& c) {
+        ++restricted;
+        s.capabilities.restrict(ref, rights::read);
+        protect_mapping(s, from, ref, c, region);
+        return true;
+      });
+    });
+  });
+  each_left_behind(s, from, [&](cap::CapabilityRef ref, cap::Capability& c, const RegionObject& region) {
+    protect_mapping(s, from, ref, c, region);
   });
   return restricted;
 }
 
 }  // namespace
+
+std::uint32_t capabilities_of(const Partition& p) {
+  std::uint32_t count = 0;
+  each_living(p, [&](const Agent& agent) { count += agent.capabilities->used(); });
+  return count;
+}
 
 std::uint32_t edge_ends_of(const Agent& agent) {
   std::uint32_t ends = 0;
@@ -129,7 +168,6 @@ Census::Census(State& s, Partition& from, std::span<Agent* const> movers) : s_(s
   each_living(from, [&](const Agent& agent) {
     ++agents_;
     each_capability(s, agent, [&](cap::CapabilityRef, const cap::Capability& c) {
-      ++capabilities_;
       if (c.type() != ObjectType::region) return;
       RegionObject* const region = s.regions.find(RegionId{c.object_id()});
       if (region == nullptr) return;
@@ -139,6 +177,30 @@ Census::Census(State& s, Partition& from, std::span<Agent* const> movers) : s_(s
     });
   });
   each_region_that_goes(from, everybody_goes(), [&](const RegionObject& region) { pages_ += region.region.pages(); });
+  count_restriction(from);
+}
+
+void Census::count_restriction(const Partition& from) {
+  // What was derived from a capability that is counted is counted with it.
+  const auto covered = [&](const cap::Capability& c) {
+    for (cap::CapabilityRef up = c.parent(); !up.empty(); up = s_.capabilities.find(up)->parent()) {
+      const Agent& holder = holder_of(s_, up);
+      if (holder.partition == &from && holder.state != AgentState::terminated) return true;
+    }
+    return false;
+  };
+  each_living(from, [&](const Agent& agent) {
+    each_region_of(s_, agent, [&](cap::CapabilityRef root, const cap::Capability& top, const RegionObject& region) {
+      if (!reached_by_both(s_, region) || restriction_ > maximum_restriction || covered(top)) return;
+      s_.capabilities.each_beyond(root, rights::read, [&](cap::CapabilityRef, const cap::Capability& c) {
+        restriction_ += 1 + (mapped_beyond_read(c) ? protection_cost(region) : 0);
+        return restriction_ <= maximum_restriction;
+      });
+    });
+  });
+  each_left_behind(s_, from, [&](cap::CapabilityRef, const cap::Capability&, const RegionObject& region) {
+    restriction_ += protection_cost(region);
+  });
 }
 
 Census::~Census() {
@@ -158,6 +220,7 @@ Status Census::room_in(const Partition& to) const {
 Moved move_belongings(State& s, const security::Permit&, Partition& from, Partition& to, std::span<Agent* const> movers,
                       const Census& census) {
   const hal::VectorScope vectors;  // a capability carries a hash
+  const std::uint32_t restricted = restrict_shared(s, from);
   each_region_that_goes(from, census.everybody_goes(), [&](RegionObject& region) {
     ensure(region.region.transfer(s.pages, page_owner(to), from.account, to.account).has_value());
     from.regions.remove(region);
@@ -182,10 +245,9 @@ Moved move_belongings(State& s, const security::Permit&, Partition& from, Partit
     rename_partition(s, *agent, from, to);
   }
   hal::Port::publish_tables();
-  const Moved moved{census.pages(), restrict_shared(s, from) + restrict_shared(s, to)};
   invalidate(s, from);
   from.space.release_retired();
-  return moved;
+  return {census.pages(), restricted};
 }
 
 }  // namespace rvm::kernel

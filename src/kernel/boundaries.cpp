@@ -18,7 +18,6 @@ namespace rvm::kernel {
 namespace {
 
 using Kind = Relocation::Kind;
-using Phase = Relocation::Phase;
 
 constexpr std::uint32_t slice_units = 128;  // of at most 20 instructions: how long the lock is held for the adviser
 
@@ -117,9 +116,19 @@ void record_event(State& s, const advice::Event& event) {
   if (entered) s.partitions.for_each([&](Partition& p) { apply_pressure(s, p, 0); });
 }
 
+/// A slice of the adviser's work. True when the epoch's is done.
+bool compute(State& s) {
+  const Nanoseconds begun = hal::Port::now();
+  const bool done = advice::work(slice_units, &judge_merge);
+  Boundaries& b = s.boundaries;
+  b.epoch_ns += hal::Port::now().value - begun.value;
+  b.longest_ns = std::max(b.longest_ns, b.epoch_ns);
+  return done;
+}
+
 /// The verdict on what the adviser asked for, if it is out.
 void take_answer(State& s) {
-  if (s.relocation.phase != Phase::finished || s.relocation.requester.value != 0) return;
+  if (s.relocation.phase != Relocation::Phase::finished || s.relocation.requester.value != 0) return;
   PartitionId made;
   const Status verdict = take_verdict(s, made);
   if (!verdict) ++s.boundaries.aborted;
@@ -129,7 +138,7 @@ void take_answer(State& s) {
 /// Begins the next thing that the adviser would have. False when there is none.
 bool begin_next(State& s) {
   advice::Move move;
-  if (s.relocation.phase != Phase::none || !advice::next_move(move)) return false;
+  if (s.relocation.phase != Relocation::Phase::none || !advice::next_move(move)) return false;
   Relocation request;
   Error error = Error::peer_gone;
   if (request_of(s, move, request)) {
@@ -187,13 +196,14 @@ void begin_boundary_epoch(State& s) {
   Boundaries& b = s.boundaries;
   const std::uint32_t now = busy * 10'000 / s.core_count;
   b.load = (b.load * 15 + now) / 16;
+  b.epoch_ns = 0;
   ++b.epochs;
   b.degraded_epochs += advice::degraded() ? 1 : 0;
   advice::begin_epoch(s.epoch, BasisPoints{static_cast<std::uint16_t>(b.load)});
 }
 
 bool boundaries_have_work(const State& s) {
-  return advice::has_work() || (s.relocation.phase == Phase::finished && s.relocation.requester.value == 0);
+  return advice::has_work() || (s.relocation.phase == Relocation::Phase::finished && s.relocation.requester.value == 0);
 }
 
 bool work_on_boundaries() {
@@ -205,16 +215,16 @@ bool work_on_boundaries() {
   const Nanoseconds begun = hal::Port::now();
   locked = &s;
   take_answer(s);
-  bool worked = advice::has_work();
-  if (worked && advice::work(slice_units, &judge_merge)) {
+  const bool computed = advice::has_work();
+  if (computed && compute(s)) {
     for (advice::Event event; advice::next_event(event);) record_event(s, event);
   }
-  if (!advice::has_work()) worked = begin_next(s) || worked;
+  const bool began = !advice::has_work() && begin_next(s);
   s.boundaries.engine_ns += hal::Port::now().value - begun.value;
   // Somebody was made ready here, where the worker would go on.
   const CoreIndex here = hal::Port::current_core();
   if (s.core(here).reschedule) hal::Port::send_reschedule(here);
-  return worked;
+  return computed || began;
 }
 
 void report_move(const Relocation& r, std::string_view from, std::string_view to, std::string_view agent) {
@@ -252,6 +262,7 @@ void report_boundaries(const State& s) {
       .field("degraded_epochs", b.degraded_epochs)
       .field("budget_exceeded", b.budget_exceeded)
       .field("engine_ns", b.engine_ns)
+      .field("longest_ns", b.longest_ns)
       .field("busy_ns", busy + b.engine_ns)
       .text("}")
       .print();

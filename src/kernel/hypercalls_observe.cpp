@@ -74,7 +74,8 @@ void describe(const Partition& p, rvm_partition_status& to) {
         .state = static_cast<std::uint8_t>(p.state),
         .type = static_cast<std::uint8_t>(p.type),
         .mode = static_cast<std::uint8_t>(p.mode),
-        .condition = static_cast<std::uint8_t>(p.flooding ? RVM_PARTITION_THROTTLED : 0),
+        .condition =
+            static_cast<std::uint8_t>((p.flooding ? RVM_PARTITION_THROTTLED : 0) | (p.live ? 0 : RVM_PARTITION_STATIC)),
         .coherence_bp = known ? signals.coherence.value : std::uint16_t{RVM_UNKNOWN},
         .pressure_bp = known ? signals.pressure.value : std::uint16_t{RVM_UNKNOWN},
         .cohesion_bp = known ? signals.cohesion.value : std::uint16_t{RVM_UNKNOWN},

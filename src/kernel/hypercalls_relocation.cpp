@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <span>
 
 #include "agents.hpp"
@@ -13,56 +14,109 @@ namespace rvm::kernel {
 namespace {
 
 using Kind = Relocation::Kind;
-using Phase = Relocation::Phase;
 
 std::span<const AgentId> agents_of(const Relocation& r) { return std::span{r.agents}.first(r.count); }
 
+/// Whether both ask for the same. Only what the caller named counts: who lives where may have changed since, by this very relocation.
 bool same(const Relocation& a, const Relocation& b) {
-  return a.kind == b.kind && a.from == b.from && (a.kind == Kind::split || a.to == b.to) &&
-         std::ranges::equal(agents_of(a), agents_of(b));
-}
-
-/// Begins what the caller asks for, or goes on with it. Another one's comes first.
-Outcome relocate(const Request& r, const Relocation& wanted, PartitionId& made) {
-  State& s = r.s;
-  const Relocation& current = s.relocation;
-  if (std::ranges::find(agents_of(wanted), r.caller.id) != agents_of(wanted).end()) return Error::bad_state;
-  if (current.phase != Phase::none && current.requester != r.caller.id) return again(r);
-  if (current.phase != Phase::none && !same(current, wanted)) abandon_relocation(s);
-  if (current.phase == Phase::none) {
-    if (const Status begun = begin_relocation(s, wanted); !begun) return begun;
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case Kind::migrate:
+      return a.agents[0] == b.agents[0] && a.to == b.to;
+    case Kind::split:
+      return a.from == b.from && a.members == b.members;
+    default:
+      return a.from == b.from && a.to == b.to;
   }
-  return current.phase == Phase::finished ? Outcome{take_verdict(s, made)} : again(r);
 }
 
-/// Those that ended are buried where they lived, before their partition is merged into another.
-bool bury_first(const Request& r, const Partition& p) { return bury_step_of(r.s, p) != Burial::nothing; }
+/// The verdict on the caller's relocation, or a while longer for it.
+Outcome await(const Request& r, PartitionId& made) {
+  settle_relocation(r.s);  // who moves may have handed its core over directly
+  return r.s.relocation.phase == Relocation::Phase::finished ? Outcome{take_verdict(r.s, made)} : again(r);
+}
+
+/// What becomes of the caller's relocation that is under way, if that is what it asks for; another of its is given up. The call is
+/// repeated until there is a verdict, and until then objects that it names may come to their end. Another one's comes first.
+std::optional<Outcome> under_way(const Request& r, const Relocation& wanted, PartitionId& made) {
+  const Relocation& current = r.s.relocation;
+  if (current.phase == Relocation::Phase::none) return std::nullopt;
+  if (current.requester != r.caller.id) return again(r);
+  if (same(current, wanted)) return await(r, made);
+  abandon_relocation(r.s);
+  return std::nullopt;
+}
+
+/// Precondition: none is under way.
+Outcome relocate(const Request& r, const Relocation& wanted, PartitionId& made) {
+  if (std::ranges::find(agents_of(wanted), r.caller.id) != agents_of(wanted).end()) return Error::bad_state;
+  if (const Status begun = begin_relocation(r.s, wanted); !begun) return begun;
+  return await(r, made);
+}
+
+Outcome split_or_wait(const Request& r, PartitionId& made) {
+  Relocation wanted{.kind = Kind::split,
+                    .requester = r.caller.id,
+                    .by = r.authority,
+                    .from = PartitionId{r.object_id()},
+                    .members = r.argument(2)};
+  if (const auto outcome = under_way(r, wanted, made)) return *outcome;
+  const Partition* const from = r.object_partition();
+  if (from == nullptr) return Error::peer_gone;
+  choose_members(*from, wanted.members, wanted);
+  if (wanted.members == 0 || wanted.count != static_cast<std::uint32_t>(std::popcount(wanted.members)))
+    return Error::bad_argument;
+  if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
+  if (const Status room = make_room(r.s, r.caller); !room) return room;  // for the handle
+  return relocate(r, wanted, made);
+}
+
+Outcome merge_or_wait(const Request& r, PartitionId absorbed) {
+  Relocation wanted{.kind = Kind::merge,
+                    .requester = r.caller.id,
+                    .by = r.authority,
+                    .from = absorbed,
+                    .to = PartitionId{r.object_id()}};
+  PartitionId made;
+  if (const auto outcome = under_way(r, wanted, made)) return *outcome;
+  const Partition* const to = r.object_partition();
+  const Partition* const from = r.s.partitions.find(wanted.from);
+  if (to == nullptr || from == nullptr) return Error::peer_gone;
+  if (auto coherent = advice::may_merge(index_of(*to).value, index_of(*from).value); !coherent) return coherent;
+  // Those that ended are buried where they lived.
+  if (const Burial buried = bury_step_of(r.s, *from); buried != Burial::nothing)
+    return buried == Burial::step ? Outcome::repeat(r.registers) : Outcome{Error::witness_log_full};
+  choose_members(*from, UINT64_MAX, wanted);
+  return relocate(r, wanted, made);
+}
+
+/// What still leads to a partition that ended, the caller's own handle above all. What one step does not reach goes when the slot is
+/// used again.
+void forget(State& s, PartitionId ended) {
+  Partition& slot = s.partitions.at(partition::Pool<Partition>::index_of(ended));
+  if (slot.id.value == 0 && s.partitions.last_id(slot) == ended) (void)revoke_holders(s, slot.holders, ended.value);
+}
 
 }  // namespace
 
 Outcome agent_migrate(const Request& r) {
   const auto destination = r.second(2, ObjectType::partition, rights::execute);
   if (!destination) return destination.error();
-  const Agent* const agent = r.object_agent();
-  const Partition* const to = r.s.partitions.find(PartitionId{(*destination)->object_id()});
-  if (agent == nullptr || agent->state == AgentState::terminated || to == nullptr) return Error::peer_gone;
-  Relocation wanted{.requester = r.caller.id, .by = r.authority, .from = agent->partition->id, .to = to->id};
-  wanted.agents[wanted.count++] = agent->id;
+  Relocation wanted{
+      .requester = r.caller.id, .by = r.authority, .to = PartitionId{(*destination)->object_id()}, .count = 1};
+  wanted.agents[0] = AgentId{r.object_id()};
   PartitionId made;
+  if (const auto outcome = under_way(r, wanted, made)) return *outcome;
+  const Agent* const agent = r.object_agent();
+  if (agent == nullptr || agent->state == AgentState::terminated || r.s.partitions.find(wanted.to) == nullptr)
+    return Error::peer_gone;
+  wanted.from = agent->partition->id;
   return relocate(r, wanted, made);
 }
 
 Outcome partition_split(const Request& r) {
-  const Partition* const from = r.object_partition();
-  if (from == nullptr) return Error::peer_gone;
-  const std::uint64_t members = r.argument(2);
-  Relocation wanted{.kind = Kind::split, .requester = r.caller.id, .by = r.authority, .from = from->id};
-  choose_members(*from, members, wanted);
-  if (members == 0 || wanted.count != static_cast<std::uint32_t>(std::popcount(members))) return Error::bad_argument;
-  if (!slot_ready(r.s, r.s.partitions)) return Outcome::repeat(r.registers);
-  if (const Status room = make_room(r.s, r.caller); !room) return room;  // for the handle
   PartitionId made;
-  const Outcome done = relocate(r, wanted, made);
+  const Outcome done = split_or_wait(r, made);
   if (!done.done() || done.error() != Error::ok) return done;
   const auto handle = mint(r.s, r.authority, r.caller, ObjectType::partition, made.value, rights::all);
   r.result(1, handle ? handle->handle.to_abi() : RVM_INVALID_HANDLE);
@@ -73,19 +127,9 @@ Outcome partition_split(const Request& r) {
 Outcome partition_merge(const Request& r) {
   const auto absorbed = r.second(2, ObjectType::partition, Rights{RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE});
   if (!absorbed) return absorbed.error();
-  const Partition* const to = r.object_partition();
-  Partition* const from = r.s.partitions.find(PartitionId{(*absorbed)->object_id()});
-  if (to == nullptr || from == nullptr) return Error::peer_gone;
-  if (auto coherent = advice::may_merge(index_of(*to).value, index_of(*from).value); !coherent) return coherent;
-  if (bury_first(r, *from)) return Outcome::repeat(r.registers);
-  Relocation wanted{.kind = Kind::merge, .requester = r.caller.id, .by = r.authority, .from = from->id, .to = to->id};
-  choose_members(*from, UINT64_MAX, wanted);
-  const std::uint32_t id = from->id.value;
-  cap::ObjectCapabilities& holders = from->holders;
-  PartitionId made;
-  const Outcome done = relocate(r, wanted, made);
-  // The caller's own handle. What one step does not reach goes when the slot is used again.
-  if (done.done() && done.error() == Error::ok) (void)revoke_holders(r.s, holders, id);
+  const PartitionId from{(*absorbed)->object_id()};
+  const Outcome done = merge_or_wait(r, from);
+  if (done.done() && done.error() == Error::ok) forget(r.s, from);
   return done;
 }
 

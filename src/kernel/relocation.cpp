@@ -18,7 +18,6 @@ namespace rvm::kernel {
 namespace {
 
 using Kind = Relocation::Kind;
-using Phase = Relocation::Phase;
 
 bool may_change(const Partition& p) {
   return p.type == RVM_PARTITION_AGENT && p.mode == RVM_MODE_FLOW &&
@@ -71,6 +70,7 @@ Status check(State& s, const Relocation& r, const Movers& movers, Partition& fro
   }
   std::uint32_t all = 0;
   each_living(from, [&](const Agent&) { ++all; });
+  if (capabilities_of(from) > maximum_census) return fail(Error::resource_limit);
   if (r.kind == Kind::merge) {
     // Those that ended are buried where they lived.
     if (from.agent_count != r.count) return fail(Error::bad_state);
@@ -79,7 +79,8 @@ Status check(State& s, const Relocation& r, const Movers& movers, Partition& fro
   } else if (all <= r.count) {
     return fail(Error::bad_state);  // nobody would be left
   }
-  if (to == nullptr) return {};
+  // Each side keeps at least one record per epoch, and both together what there was.
+  if (to == nullptr) return from.record_quota < 2 ? fail(Error::resource_limit) : Status{};
   if (!may_change(*to) || to == &from || to->state != from.state) return fail(Error::bad_state);
   std::uint32_t ends = 0;
   for (Agent* const agent : movers.all()) {
@@ -103,7 +104,7 @@ void let_go(State& s, const Relocation& r) {
 }
 
 /// Stops those that are to move. True when none of them executes any more.
-bool at_rest(State& s, Relocation& r) {
+bool all_at_rest(State& s, Relocation& r) {
   bool rest = true;
   for (std::uint32_t i = 0; i < r.count; ++i) {
     Agent* const agent = s.agents.find(r.agents[i]);
@@ -168,7 +169,7 @@ Result<Partition*> partition_for(State& s, const security::Permit& permit, Parti
                                 .live = from.live});
   if (!made) return made;
   from.account.quota -= quota;
-  set_record_quota(s, from, witness::rest_of_record_quota(from.record_quota, records));
+  set_record_quota(s, from, from.record_quota - records);
   (*made)->state = from.state;
   return made;
 }
@@ -195,6 +196,7 @@ Result<security::Effect> migrate(State& s, const security::Permit& permit, const
                                  Partition& from, Partition& to) {
   Census census{s, from, movers.all()};
   if (const Status room = census.room_in(to); !room) return fail(room.error());
+  if (census.restriction() > maximum_restriction) return fail(Error::capability_conflict);
   const Moved moved = move_belongings(s, permit, from, to, movers.all(), census);
   return security::Effect{movers.agents[0]->id.value, pair_word(from.id.value, to.id.value),
                           pair_word(moved.restricted, moved.pages), r.reason};
@@ -203,7 +205,7 @@ Result<security::Effect> migrate(State& s, const security::Permit& permit, const
 Result<security::Effect> split(State& s, const security::Permit& permit, Relocation& r, const Movers& movers,
                                Partition& from) {
   Census census{s, from, movers.all()};
-  if (census.capabilities() > maximum_census) return fail(Error::resource_limit);
+  if (census.restriction() > maximum_restriction) return fail(Error::capability_conflict);
   const std::uint64_t members = mask_of(from, r);
   const auto made = partition_for(s, permit, from, r.count, census);
   if (!made) return fail(made.error());
@@ -250,6 +252,18 @@ void tell(State& s, const Relocation& r, const Movers& movers, const Names& name
   report_move(r, name_of(names.from), name_of(names.to), name_of(names.agent));
 }
 
+/// This core may have left one of those that move just now: their registers and the translation are still in it. Other cores changed
+/// both before they released the lock.
+void leave_translation(State& s, const Movers& movers) {
+  Core& here = s.core(hal::Port::current_core());
+  for (const Agent* const agent : movers.all()) {
+    if (here.loaded != agent->context) continue;
+    hal::Port::deactivate(here.loaded);
+    here.loaded = nullptr;
+    s.vmids.deactivate(here.index);
+  }
+}
+
 /// All have come to rest: it happens now.
 void carry_out(State& s) {
   Relocation& r = s.relocation;
@@ -260,6 +274,7 @@ void carry_out(State& s) {
     const Movers movers = movers_of(s, r);
     r.verdict = check(s, r, movers, *from, to);
     if (r.verdict) {
+      leave_translation(s, movers);
       const Names names = names_of(from, to, *movers.agents[0]);
       r.verdict = perform(s, r.by, kind_of(r.kind), [&](const security::Permit& permit) -> Result<security::Effect> {
         switch (r.kind) {
@@ -275,7 +290,7 @@ void carry_out(State& s) {
     }
   }
   let_go(s, r);
-  r.phase = Phase::finished;
+  r.phase = Relocation::Phase::finished;
 }
 
 }  // namespace
@@ -295,17 +310,17 @@ Status check_relocation(State& s, const Relocation& request) {
 }
 
 Status begin_relocation(State& s, const Relocation& request) {
-  if (s.relocation.phase != Phase::none) return fail(Error::bad_state);
+  if (s.relocation.phase != Relocation::Phase::none) return fail(Error::bad_state);
   if (const Status possible = check_relocation(s, request); !possible) return possible;
   s.relocation = request;
-  s.relocation.phase = Phase::stopping;
+  s.relocation.phase = Relocation::Phase::stopping;
   s.relocation.begun = hal::Port::now();
   settle_relocation(s);
   return {};
 }
 
 void settle_relocation(State& s) {
-  if (s.relocation.phase == Phase::stopping && at_rest(s, s.relocation)) carry_out(s);
+  if (s.relocation.phase == Relocation::Phase::stopping && all_at_rest(s, s.relocation)) carry_out(s);
 }
 
 Status take_verdict(State& s, PartitionId& made) {
@@ -316,14 +331,14 @@ Status take_verdict(State& s, PartitionId& made) {
 }
 
 void abandon_relocation(State& s) {
-  if (s.relocation.phase == Phase::stopping) let_go(s, s.relocation);
+  if (s.relocation.phase == Relocation::Phase::stopping) let_go(s, s.relocation);
   s.relocation = {};
 }
 
 void expire_relocation(State& s, Nanoseconds now) {
   Relocation& r = s.relocation;
-  if (r.phase == Phase::none || now < r.begun + relocation_limit) return;
-  if (r.phase == Phase::finished) {
+  if (r.phase == Relocation::Phase::none || now < r.begun + relocation_limit) return;
+  if (r.phase == Relocation::Phase::finished) {
     // Nobody came for the verdict. The adviser, which does nothing more until it has it, comes when it gets time.
     if (r.requester.value != 0) r = {};
     return;
@@ -337,7 +352,7 @@ void expire_relocation(State& s, Nanoseconds now) {
     return;
   let_go(s, r);
   r.verdict = fail(Error::timed_out);
-  r.phase = Phase::finished;
+  r.phase = Relocation::Phase::finished;
 }
 
 }  // namespace rvm::kernel

@@ -13,8 +13,6 @@ namespace rvm::kernel {
 
 /// How long a relocation may take before it is given up (system specification, DC-7).
 inline constexpr Nanoseconds relocation_limit{100'000'000};
-/// Capabilities of all agents of a partition that may be looked through in one step under the lock.
-inline constexpr std::uint32_t maximum_census = 1024;
 
 /// The living agents of `p` in ascending order of their index, as bit i of `members` chooses the i-th; all with UINT64_MAX.
 void choose_members(const Partition& p, std::uint64_t members, Relocation& into);
@@ -23,8 +21,9 @@ void choose_members(const Partition& p, std::uint64_t members, Relocation& into)
 [[nodiscard]] Status check_relocation(State& s, const Relocation& request);
 
 /// Stops those that are to move; carried out at once when none of them executes elsewhere. Errors, without effect: peer_gone,
-/// bad_state (another is under way, an agent cannot move now, or nobody would be left), lease_conflict, capability_conflict,
-/// region_overlap, resource_limit (agents, edges), and those of carrying it out.
+/// bad_state (another is under way, an agent cannot move now, or nobody would be left), lease_conflict, capability_conflict (others
+/// have power over a partition that would end, or too many capabilities would lose rights), region_overlap, resource_limit (agents,
+/// edges, capabilities to look through, or a record quota that cannot be divided), and those of carrying it out.
 [[nodiscard]] Status begin_relocation(State& s, const Relocation& request);
 /// Carries out what is under way if all have come to rest. Called where an agent left a core.
 void settle_relocation(State& s);

@@ -171,6 +171,45 @@ TEST_CASE("what may not move does not") {
   CHECK(c.call(RVM_HVC_PARTITION_MERGE, {c.handle("right"), left}) == Error::bad_capability);
 }
 
+TEST_CASE("who asked for a move that had to wait for another core is told what became of it") {
+  const auto outcome = [](std::uint64_t operation, auto second) {
+    Country c{0};
+    SimulatedKernel& k = c.k;
+    State& s = k.state();
+    k.run_until("governor");
+    const std::uint64_t first = k.handle(operation == RVM_HVC_PARTITION_MERGE   ? "right"
+                                         : operation == RVM_HVC_PARTITION_SPLIT ? "left"
+                                                                                : "one");
+    hal::Context& governor = *k.current;
+    // As if another core had it.
+    Agent& mover = k.agent("one");
+    s.cores[mover.core].ready->remove(s, index_of(mover));
+    mover.executing = true;
+    (void)k.call(operation, {first, second(c)});
+    REQUIRE(&governor != k.current);
+    REQUIRE(s.relocation.phase == Relocation::Phase::stopping);
+    const PartitionId before = mover.partition->id;
+    mover.executing = false;
+    settle_relocation(s);
+    CHECK(mover.partition->id != before);
+    k.advance(1'000'000);
+    k.run_until("governor");
+    governor.pc += 4;
+    k.current = &on_hypercall(governor);
+    k.run_until("governor");
+    k.check_invariants();
+    CHECK(s.relocation.phase == Relocation::Phase::none);
+    const auto told = static_cast<Error>(governor.reg(0));
+    if (operation == RVM_HVC_PARTITION_SPLIT) CHECK(governor.reg(2) == mover.partition->id.value);
+    if (operation == RVM_HVC_PARTITION_MERGE)
+      CHECK(k.call(RVM_HVC_CAP_INSPECT, {k.handle("left")}) == Error::bad_capability);
+    return told;
+  };
+  CHECK(outcome(RVM_HVC_AGENT_MIGRATE, [](Country& c) { return c.handle("right"); }) == Error::ok);
+  CHECK(outcome(RVM_HVC_PARTITION_SPLIT, [](Country&) { return 0b01; }) == Error::ok);
+  CHECK(outcome(RVM_HVC_PARTITION_MERGE, [](Country& c) { return c.handle("left"); }) == Error::ok);
+}
+
 TEST_CASE("a quota that cannot take an agent keeps it out, with nothing changed") {
   PackageBuilder b = country(200);
   SimulatedKernel k{b};

@@ -103,7 +103,8 @@ struct Relocation {
   AgentId requester{};  ///< 0: the coherence engine
   security::Authority by = security::Authority::hypervisor();
   PartitionId from{};
-  PartitionId to{};  ///< of a split: the one that it made
+  PartitionId to{};           ///< of a split: the one that it made
+  std::uint64_t members = 0;  ///< of a split by request: who leaves, as it was asked for
   std::uint32_t count = 0;
   std::array<AgentId, maximum_agents_per_partition> agents{};  ///< in ascending order of their index
   std::uint64_t held = 0;                                      ///< bit i: agents[i] was stopped for this
@@ -118,6 +119,7 @@ struct Boundaries {
   std::uint64_t cross_bytes = 0, total_bytes = 0;
   std::uint64_t epochs = 0, degraded_epochs = 0, budget_exceeded = 0;
   std::uint64_t engine_ns = 0;
+  std::uint64_t epoch_ns = 0, longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
   std::uint32_t load = 0;  ///< of the cores, basis points
 };
 

@@ -38,6 +38,9 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_PARTITION_DESTROY, partition_destroy);
   set(RVM_HVC_PARTITION_SUSPEND, partition_suspend);
   set(RVM_HVC_PARTITION_RESUME, partition_resume);
+  set(RVM_HVC_PARTITION_SPLIT, partition_split);
+  set(RVM_HVC_PARTITION_MERGE, partition_merge);
+  set(RVM_HVC_AGENT_MIGRATE, partition_migrate);
   set(RVM_HVC_AGENT_SPAWN, task_spawn);
   set(RVM_HVC_AGENT_FORK, task_fork);
   set(RVM_HVC_MEMORY_SEAL, memory_seal);
@@ -69,6 +72,12 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
 constexpr bool makes_new_object(std::uint64_t operation) {
   return operation == RVM_HVC_PARTITION_CREATE || operation == RVM_HVC_AGENT_SPAWN || operation == RVM_HVC_AGENT_FORK ||
          operation == RVM_HVC_REGION_CREATE || operation == RVM_HVC_EDGE_CREATE;
+}
+
+/// Agents are moved when all have come to rest, and the call is repeated until then.
+constexpr bool moves_agents(std::uint64_t operation) {
+  return operation == RVM_HVC_AGENT_MIGRATE || operation == RVM_HVC_PARTITION_SPLIT ||
+         operation == RVM_HVC_PARTITION_MERGE;
 }
 
 /// Errors that say "not now" rather than "not you".
@@ -191,12 +200,14 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   const bool again = a.active;
   if (!again) a = Attempt{};
   a.active = true;
+  a.repeated = again;
+  a.home = p.id.value;
   a.pc = registers.pc + 4;
   a.operation = registers.reg(0);
   for (unsigned i = 0; i < a.x.size(); ++i) a.x[i] = registers.reg(i);
   a.expected = p1(agent, a.operation, a.x[1]);
   a.object = a.second = std::nullopt;
-  a.first_record = kernel::log().ring.reserved();
+  if (!again || !moves_agents(a.operation)) a.first_record = kernel::log().ring.reserved();
   if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(agent, a.x[1]);
   a.second = named(agent, a.x[2]);
   if (const std::uint8_t tier = tier_of(agent, a.operation); a.expected == Error::ok && tier >= 2) {
@@ -344,6 +355,8 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
       return "MEMORY_SEAL answered " + std::to_string(static_cast<int>(error)) + " and not " +
              std::to_string(static_cast<int>(attempt.seal));
     });
+  require(!moves_agents(attempt.operation) || attempt.repeated || relocation_record(attempt) == nullptr, "relocation",
+          "agents were moved by a call that was refused");
   // Bounds are part of the proof of REGION_MAP and LEASE_GRANT, and evidence may be bad.
   require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP ||
               attempt.operation == RVM_HVC_LEASE_GRANT,
@@ -354,7 +367,7 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
   bool found = false;
   for (std::uint64_t i = attempt.first_record; i < records_.size() && !found; ++i) {
     const witness::Record& r = records_[i];
-    found = r.action_kind == witness::Kind::proof_rejected && r.actor_partition == agent.partition->id.value &&
+    found = r.action_kind == witness::Kind::proof_rejected && r.actor_partition == attempt.home &&
             r.target_object == agent.id.value && r.flags == code && r.payload == attempt.x[1] && r.aux == attempt.x[2];
   }
   require(found, "refusal-recorded", [&] {
@@ -376,7 +389,7 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
     for (std::uint64_t i = attempt.first_record; i < records_.size() && !found; ++i) {
       const witness::Record& r = records_[i];
       found = static_cast<std::uint8_t>(r.action_kind) == evidence[attempt.operation] && (r.flags & 0x8000) == 0 &&
-              r.actor_partition == agent.partition->id.value && r.proof_tier >= tier &&
+              r.actor_partition == attempt.home && r.proof_tier >= tier &&
               (makes_new_object(attempt.operation) ||
                r.target_object == (attempt.operation == RVM_HVC_CAP_OBTAIN ? attempt.x[3]
                                    : attempt.object                        ? attempt.object->object.id
@@ -395,6 +408,7 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
         });
   }
   judge_arena_success(agent, attempt);
+  judge_relocation_success(agent, attempt);
   judge_capability_success(agent, attempt);
   judge_message_success(agent, attempt);
   judge_device_success(agent, attempt);
@@ -458,8 +472,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       require(spawned != nullptr && c.object.type == ObjectType::agent &&
                   spawned->partition->id.value == attempt.object->object.id,
               "new-capability", "AGENT_SPAWN made an agent somewhere else");
-      require(spawned->base <= agent.base || spawned->partition->mode == RVM_MODE_REFLEX, "priority",
-              "an agent outranks its maker");
+      require(may_outrank(agent, *spawned), "priority", "an agent outranks its maker");
       // What it finds: its own data, and zeros.
       const rvm_agent_info& info = *spawned->information;
       for (std::uint64_t at = info.heap_base; at < info.heap_base + info.heap_size; at += 512) {
@@ -525,8 +538,8 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
 }
 
 /// The kernel wrote there for the agent, who must be able to do so itself.
-void Simulation::require_writable(const Agent& agent, std::uint64_t at) {
-  const auto found = machine_.hardware.walk({agent.partition->space.root(), 0}, GuestAddress{at});
+void Simulation::require_writable(const Agent& agent, const Attempt& attempt, std::uint64_t at) {
+  const auto found = machine_.hardware.walk({reached(agent, attempt, at).space.root(), 0}, GuestAddress{at});
   require(
       found && allows(found->access, Access::write) && found->frame << page_shift >= hal::SimulatedMachine::ram_base,
       "copy", "the kernel wrote where the agent may not");
@@ -544,8 +557,8 @@ void Simulation::judge_observation(Agent& agent, const Attempt& attempt) {
   require(registers.reg(2) == 0 || registers.reg(2) > attempt.x[3], "observation", "SYSTEM_READ goes in circles");
   if (bytes == 0) return;
   for (std::uint64_t at = attempt.x[4]; at < attempt.x[4] + bytes; at = (at | (page_bytes - 1)) + 1)
-    require_writable(agent, at);
-  note_written(*agent.partition, attempt.x[4], bytes);
+    require_writable(agent, attempt, at);
+  note_written(reached(agent, attempt, attempt.x[4]), attempt.x[4], bytes);
 }
 
 void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
@@ -583,8 +596,8 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
     case RVM_HVC_RECEIVE: {
       const auto edge = static_cast<std::uint32_t>(registers.reg(4));
       for (std::uint64_t at = attempt.x[2]; at < attempt.x[2] + registers.reg(2); at = (at | (page_bytes - 1)) + 1)
-        require_writable(agent, at);
-      note_written(*agent.partition, attempt.x[2], registers.reg(2));
+        require_writable(agent, attempt, at);
+      note_written(reached(agent, attempt, attempt.x[2]), attempt.x[2], registers.reg(2));
       auto& queue = queues_[edge];
       require(!queue.empty(), "ipc", "a message was received that nobody sent, or twice");
       const SentMessage message = queue.front();
@@ -594,7 +607,7 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       require(registers.reg(1) == edge_badges_[edge], "badge",
               "a message arrived under another badge than its edge has");
       if (message.kind == RVM_MESSAGE_BYTES && message.length != 0) {
-        require(digest_of(*agent.partition, attempt.x[2], message.length) == message.digest, "ipc",
+        require(digest_of(reached(agent, attempt, attempt.x[2]), attempt.x[2], message.length) == message.digest, "ipc",
                 "a message arrived changed");
       }
       break;
@@ -603,8 +616,8 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       judge_turn(agent, attempt);
       break;
     case RVM_HVC_WITNESS_READ:
-      require_writable(agent, attempt.x[3]);
-      note_written(*agent.partition, attempt.x[3], sizeof(witness::Record));
+      require_writable(agent, attempt, attempt.x[3]);
+      note_written(reached(agent, attempt, attempt.x[3]), attempt.x[3], sizeof(witness::Record));
       break;
     case RVM_HVC_SYSTEM_READ:
       judge_observation(agent, attempt);
@@ -614,7 +627,7 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
               "WAIT took bits that were not asked for");
       break;
     case RVM_HVC_SELF:
-      require(registers.reg(1) == agent.id.value && registers.reg(2) == agent.partition->id.value, "identity",
+      require(registers.reg(1) == agent.id.value && registers.reg(2) == attempt.home, "identity",
               "SELF names somebody else");
       break;
     default:

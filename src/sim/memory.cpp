@@ -63,6 +63,8 @@ void Simulation::check_memory() {
   });
   each_edge([&](Edge& e) {
     if (e.slots == nullptr) return;
+    require(e.sender == nullptr || e.payer == kernel::index_of(*e.sender->partition).value, "ipc",
+            "a queue is paid for by another partition than its sender's");
     claim(hal::Port::to_physical(e.slots), partition::queue_pages(e.capacity), kernel_use, e.payer);
     require(e.count <= e.capacity, "ipc", "a queue holds more than it can");
     for (std::uint32_t i = 0; i < e.count; ++i) {
@@ -203,8 +205,8 @@ void Simulation::check_memory() {
              " and to nothing in it";
     });
     require(owners[page] == owner->value, "page-owner", [&] {
-      return "page " + std::to_string(page) + " is used by owner " + std::to_string(owners[page]) +
-             " and owned by " + std::to_string(owner->value);
+      return "page " + std::to_string(page) + " is used by owner " + std::to_string(owners[page]) + " and owned by " +
+             std::to_string(owner->value);
     });
     // What is an agent's counts for the partition that it is in.
     std::uint32_t payer = owner->value;

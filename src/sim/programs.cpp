@@ -30,9 +30,12 @@ constexpr std::array weights{
     Weight{RVM_HVC_PARTITION_SUSPEND, 1, 1},
     Weight{RVM_HVC_PARTITION_RESUME, 2, 4},
     Weight{RVM_HVC_PARTITION_INFO, 1, 1},
+    Weight{RVM_HVC_PARTITION_SPLIT, 1, 5},
+    Weight{RVM_HVC_PARTITION_MERGE, 1, 6},
     Weight{RVM_HVC_AGENT_SPAWN, 2, 6},
     Weight{RVM_HVC_AGENT_FORK, 4, 6},
     Weight{RVM_HVC_AGENT_TERMINATE, 1, 1},
+    Weight{RVM_HVC_AGENT_MIGRATE, 2, 6},
     Weight{RVM_HVC_AGENT_INFO, 1, 1},
     Weight{RVM_HVC_AGENT_SUSPEND, 2, 2},
     Weight{RVM_HVC_AGENT_RESUME, 2, 6},
@@ -352,6 +355,11 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(2, random.one_in(20) ? 1 : 0);
       set(3, random.pick({10, 40, 50, 50, 51}));
       if (operation == RVM_HVC_AGENT_FORK) choose_fork(agent, registers, random);
+      break;
+    case RVM_HVC_AGENT_MIGRATE:
+    case RVM_HVC_PARTITION_SPLIT:
+    case RVM_HVC_PARTITION_MERGE:
+      choose_relocation(agent, operation, registers, random);
       break;
     case RVM_HVC_MEMORY_SEAL:
       choose_seal(agent, registers, random);

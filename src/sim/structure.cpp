@@ -174,7 +174,7 @@ void Simulation::check_counts() {
   std::uint32_t doomed = 0;
   each_agent([&](Agent& a) {
     shape = Random::mix(shape ^ a.id.value ^ std::uint64_t{a.capabilities->used()} << 40) +
-            (static_cast<std::uint64_t>(a.state) << 32);
+            (static_cast<std::uint64_t>(a.state) << 32) + a.partition->id.value;
     leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
     doomed += a.doomed && a.executing ? 1 : 0;
   });
@@ -233,6 +233,7 @@ void Simulation::scan_capabilities() {
   });
   std::swap(capabilities_, scratch_);
   compare_capabilities(scratch_, capabilities_);
+  judge_boundaries();
   scanned_at_ = records_.size();
   departed_ = false;
 }
@@ -257,9 +258,12 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
     }
     const bool same = old != before.end() && old->key() == c.key() && old->generation == c.generation;
     if (same) {
-      require(old->object == c.object && old->depth == c.depth && old->badge == c.badge, "capabilities",
-              "a capability changed in its place");
+      const bool alone = !state_->capabilities.find(c.ref)->has_children();
+      require(object_now(*old, alone) == c.object.id && old->object.type == c.object.type && old->depth == c.depth &&
+                  old->badge == c.badge,
+              "capabilities", "a capability changed in its place");
       require((c.rights & ~old->rights) == 0, "attenuation", "a capability gained a right");
+      require_loss_explained(*old, c, before);
       require(old->mapped_at == c.mapped_at ||
                   recorded({Kind::region_map, Kind::region_unmap, Kind::region_transfer, Kind::task_terminate,
                             Kind::region_unshare},
@@ -283,7 +287,7 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
     const auto arrived = [&](const witness::Record& r) {
       const witness::RegionPlaces places = witness::region_places(r.aux);
       return c.object.type == ObjectType::region && places.to_slot == c.ref.slot && places.generation == c.generation &&
-             static_cast<std::uint32_t>(r.payload) == holder(c).partition->id.value;
+             (static_cast<std::uint32_t>(r.payload) == holder(c).partition->id.value || !relocated_.empty());
     };
     bool given = false;
     for (std::uint64_t i = std::min<std::uint64_t>(scanned_at_, records_.size()); i < records_.size() && !given; ++i) {

@@ -3,8 +3,11 @@
 // The control agent. It does for its operator what any agent could do that held its capabilities: each request is one or two
 // hypercalls, refused and witnessed as anybody's. It has nothing to do, and takes no time, while nobody asks.
 #include <algorithm>
+#include <bit>
 
+#include "boundaries.hpp"
 #include "line.hpp"
+#include "obtained.hpp"
 #include "rvm/control/session.hpp"
 
 using namespace rvm::agent;
@@ -15,7 +18,11 @@ namespace {
 /// The machine as a responder sees it.
 class ThisMachine {
  public:
-  ThisMachine() : hypervisor_(find<Partition>("hypervisor")), log_(find<Witness>("log")), key_(own_key()) {
+  ThisMachine()
+      : hypervisor_(find<Partition>("hypervisor")),
+        boundaries_(hypervisor_),
+        log_(find<Witness>("log")),
+        key_(own_key()) {
     first_record_ = position().sealed;
   }
 
@@ -62,9 +69,14 @@ class ThisMachine {
             [](AgentRef x) { return error_of(terminate(x)); });
         return 0;
       case Operation::split:
+        head.status = boundaries_.split(a[0], a[1], a[2], data, head.values[0]);
+        if (head.status == RVM_ERROR_OK) head.values[1] = static_cast<std::uint64_t>(std::popcount(a[1]));
+        return 0;
       case Operation::merge:
+        head.status = boundaries_.merge(a[0], a[1], data);
+        return 0;
       case Operation::migrate:
-        head.status = RVM_ERROR_BAD_OPERATION;  // as this hypervisor would say
+        head.status = boundaries_.migrate(a[0], a[1], data);
         return 0;
     }
     head.status = status_unknown;
@@ -141,22 +153,27 @@ class ThisMachine {
     return head.entries * record;
   }
 
-  /// Obtains a capability to an object, acts, and gives the capability up again.
+  /// Acts upon a partition or an agent, through a capability obtained for that.
   template <typename OnPartition, typename OnAgent>
   std::uint32_t upon(std::uint64_t type, std::uint64_t id, std::uint64_t rights, OnPartition on_partition,
                      OnAgent on_agent) {
-    if (type != RVM_OBJECT_PARTITION && type != RVM_OBJECT_AGENT) return RVM_ERROR_BAD_ARGUMENT;
-    const bool partition = type == RVM_OBJECT_PARTITION;
-    if (id == (partition ? info().partition_id : info().agent_id)) return status_itself;
-    rvm_handle handle = RVM_INVALID_HANDLE;
-    if (const rvm_error e = rvm_cap_obtain(hypervisor_.raw, type, id, rights, &handle); e != RVM_ERROR_OK) return e;
-    const agent::Error done = partition ? on_partition(Partition{handle}) : on_agent(AgentRef{handle});
-    // With a partition every capability to it goes.
-    if (!partition || done != agent::Error::ok || (rights & RVM_RIGHT_REVOKE) == 0) (void)drop(AgentRef{handle});
-    return static_cast<std::uint32_t>(done);
+    if (type == RVM_OBJECT_PARTITION) {
+      if (id == info().partition_id) return status_itself;
+      Obtained<Partition> handle{hypervisor_, id, rights};
+      if (!handle) return handle.error();
+      const agent::Error done = on_partition(*handle);
+      // With a partition every capability to it goes.
+      if (done == agent::Error::ok && (rights & RVM_RIGHT_REVOKE) != 0) handle.forget();
+      return static_cast<std::uint32_t>(done);
+    }
+    if (type != RVM_OBJECT_AGENT) return RVM_ERROR_BAD_ARGUMENT;
+    if (id == info().agent_id) return status_itself;
+    const Obtained<AgentRef> handle{hypervisor_, id, rights};
+    return handle ? static_cast<std::uint32_t>(on_agent(*handle)) : handle.error();
   }
 
   Partition hypervisor_;
+  Boundaries boundaries_;
   Witness log_;
   crypto::HmacKey key_;
   std::uint64_t nonces_ = 0;

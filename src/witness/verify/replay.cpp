@@ -8,6 +8,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/witness/effects.hpp"
+#include "words.hpp"
 #include "wrong.hpp"
 
 namespace rvm::witness {
@@ -15,9 +16,6 @@ namespace rvm::witness {
 namespace {
 
 constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
-
-std::uint32_t high(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
-std::uint32_t low(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
 
 std::unexpected<std::string> no_capability(CapabilityPlace at) {
   return wrong(fmt::format("agent {} has no capability in slot {}", at.agent, at.slot));

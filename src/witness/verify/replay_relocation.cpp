@@ -8,16 +8,10 @@
 
 #include "rvm/witness/placement.hpp"
 #include "rvm/witness_verify/replay.hpp"
+#include "words.hpp"
 #include "wrong.hpp"
 
 namespace rvm::witness {
-
-namespace {
-
-std::uint32_t high(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
-std::uint32_t low(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
-
-}  // namespace
 
 /// Those that live, in ascending order of their index.
 std::vector<std::uint32_t> Replay::agents_of(std::uint32_t partition) const {
@@ -36,38 +30,70 @@ void Replay::each_capability_of(std::uint32_t agent, Visit visit) {
     visit(c->first, c->second);
 }
 
-void Replay::relocate(std::uint32_t from, std::uint32_t to, const std::vector<std::uint32_t>& movers) {
-  const std::vector<std::uint32_t> all = agents_of(from);
+struct Replay::Move {
+  std::uint32_t from = 0, to = 0;
+  std::vector<std::uint32_t> movers;
+  bool everybody = false;  ///< leaves: then so do all regions, whoever has capabilities to them
   std::map<std::uint32_t, RegionUses> uses;
+  std::set<CapabilityPlace> restricted;  ///< to READ
+};
+
+/// What has more than READ, of a capability to a region and all that was derived from it.
+void Replay::find_beyond_read(CapabilityPlace root, std::set<CapabilityPlace>& found) {
+  std::vector<CapabilityPlace> rest{root};
+  while (!rest.empty()) {
+    const CapabilityPlace at = rest.back();
+    rest.pop_back();
+    const CapabilityState& c = state_.capabilities[at];
+    // What was derived from one has no more than that.
+    if ((c.rights & ~unsigned{RVM_RIGHT_READ}) == 0 || !found.insert(at).second) continue;
+    rest.insert(rest.end(), c.children.begin(), c.children.end());
+  }
+}
+
+Replay::Move Replay::plan(std::uint32_t from, std::uint32_t to, std::vector<std::uint32_t> movers) {
+  const std::vector<std::uint32_t> all = agents_of(from);
+  Move move{.from = from, .to = to, .movers = std::move(movers), .uses = {}, .restricted = {}};
+  move.everybody = move.movers.size() == all.size();
   for (const std::uint32_t agent : all) {
-    const bool moving = std::ranges::find(movers, agent) != movers.end();
+    const bool moving = std::ranges::find(move.movers, agent) != move.movers.end();
     each_capability_of(agent, [&](CapabilityPlace, const CapabilityState& c) {
-      if (c.type == RVM_OBJECT_REGION) uses[c.object].add(moving, c.mapped_at != 0);
+      if (c.type == RVM_OBJECT_REGION) move.uses[c.object].add(moving, c.mapped_at != 0);
     });
   }
-  for (const std::uint32_t region : std::vector{state_.partitions[from].regions}) {
-    const auto found = uses.find(region);
-    if (found == uses.end() || !moves(found->second, state_.regions[region].pages)) continue;
-    std::erase(state_.partitions[from].regions, region);
-    state_.partitions[to].regions.push_back(region);
-    state_.regions[region].owner = to;
+  for (const std::uint32_t agent : all) {
+    each_capability_of(agent, [&](CapabilityPlace at, const CapabilityState& c) {
+      if (c.type == RVM_OBJECT_REGION && move.uses[c.object].shared()) find_beyond_read(at, move.restricted);
+    });
   }
-  for (const std::uint32_t agent : movers) {
-    state_.agents[agent].partition = to;
+  return move;
+}
+
+void Replay::relocate(const Move& move) {
+  const auto goes = [&](std::uint32_t region) {
+    const auto uses = move.uses.find(region);
+    return move.everybody || (uses != move.uses.end() && moves(uses->second, state_.regions[region].pages));
+  };
+  for (const std::uint32_t region : std::vector{state_.partitions[move.from].regions}) {
+    if (!goes(region)) continue;
+    std::erase(state_.partitions[move.from].regions, region);
+    state_.partitions[move.to].regions.push_back(region);
+    state_.regions[region].owner = move.to;
+  }
+  for (const std::uint32_t agent : move.movers) {
+    state_.agents[agent].partition = move.to;
     each_capability_of(agent, [&](CapabilityPlace at, CapabilityState& c) {
-      if (!is_own_partition(c.type, c.object, c.rights, c.parent.slot == 0, from)) return;
+      const bool alone = c.parent.slot == 0 && c.children.empty();
+      if (!is_own_partition(c.type, c.object, c.rights, alone, move.from)) return;
       std::erase(roots_[{c.type, c.object}], at);
-      c.object = to;
+      c.object = move.to;
       roots_[{c.type, c.object}].push_back(at);
     });
   }
-  for (const std::uint32_t agent : all) {
-    each_capability_of(agent, [&](CapabilityPlace, CapabilityState& c) {
-      const auto found = c.type == RVM_OBJECT_REGION ? uses.find(c.object) : uses.end();
-      if (found == uses.end() || !found->second.shared()) return;
-      c.rights &= RVM_RIGHT_READ;
-      c.mapped_access = c.mapped_at != 0 ? std::uint8_t{RVM_MAP_READ} : std::uint8_t{0};
-    });
+  for (const CapabilityPlace at : move.restricted) {
+    CapabilityState& c = state_.capabilities[at];
+    c.rights &= RVM_RIGHT_READ;
+    if (c.mapped_at != 0) c.mapped_access = RVM_MAP_READ;
   }
 }
 
@@ -85,6 +111,7 @@ Replay::Applied Replay::apply_split(const Record& r) {
   if (movers.size() != static_cast<std::size_t>(std::popcount(r.aux)) || movers.empty() || movers.size() == all.size())
     return wrong(fmt::format("partition {} has {} agents, which that cannot split", r.target_object, all.size()));
   PartitionRecordState& old = from->second;
+  if (old.record_quota < 2) return wrong(fmt::format("divides a record quota of {}", old.record_quota));
   PartitionRecordState fresh = old;
   fresh.regions.clear();
   fresh.page_quota = quota;
@@ -92,9 +119,9 @@ Replay::Applied Replay::apply_split(const Record& r) {
                                           static_cast<std::uint32_t>(all.size()));
   if (old.page_quota < quota) return wrong("gives away more pages than there were");
   old.page_quota -= quota;
-  old.record_quota = rest_of_record_quota(old.record_quota, fresh.record_quota);
+  old.record_quota -= fresh.record_quota;
   state_.partitions[made] = std::move(fresh);
-  relocate(r.target_object, made, movers);
+  relocate(plan(r.target_object, made, movers));
   return {};
 }
 
@@ -105,12 +132,11 @@ Replay::Applied Replay::apply_merge(const Record& r) {
     return wrong(fmt::format("partitions {} and {} cannot become one", r.target_object, absorbed));
   const std::vector<std::uint32_t> movers = agents_of(absorbed);
   if (movers.size() != r.aux) return wrong(fmt::format("says {} agents moved, there were {}", r.aux, movers.size()));
-  relocate(absorbed, r.target_object, movers);
+  relocate(plan(absorbed, r.target_object, movers));
   PartitionRecordState& left = state_.partitions[r.target_object];
   const PartitionRecordState& gone = state_.partitions[absorbed];
   left.page_quota = left.page_quota != 0 && gone.page_quota != 0 ? left.page_quota + gone.page_quota : 0;
   left.record_quota += gone.record_quota;
-  if (!gone.regions.empty()) return wrong(fmt::format("partition {} still had regions", absorbed));
   state_.partitions.erase(absorbed);
   return {};
 }
@@ -122,7 +148,12 @@ Replay::Applied Replay::apply_migrate(const Record& r) {
     return wrong(fmt::format("agent {} is in partition {}", r.target_object, agent->second.partition));
   if (!state_.partitions.contains(low(r.payload)))
     return wrong(fmt::format("there is no partition {}", low(r.payload)));
-  relocate(high(r.payload), low(r.payload), {r.target_object});
+  const Move move = plan(high(r.payload), low(r.payload), {r.target_object});
+  if (move.restricted.size() != high(r.aux)) {
+    return wrong(
+        fmt::format("says {} capabilities were reduced to READ, there were {}", high(r.aux), move.restricted.size()));
+  }
+  relocate(move);
   return {};
 }
 

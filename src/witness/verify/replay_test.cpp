@@ -300,6 +300,113 @@ TEST_CASE("replay: the parts of a partition's end remove what they say, the last
   CHECK_FALSE(log.replay.state().partitions.contains(1));
 }
 
+namespace {
+
+/// Agent 3 in partition 1 beside agent 1, which has shared region 1 with it (slot 16, may write) and with agent 2 (slot 15, likewise),
+/// and derived one for itself (slot 12).
+struct Neighbours : Log {
+  Neighbours() {
+    add({.kind = Kind::task_spawn, .target = 3, .payload = pair(1, 10)});
+    add({.kind = Kind::comm_edge_create, .flags = 8, .target = 2, .payload = pair(1, 3)});
+    derive(11, 12);
+    give(1, 2, 15);
+    give(2, 3, 16);
+  }
+  void give(std::uint32_t edge, std::uint32_t receiver, std::uint8_t slot) {
+    add({.kind = Kind::region_share,
+         .flags = RVM_RIGHT_READ | RVM_RIGHT_WRITE,
+         .actor = PartitionId{1},
+         .target = 1,
+         .payload = pair(1, receiver == 2 ? 2 : 1),
+         .aux = pack({.generation = 1, .to_slot = slot, .from_slot = 11, .edge = edge})});
+  }
+  /// Agent 3 leaves partition 1 for partition 3.
+  static Fields split(std::uint32_t pages = 40) {
+    return {.kind = Kind::partition_split, .target = 1, .payload = pair(3, pages), .aux = 0b10};
+  }
+  static Fields migrate(std::uint32_t restricted) {
+    return {.kind = Kind::partition_migrate, .target = 3, .payload = pair(1, 2), .aux = pair(restricted, 7)};
+  }
+  void check_all_read() const {
+    for (const auto& [agent, slot] : {std::pair{1u, 11}, {1u, 12}, {2u, 15}, {3u, 16}})
+      CHECK(at(agent, static_cast<std::uint16_t>(slot))->rights == RVM_RIGHT_READ);
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "replay: a split divides quotas, renames, and leaves READ of what both sides reach, with all that was derived") {
+  Neighbours log;
+  log.add(Neighbours::split());
+  const auto& partitions = log.replay.state().partitions;
+  CHECK(partitions.at(1).page_quota == 60);
+  CHECK(partitions.at(3).page_quota == 40);
+  CHECK(partitions.at(1).record_quota + partitions.at(3).record_quota == 4);
+  CHECK(log.replay.state().agents.at(3).partition == 3);
+  CHECK(log.replay.state().agents.at(1).partition == 1);
+  CHECK(log.at(3, 2)->object == 3);
+  CHECK(log.at(1, 2)->object == 1);
+  CHECK(log.replay.state().regions.at(1).owner == 1);
+  log.check_all_read();
+  CHECK_FALSE(log.try_add(Neighbours::split()));  // nobody else could leave
+  log.add({.kind = Kind::partition_merge, .target = 1, .payload = 3, .aux = 1});
+  CHECK(partitions.at(1).page_quota == 100);
+  CHECK(partitions.at(1).record_quota == 4);
+  CHECK_FALSE(partitions.contains(3));
+  CHECK(log.at(3, 2)->object == 1);
+}
+
+TEST_CASE("replay: a quota that cannot be divided was not") {
+  Log log;
+  log.add({.kind = Kind::partition_create, .target = 5, .payload = pair(1, 100)});
+  for (const std::uint32_t agent : {6u, 7u})
+    log.add({.kind = Kind::task_spawn, .target = agent, .payload = pair(5, 10)});
+  CHECK_FALSE(log.try_add({.kind = Kind::partition_split, .target = 5, .payload = pair(8, 40), .aux = 1}));
+  CHECK(log.replay.state().partitions.at(5).page_quota == 100);
+}
+
+TEST_CASE("replay: a migration says how many capabilities lost rights, or is left out") {
+  Neighbours log;
+  CHECK_FALSE(log.try_add(Neighbours::migrate(2)));
+  CHECK(log.replay.state().agents.at(3).partition == 1);
+  CHECK(log.at(1, 11)->rights == all_rights);
+  log.add(Neighbours::migrate(4));
+  CHECK(log.replay.state().agents.at(3).partition == 2);
+  log.check_all_read();
+}
+
+TEST_CASE("replay: a capability to the own partition from which another was derived keeps its object") {
+  Neighbours log;
+  constexpr std::uint8_t once = RVM_RIGHT_READ | RVM_RIGHT_GRANT_ONCE;
+  log.add({.kind = Kind::capability_grant,
+           .flags = 20,
+           .target = 1,
+           .payload = authority(RVM_OBJECT_PARTITION, once, 1, 3)});
+  log.add({.kind = Kind::capability_attenuated,
+           .flags = 21,
+           .target = 1,
+           .payload = authority(RVM_OBJECT_PARTITION, RVM_RIGHT_READ, 1, rvm::witness::place(3, 20))});
+  REQUIRE(log.at(3, 20)->rights == RVM_RIGHT_READ);
+  log.add(Neighbours::split());
+  CHECK(log.at(3, 20)->object == 1);
+  CHECK(log.at(3, 21)->object == 1);
+  CHECK(log.at(3, 2)->object == 3);
+}
+
+TEST_CASE("replay: when everybody leaves, so do regions that only others have capabilities to") {
+  Log log;
+  log.add({.kind = Kind::capability_delegate,
+           .flags = 15,
+           .target = 1,
+           .payload = authority(region, all_rights, 1, 2),
+           .aux = pair(1, 11)});
+  log.add({.kind = Kind::partition_merge, .target = 2, .payload = 1, .aux = 1});
+  CHECK(log.replay.state().regions.at(1).owner == 2);
+  CHECK(log.replay.state().partitions.at(2).regions == std::vector<std::uint32_t>{1});
+  CHECK_FALSE(log.replay.state().partitions.contains(1));
+}
+
 TEST_CASE("replay: a record about what does not exist is a finding, not a crash") {
   for (unsigned kind = 0; kind < 256; ++kind) {
     for (const std::uint16_t flags : {std::uint16_t{0}, std::uint16_t{0x4005}, std::uint16_t{0x1000},

@@ -74,7 +74,11 @@ class CapabilityTree {
   /// or no such table), resource_limit.
   [[nodiscard]] Result<Placed> transfer(CapabilityRef source, AgentIndex destination);
 
-  /// From now on no more than these rights are left. Those derived from it keep what they have.
+  /// `visitor(CapabilityRef, Capability&) -> bool` sees those of `root` and all that was derived from it which have more than
+  /// `rights`, each before what was derived from it, until it answers false. It may restrict what it sees, and change nothing else.
+  template <typename Visitor>
+  void each_beyond(CapabilityRef root, Rights rights, Visitor&& visitor);
+  /// From now on no more than these rights are left. Nothing that was derived from it may keep more (each_beyond).
   void restrict(CapabilityRef ref, Rights rights);
   /// A derivation root leads to another object of its type from now on, under the same handle. `all`: that one's.
   /// Precondition: it is one, and nothing was derived from it.
@@ -126,6 +130,8 @@ class CapabilityTree {
   [[nodiscard]] CapabilityRef& head_of(const Capability& capability);
   void link(CapabilityRef ref);
   void unlink(CapabilityRef ref);
+  /// What comes after `current` in the tree below `root`, parents first: what was derived from it only if `below`. Empty at the end.
+  [[nodiscard]] CapabilityRef following(CapabilityRef root, CapabilityRef current, bool below);
   /// Follows first children from `from` to a leaf, killing what it passes.
   [[nodiscard]] CapabilityRef descend(CapabilityRef from);
   /// The first slot in use of a closing table at or after `from`; empty when there is none.
@@ -142,6 +148,16 @@ class CapabilityTree {
 
   std::span<CapabilityTable> tables_;
 };
+
+template <typename Visitor>
+void CapabilityTree::each_beyond(CapabilityRef root, Rights rights, Visitor&& visitor) {
+  for (CapabilityRef current = root; !current.empty();) {
+    // A child never has more than its parent, so nothing below is beyond them either.
+    const bool beyond = !rights.contains(at(current).rights_);
+    if (beyond && !visitor(current, at(current))) return;
+    current = following(root, current, beyond);
+  }
+}
 
 template <typename Visitor>
 void CapabilityTree::remove(CapabilityRef leaf, Budget& budget, Visitor& visitor) {

@@ -17,9 +17,11 @@ enum class Operation : std::uint32_t {
   suspend = 3,    ///< RVM_OBJECT_PARTITION or RVM_OBJECT_AGENT, id
   resume = 4,     ///< the same
   terminate = 5,  ///< the same; a partition with all in it
-  split = 6,      ///< partition, 0 or the agent to be isolated -> new partition, agents moved
-  merge = 7,      ///< surviving partition, absorbed partition
-  migrate = 8,    ///< agent, destination partition
+  /// partition, who of its living agents leave (bit i: the one with the i-th lowest slot), members_digest of the ids of all of
+  /// them -> new partition, agents moved
+  split = 6,
+  merge = 7,    ///< surviving partition, absorbed partition
+  migrate = 8,  ///< agent, destination partition
 };
 
 inline constexpr std::size_t argument_count = 5;
@@ -34,6 +36,8 @@ static_assert(sizeof(Request) == 48);
 enum ControlStatus : std::uint32_t {
   status_itself = 0x100,   ///< the control partition does not act upon itself
   status_unknown = 0x101,  ///< no such operation
+  status_members = 0x102,  ///< the partition has other members than the request says
+  status_static = 0x103,   ///< a partition whose boundary stays as its manifest says
 };
 
 struct ResponseHead {

@@ -19,7 +19,7 @@ struct RegionUses {
     ++(by_mover ? moving : staying);
     if (mapped) ++(by_mover ? moving_mapped : staying_mapped);
   }
-  /// Both sides can reach it: both lose what is more than READ (DC-8).
+  /// Both sides can reach it: both lose what is more than READ, and so does all that was derived from what they have (DC-8).
   [[nodiscard]] constexpr bool shared() const { return staying != 0 && moving != 0; }
 };
 
@@ -41,22 +41,20 @@ struct RegionUses {
   return go > stay;
 }
 
-/// Whether a capability is what every agent is given to its own partition: a root with no more than READ and WRITE. When the
-/// agent moves, it names the partition that the agent is in then.
-[[nodiscard]] constexpr bool is_own_partition(std::uint8_t type, std::uint32_t object, std::uint8_t rights, bool root,
+/// Whether a capability is what every agent is given to its own partition: one with no more than READ and WRITE that is alone,
+/// derived from nothing and nothing derived from it. When the agent moves, it names the partition that the agent is in then.
+[[nodiscard]] constexpr bool is_own_partition(std::uint8_t type, std::uint32_t object, std::uint8_t rights, bool alone,
                                               std::uint32_t partition) {
-  return type == RVM_OBJECT_PARTITION && object == partition && root &&
+  return type == RVM_OBJECT_PARTITION && object == partition && alone &&
          (rights & ~unsigned{RVM_RIGHT_READ | RVM_RIGHT_WRITE}) == 0;
 }
 
-/// Of the records that a partition may cause per epoch, what `movers` of its `agents` take with them; and what is left.
+/// Of the records that a partition may cause per epoch, at least two, what `movers` of its `agents` take with them. At least one
+/// is left.
 [[nodiscard]] constexpr std::uint32_t split_record_quota(std::uint32_t quota, std::uint32_t movers,
                                                          std::uint32_t agents) {
   const auto part = static_cast<std::uint32_t>(std::uint64_t{quota} * movers / agents);
   return part != 0 ? part : 1;
-}
-[[nodiscard]] constexpr std::uint32_t rest_of_record_quota(std::uint32_t quota, std::uint32_t part) {
-  return quota > part ? quota - part : 1;
 }
 
 }  // namespace rvm::witness

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -125,7 +126,10 @@ class Replay {
   [[nodiscard]] std::vector<std::uint32_t> agents_of(std::uint32_t partition) const;
   template <typename Visit>
   void each_capability_of(std::uint32_t agent, Visit visit);
-  void relocate(std::uint32_t from, std::uint32_t to, const std::vector<std::uint32_t>& movers);
+  struct Move;
+  [[nodiscard]] Move plan(std::uint32_t from, std::uint32_t to, std::vector<std::uint32_t> movers);
+  void find_beyond_read(CapabilityPlace root, std::set<CapabilityPlace>& found);
+  void relocate(const Move& move);
   Applied apply_split(const Record& r);
   Applied apply_merge(const Record& r);
   Applied apply_migrate(const Record& r);
