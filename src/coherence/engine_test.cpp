@@ -263,6 +263,22 @@ TEST_CASE("engine: a distrusted agent is isolated along the minimum cut that con
   CHECK(swarm.engine.distrust(NodeIndex{99}, BasisPoints{1}).error() == Error::bad_argument);
 }
 
+TEST_CASE("engine: a suspect leaves alone when the minimum cut sets somebody else apart") {
+  Swarm swarm(small);
+  agents(swarm, range(0, 8), 0);
+  const auto traffic = [&] {
+    clique(swarm, range(0, 8), 200);
+    for (std::uint32_t i = 0; i < 6; ++i) swarm.send(7, i, 20);
+  };
+  run(swarm, 40, traffic);
+  REQUIRE(swarm.proposals.empty());
+  REQUIRE(swarm.engine.distrust(NodeIndex{7}, one));
+  run(swarm, 4, traffic);
+  REQUIRE(swarm.proposals.size() == 1);
+  CHECK(swarm.proposals[0].reason == Reason::trust);
+  CHECK(swarm.proposals[0].members == 0x80);
+}
+
 TEST_CASE("engine: a silent suspect is cut off alone") {
   Swarm swarm(small);
   agents(swarm, range(0, 5), 0);
