@@ -279,6 +279,23 @@ TEST_CASE("engine: a suspect leaves alone when the minimum cut sets somebody els
   CHECK(swarm.proposals[0].members == 0x80);
 }
 
+TEST_CASE("engine: what is delivered while a partition is looked at does not keep its cut from ending") {
+  Swarm swarm(small);
+  agents(swarm, range(0, 8), 0);
+  std::mt19937 random(1);
+  for (int epoch = 0; epoch < 400; ++epoch) {
+    swarm.engine.open({.epoch = Epoch{++swarm.now}});
+    do {
+      const std::uint32_t from = random() % 8;
+      swarm.send(from, (from + 1 + random() % 7) % 8, 1 + random() % 4000);
+    } while (swarm.engine.slice(16, [](PartitionIndex, PartitionIndex) { return MergeCheck::ok; }) ==
+             Progress::working);
+    const Report& report = swarm.engine.close();
+    for (std::uint32_t i = 0; i < report.event_count; ++i)
+      CHECK(report.events[i].kind == EventKind::coherence_recomputed);
+  }
+}
+
 TEST_CASE("engine: a silent suspect is cut off alone") {
   Swarm swarm(small);
   agents(swarm, range(0, 5), 0);
