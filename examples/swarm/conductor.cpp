@@ -20,7 +20,7 @@ constexpr std::string_view title(Phase phase) {
     case Phase::turn:
       return "gold-b-3 turns hostile: it works on, and tries to use what it was never given";
     case Phase::dissolve:
-      return "teams dissolve: a word now and then, to anybody";
+      return "teams dissolve: a word now and then, to somebody of another team";
     case Phase::again:
       return "teams meet again, as they were last";
     default:
@@ -49,18 +49,27 @@ struct Totals {
   [[nodiscard]] bool right() const { return wrong == 0 && sent == received && sent_sum == received_sum; }
 };
 
-/// What crossed boundaries at the beginning of a phase and at its end, before the first member was done.
-struct Course {
-  Traffic first, last, whole;
-  bool running = true;
-
-  void add(const Traffic& traffic) {
-    whole.all += traffic.all;
-    whole.crossing += traffic.crossing;
+/// What crossed boundaries in a phase: when the machine was looked at first, and in the last looks before a member was done.
+class Course {
+ public:
+  void add(const Traffic& traffic, bool all_at_work) {
+    whole_ = whole_ + traffic;
     if (traffic.all == 0) return;
-    if (first.all == 0) first = traffic;
-    if (running) last = traffic;
+    if (first_.all == 0) first_ = traffic;
+    if (all_at_work) last_[looks_++ % last_.size()] = traffic;
   }
+  [[nodiscard]] std::uint64_t whole() const { return whole_.percent(); }
+  [[nodiscard]] std::uint64_t first() const { return first_.percent(); }
+  [[nodiscard]] std::uint64_t last() const {
+    Traffic sum;
+    for (const Traffic& traffic : last_) sum = sum + traffic;
+    return sum.percent();
+  }
+
+ private:
+  Traffic whole_, first_;
+  std::array<Traffic, 8> last_{};
+  std::size_t looks_ = 0;
 };
 
 Totals run_phase(Phase phase, Observer& observer) {
@@ -76,16 +85,15 @@ Totals run_phase(Phase phase, Observer& observer) {
       require(r->length == sizeof report && report.phase == std::to_underlying(phase), "a report of another phase");
       totals.add(report);
       ++reports;
-      course.running = false;
       continue;
     }
     require(error_of(r) == Error::timed_out, "a member ended without a report: ", error_of(r));
-    course.add(observer.look());
+    course.add(observer.look(), reports == 0);
     next = now() + interval;
   }
-  course.add(observer.look());
-  say("   ", totals.received, " messages, ", course.whole.percent(),
-      " % of their bytes from partition to partition: ", course.first.percent(), " % at first, ", course.last.percent(),
+  course.add(observer.look(), false);
+  say("   ", totals.received, " messages, ", course.whole(),
+      " % of their bytes from partition to partition: ", course.first(), " % at first, ", course.last(),
       " % at the end");
   say("   teams in one partition: ", observer.teams_together(phase), " of ", teams_count,
       "; partitions: ", observer.partitions(),

@@ -72,11 +72,13 @@ void Member::send_to(Outbound& to) {
   }
   const Header header{to.next, checksum(to.next, body)};
   std::memcpy(outgoing.data(), &header, sizeof header);
-  // While its queue is full the receiver may be waiting for room in ours.
-  Status sent = send(to.edge, std::span{outgoing}.first(length), no_wait);
+  // While its queue is full the receiver may be waiting for room in ours: it waits for as long as there is nothing to take.
+  const std::span message = std::span{outgoing}.first(length);
+  Status sent = send(to.edge, message, no_wait);
   while (!sent && error_of(sent) == Error::resource_limit) {
-    receive_until(now() + milliseconds(1));
-    sent = send(to.edge, std::span{outgoing}.first(length), no_wait);
+    receive_until(no_wait);
+    sent = send(to.edge, message, now() + milliseconds(1));
+    if (error_of(sent) == Error::timed_out) sent = std::unexpected(Error::resource_limit);
   }
   require(sent.has_value(), "send: ", error_of(sent));
   ++to.next;

@@ -15,6 +15,7 @@ inline constexpr std::string_view rogue_name = "gold-b-3";
 struct Traffic {
   std::uint64_t all = 0;
   std::uint64_t crossing = 0;  ///< from partition to partition, as those stand now
+  friend Traffic operator+(Traffic a, Traffic b) { return {a.all + b.all, a.crossing + b.crossing}; }
   [[nodiscard]] std::uint64_t percent() const { return all == 0 ? 0 : (crossing * 100 + all / 2) / all; }
 };
 

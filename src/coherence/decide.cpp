@@ -32,7 +32,8 @@ std::uint32_t Planner::find_suspect() const {
 }
 
 /// Who leaves when the partition is split along the cut: the suspect's side, otherwise the smaller one, and of equals that
-/// without the first member. Nobody (0) when pinned members are in the way. Members outside the cut stay.
+/// without the first member. Nobody (0) when pinned members are in the way. Members outside the cut stay. When most members are on
+/// the suspect's side, the cut only sets somebody apart who has about as little to do with the others: the suspect leaves alone.
 std::uint64_t Planner::leaving_side() const {
   std::uint64_t all = 0;
   std::uint64_t pinned = 0;
@@ -44,7 +45,8 @@ std::uint64_t Planner::leaving_side() const {
   const std::uint64_t one_side = judgement_.side;
   const std::uint64_t other = all & ~one_side;
   if (suspect_ != none) {
-    const std::uint64_t its = (one_side >> suspect_ & 1) != 0 ? one_side : other;
+    std::uint64_t its = (one_side >> suspect_ & 1) != 0 ? one_side : other;
+    if (2 * std::popcount(its) > std::popcount(all)) its = std::uint64_t{1} << suspect_;
     return (its & pinned) == 0 ? its : 0;
   }
   const bool one_first = std::popcount(one_side) < std::popcount(other) ||

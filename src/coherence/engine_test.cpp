@@ -263,6 +263,39 @@ TEST_CASE("engine: a distrusted agent is isolated along the minimum cut that con
   CHECK(swarm.engine.distrust(NodeIndex{99}, BasisPoints{1}).error() == Error::bad_argument);
 }
 
+TEST_CASE("engine: a suspect leaves alone when the minimum cut sets somebody else apart") {
+  Swarm swarm(small);
+  agents(swarm, range(0, 8), 0);
+  const auto traffic = [&] {
+    clique(swarm, range(0, 8), 200);
+    for (std::uint32_t i = 0; i < 6; ++i) swarm.send(7, i, 20);
+  };
+  run(swarm, 40, traffic);
+  REQUIRE(swarm.proposals.empty());
+  REQUIRE(swarm.engine.distrust(NodeIndex{7}, one));
+  run(swarm, 4, traffic);
+  REQUIRE(swarm.proposals.size() == 1);
+  CHECK(swarm.proposals[0].reason == Reason::trust);
+  CHECK(swarm.proposals[0].members == 0x80);
+}
+
+TEST_CASE("engine: what is delivered while a partition is looked at does not keep its cut from ending") {
+  Swarm swarm(small);
+  agents(swarm, range(0, 8), 0);
+  std::mt19937 random(1);
+  for (int epoch = 0; epoch < 400; ++epoch) {
+    swarm.engine.open({.epoch = Epoch{++swarm.now}});
+    do {
+      const std::uint32_t from = random() % 8;
+      swarm.send(from, (from + 1 + random() % 7) % 8, 1 + random() % 4000);
+    } while (swarm.engine.slice(16, [](PartitionIndex, PartitionIndex) { return MergeCheck::ok; }) ==
+             Progress::working);
+    const Report& report = swarm.engine.close();
+    for (std::uint32_t i = 0; i < report.event_count; ++i)
+      CHECK(report.events[i].kind == EventKind::coherence_recomputed);
+  }
+}
+
 TEST_CASE("engine: a silent suspect is cut off alone") {
   Swarm swarm(small);
   agents(swarm, range(0, 5), 0);

@@ -67,6 +67,10 @@ bool request_of(State& s, const advice::Move& move, Relocation& request) {
       const Agent& agent = s.agents.at(static_cast<std::uint16_t>(move.agent));
       if (to.id.value == 0 || agent.id.value == 0) return false;
       request.to = to.id;
+      // The last one of a partition takes it along: nobody would be left there.
+      Relocation all;
+      choose_members(first, UINT64_MAX, all);
+      request.kind = all.count == 1 ? Kind::merge : Kind::migrate;
       request.agents[request.count++] = agent.id;
       return true;
     }

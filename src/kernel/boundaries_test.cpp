@@ -8,6 +8,7 @@
 
 #include "relocation.hpp"
 #include "rvm/advice/advisor.hpp"
+#include "scheduler.hpp"
 #include "test/simulated_kernel.hpp"
 
 namespace rvm::kernel::test {
@@ -15,24 +16,31 @@ namespace {
 
 constexpr std::uint64_t epoch = 1'000'000;  // nanoseconds
 
-/// Pairs of partitions, of which the first holds "aN" and "bN" and the second "cN"; aN has an edge to either.
-PackageBuilder pairs(unsigned count) {
+/// Pairs of partitions. In the first live "aN", "bN" and "dN", in the second "cN" and "eN". aN has an edge to bN and to cN; bN
+/// talks to dN and cN to eN, so that nothing speaks for merging the two. Without `company`, aN lives alone.
+PackageBuilder pairs(unsigned count, bool company) {
   PackageBuilder builder;
   builder.coherence.flags = RVM_COHERENCE_ENABLED;
-  builder.coherence.merge_mutual = 10'000;  // never
   builder.partition("control");
   for (unsigned i = 0; i < count; ++i) {
     const std::string number = std::to_string(i);
-    std::array<std::uint32_t, 2> partitions{};
-    for (std::uint32_t& partition : partitions) {
-      partition = builder.partition("p" + number + (&partition == &partitions[0] ? "-left" : "-right"));
+    const auto home = [&](const char* side) {
+      const std::uint32_t partition = builder.partition("p" + number + side);
       builder.last_partition().flags = RVM_PARTITION_LIVE;
-    }
-    const auto a = builder.agent("a" + number, partitions[0], 100, false);
-    const auto b = builder.agent("b" + number, partitions[0]);
-    const auto c = builder.agent("c" + number, partitions[1]);
+      return partition;
+    };
+    const std::uint32_t left = home("-left");
+    const std::uint32_t right = home("-right");
+    const std::uint32_t alone = company ? left : home("-alone");
+    const auto a = builder.agent("a" + number, alone, 100, false);
+    const auto b = builder.agent("b" + number, left);
+    const auto c = builder.agent("c" + number, right);
+    const auto d = builder.agent("d" + number, left);
+    const auto e = builder.agent("e" + number, right);
     builder.edge("b", a, b, 16);
     builder.edge("c", a, c, 16);
+    builder.edge("d", b, d, 16);
+    builder.edge("e", c, e, 16);
   }
   return builder;
 }
@@ -41,26 +49,35 @@ struct Talk {
   SimulatedKernel k;
   unsigned count;
 
-  explicit Talk(unsigned pairs_count) : k(pairs(pairs_count)), count(pairs_count) { REQUIRE(advice::present()); }
+  explicit Talk(unsigned pairs_count, bool company = true) : k(pairs(pairs_count, company)), count(pairs_count) {
+    REQUIRE(advice::present());
+  }
 
   [[nodiscard]] bool moved(unsigned pair) {
     const std::string number = std::to_string(pair);
     return k.agent("a" + number).partition == k.agent("c" + number).partition;
   }
-  /// Others rest until it is this one's turn, whatever their priority.
-  void reach(const std::string& name) {
-    for (int i = 0; i < 1000 && name != k.running().name.data(); ++i)
-      k.call(RVM_HVC_SLEEP_UNTIL, {hal::Port::now().value + epoch / 100});
-    REQUIRE(name == k.running().name.data());
+  /// All get their turns, whatever their partitions' pressure.
+  void relax() {
+    k.state().agents.for_each([&](Agent& agent) {
+      agent.partition->pressure = 0;
+      feel_pressure(k.state(), agent);
+    });
   }
-  /// Every aN sends 1000 bytes to its `peer`, and an epoch passes.
+  void send(const std::string& sender, const std::string& receiver, const std::string& edge, std::uint64_t bytes) {
+    relax();
+    k.run_until(sender);
+    REQUIRE(k.call(RVM_HVC_SEND, {k.handle(edge), k.heap(), bytes, 0}) == Error::ok);
+    k.run_until(receiver);
+    REQUIRE(k.call(RVM_HVC_RECEIVE, {0, k.heap(), 4096, 0}) == Error::ok);
+  }
+  /// Every aN sends 1000 bytes to its `peer`, and those who live together talk; then an epoch passes.
   void talk(const std::string& peer) {
     for (unsigned i = 0; i < count; ++i) {
       const std::string number = std::to_string(i);
-      reach("a" + number);
-      REQUIRE(k.call(RVM_HVC_SEND, {k.handle(peer), k.heap(), 1000, 0}) == Error::ok);
-      reach(peer + number);
-      REQUIRE(k.call(RVM_HVC_RECEIVE, {0, k.heap(), 4096, 0}) == Error::ok);
+      send("a" + number, peer + number, peer, 1000);
+      send("b" + number, "d" + number, "d", 2000);
+      send("c" + number, "e" + number, "e", 2000);
     }
     k.advance(epoch);
   }
@@ -87,14 +104,34 @@ TEST_CASE("an agent goes where its traffic goes, and back when that changes") {
   }
   CHECK_FALSE(t.moved(0));
   CHECK(t.k.state().boundaries.migrations == 2);
+  CHECK(t.k.state().boundaries.aborted == 0);
   t.k.check_invariants();
 }
 
-TEST_CASE("a verdict waits for the adviser however late it gets time") {
+TEST_CASE("the last agent of a partition goes where its traffic goes, and the partition ends") {
+  Talk t{1, false};
+  const std::uint32_t before = t.k.state().partitions.live();
+  for (int i = 0; i < 60 && !t.moved(0); ++i) {
+    t.talk("c");
+    t.work();
+  }
+  CHECK(t.moved(0));
+  CHECK(t.k.state().boundaries.merges == 1);
+  CHECK(t.k.state().boundaries.aborted == 0);
+  CHECK(t.k.state().partitions.live() == before - 1);
+  t.k.check_invariants();
+}
+
+TEST_CASE("a verdict waits for the adviser however late that gets time") {
   Talk t{1};
   State& s = t.k.state();
-  s.relocation = {.phase = Relocation::Phase::finished};
-  expire_relocation(s, Nanoseconds{2 * relocation_limit.value});
+  t.k.run_until("b0");
+  Relocation request{.from = t.k.agent("a0").partition->id, .to = t.k.agent("c0").partition->id, .count = 1};
+  request.agents[0] = t.k.agent("a0").id;
+  REQUIRE(begin_relocation(s, request));
+  REQUIRE(t.moved(0));
+  const Nanoseconds late = t.k.machine.now + Nanoseconds{1000 * epoch};
+  expire_relocation(s, late);
   CHECK(s.relocation.phase == Relocation::Phase::finished);
 }
 

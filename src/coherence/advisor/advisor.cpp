@@ -4,6 +4,7 @@
 #include "rvm/advice/advisor.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "rvm/coherence/engine.hpp"
 #include "rvm/coherence/minimum_cut.hpp"
@@ -131,14 +132,10 @@ std::size_t memory_bytes(Capacity c) {
 }
 
 Status start(Capacity c, const rvm_package_coherence& settings, std::span<std::byte> memory) {
-  advisor.started = false;
+  std::construct_at(&advisor);  // afresh: it knows nothing of an earlier machine
   const coherence::Capacity capacity{.nodes = c.agents, .edges = c.edges, .partitions = c.partitions};
   if (auto ready = advisor.engine.init(capacity, config_of(settings), memory); !ready) return ready;
   advisor.frozen = (settings.flags & RVM_COHERENCE_FROZEN) != 0;
-  advisor.working = false;
-  advisor.next_event = advisor.waiting_count = 0;
-  advisor.report = {};
-  advisor.asked = {};
   advisor.started = true;
   return {};
 }

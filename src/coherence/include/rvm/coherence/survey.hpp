@@ -47,8 +47,11 @@ class Survey {
   [[nodiscard]] std::uint64_t between() const { return between_; }
   /// Whose units they are (Decay::generation).
   [[nodiscard]] std::uint32_t generation() const { return generation_; }
-  /// Units between two members, in both directions together.
-  [[nodiscard]] std::uint64_t pair(std::uint32_t i, std::uint32_t j) const { return matrix_[i * count_ + j]; }
+  /// Units between two members, in both directions together, as they were when the later of the two was looked at: between one
+  /// and the other something may have been delivered, and a cut wants the same from both ends.
+  [[nodiscard]] std::uint64_t pair(std::uint32_t i, std::uint32_t j) const {
+    return i < j ? matrix_[j * count_ + i] : matrix_[i * count_ + j];
+  }
 
  private:
   struct Tally {
