@@ -199,7 +199,7 @@ void begin_boundary_epoch(State& s) {
   std::uint32_t busy = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) busy += s.cores[i].current != nullptr ? 1 : 0;
   Boundaries& b = s.boundaries;
-  const std::uint32_t now = busy * 10'000 / s.core_count;
+  const std::uint32_t now = busy * 10'000 / std::max(s.core_count, std::uint32_t{1});
   b.load = (b.load * 15 + now) / 16;
   b.epoch_ns = 0;
   ++b.epochs;

@@ -103,7 +103,7 @@ struct Relocation {
   AgentId requester;  ///< 0: the coherence engine
   security::Authority by = security::Authority::hypervisor();
   PartitionId from;
-  PartitionId to;           ///< of a split: the one that it made
+  PartitionId to;             ///< of a split: the one that it made
   std::uint64_t members = 0;  ///< of a split by request: who leaves, as it was asked for
   std::uint32_t count = 0;
   std::array<AgentId, maximum_agents_per_partition> agents{};  ///< in ascending order of their index

@@ -37,7 +37,7 @@ enum class Wait : std::uint8_t {
 
 /// What became of a relocation that an agent asked for; it makes its call again until there is one.
 struct RelocationVerdict {
-  std::uint8_t kind = 0;                 ///< Relocation::Kind plus one; 0: there is none
+  std::uint8_t kind = 0;  ///< Relocation::Kind plus one; 0: there is none
   Error error = Error::ok;
   std::uint32_t first = 0, second = 0;  ///< ids that it named
   std::uint64_t members = 0;
