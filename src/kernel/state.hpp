@@ -91,6 +91,7 @@ struct Device {
 
 /// Agents on their way from one partition to another (relocation.hpp).
 struct Relocation {
+  // NOLINTBEGIN(readability-redundant-member-init): they may be left out
   enum class Kind : std::uint8_t { migrate, split, merge };
   enum class Phase : std::uint8_t {
     none,
@@ -100,16 +101,17 @@ struct Relocation {
   Kind kind = Kind::migrate;
   Phase phase = Phase::none;
   std::uint16_t reason = RVM_MOVE_REQUEST;
-  AgentId requester;  ///< 0: the coherence engine
+  AgentId requester{};  ///< 0: the coherence engine
   security::Authority by = security::Authority::hypervisor();
-  PartitionId from;
-  PartitionId to;             ///< of a split: the one that it made
+  PartitionId from{};
+  PartitionId to{};           ///< of a split: the one that it made
   std::uint64_t members = 0;  ///< of a split by request: who leaves, as it was asked for
   std::uint32_t count = 0;
   std::array<AgentId, maximum_agents_per_partition> agents{};  ///< in ascending order of their index
   std::uint64_t held = 0;                                      ///< bit i: agents[i] was stopped for this
   Nanoseconds begun{0};
-  Status verdict;
+  Status verdict{};
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 /// What became of boundaries since boot (boundaries.hpp).
