@@ -49,27 +49,28 @@ struct Totals {
   [[nodiscard]] bool right() const { return wrong == 0 && sent == received && sent_sum == received_sum; }
 };
 
-/// What crossed boundaries in a phase: when the machine was looked at first, and in the last looks before a member was done.
+/// What crossed boundaries in a phase, look by look.
 class Course {
  public:
-  void add(const Traffic& traffic, bool all_at_work) {
+  void add(const Traffic& traffic) {
     whole_ = whole_ + traffic;
     if (traffic.all == 0) return;
-    if (first_.all == 0) first_ = traffic;
-    if (all_at_work) last_[looks_++ % last_.size()] = traffic;
+    if (count_ < looks_.size()) looks_[count_++] = {};
+    looks_[count_ - 1] = looks_[count_ - 1] + traffic;
   }
   [[nodiscard]] std::uint64_t whole() const { return whole_.percent(); }
-  [[nodiscard]] std::uint64_t first() const { return first_.percent(); }
+  [[nodiscard]] std::uint64_t first() const { return looks_[0].percent(); }
+  /// Of the last quarter of all bytes.
   [[nodiscard]] std::uint64_t last() const {
     Traffic sum;
-    for (const Traffic& traffic : last_) sum = sum + traffic;
+    for (std::size_t i = count_; i != 0 && sum.all * 4 < whole_.all; --i) sum = sum + looks_[i - 1];
     return sum.percent();
   }
 
  private:
-  Traffic whole_, first_;
-  std::array<Traffic, 8> last_{};
-  std::size_t looks_ = 0;
+  Traffic whole_;
+  std::array<Traffic, 1024> looks_{};
+  std::size_t count_ = 0;
 };
 
 Totals run_phase(Phase phase, Observer& observer) {
@@ -88,13 +89,13 @@ Totals run_phase(Phase phase, Observer& observer) {
       continue;
     }
     require(error_of(r) == Error::timed_out, "a member ended without a report: ", error_of(r));
-    course.add(observer.look(), reports == 0);
+    course.add(observer.look());
     next = now() + interval;
   }
-  course.add(observer.look(), false);
+  course.add(observer.look());
   say("   ", totals.received, " messages, ", course.whole(),
       " % of their bytes from partition to partition: ", course.first(), " % at first, ", course.last(),
-      " % at the end");
+      " % in the last quarter");
   say("   teams in one partition: ", observer.teams_together(phase), " of ", teams_count,
       "; partitions: ", observer.partitions(),
       phase < Phase::turn      ? ""

@@ -10,16 +10,15 @@ MANIFEST = rvm_test.EXAMPLES / "swarm" / "swarm.toml"
 ROGUE = "gold-b-3"
 DELIVERED = re.compile(r"^conductor\| (\d+) messages were delivered, each exactly once and in order$", re.M)
 PHASE = re.compile(r"^conductor\|    (\d+) messages, (\d+) % of their bytes from partition to partition: "
-                   r"(\d+) % at first, (\d+) % at the end$", re.M)
+                   r"(\d+) % at first, (\d+) % in the last quarter$", re.M)
 TOGETHER = re.compile(r"^conductor\|    teams in one partition: (\d) of 4; partitions: (\d+)(.*)$", re.M)
 
 
 class Swarm(rvm_test.RvmTest):
     def run_swarm(self, *options):
-        """The outcome, and what the conductor said."""
+        """The outcome, what the conductor said of the phases and of the teams, and all moves."""
         disk, dump = self.folder / "swarm.img", self.folder / "state.json"
-        result = self.rvm("run", MANIFEST, "--cpus", 2, *options, "--disk", disk, "--dump", dump, "--verbose", "--json",
-                          timeout=120)
+        result = self.rvm("run", MANIFEST, "--cpus", 2, *options, "--disk", disk, "--dump", dump, "--verbose", "--json")
         self.assertEqual(result.returncode, 0, str(result))
         outcome = result.json()
         self.assertEqual(outcome["result"], "ok", str(result))
@@ -32,9 +31,9 @@ class Swarm(rvm_test.RvmTest):
         disk.unlink()
         delivered = DELIVERED.search(result.stderr)
         self.assertIsNotNone(delivered, str(result))
-        phases = [tuple(map(int, found)) for found in PHASE.findall(result.stderr)]
+        phases = [dict(zip(("messages", "whole", "first", "last"), map(int, found))) for found in PHASE.findall(result.stderr)]
         self.assertEqual(len(phases), 5, str(result))
-        self.assertEqual(int(delivered[1]), sum(messages for messages, *_ in phases))
+        self.assertEqual(int(delivered[1]), sum(phase["messages"] for phase in phases))
         together = [(int(teams), int(partitions), rest) for teams, partitions, rest in TOGETHER.findall(result.stderr)]
         moves = [rvm_test.json.loads(line[5:]) for line in result.stderr.splitlines() if line.startswith('rvm# {"t":"moved"')]
         return outcome, phases, together, moves
@@ -46,32 +45,25 @@ class Swarm(rvm_test.RvmTest):
             self.assertGreater(coherence[kind], 0, coherence)
         self.assertEqual(coherence["splits"] + coherence["merges"] + coherence["migrations"], len(moves))
 
-        form, mix, turn, _, again = (dict(zip(("messages", "whole", "first", "last"), phase)) for phase in phases)
+        form, mix, turn, _, again = phases
         self.assertGreaterEqual(form["first"], 60, phases)
-        self.assertLessEqual(form["last"], 20, phases)
-        self.assertLessEqual(mix["last"], 20, phases)
-        # The rogue's own traffic crosses from then on: an eighth of its team's, which is a fourth of all.
-        self.assertLessEqual(turn["last"], 20, phases)
-        self.assertLessEqual(again["first"], 20, "the layout stayed while all were silent")
-        self.assertGreaterEqual(sum(teams for teams, *_ in together), 15, together)
+        for phase in (form, mix, turn, again):
+            self.assertLessEqual(phase["last"], 25, phases)
+        self.assertLessEqual(again["whole"], 20, "the layout stayed while all were silent")
 
         trust = [move for move in moves if move["reason"] == "trust"]
         self.assertEqual([(move["how"], move["agent"]) for move in trust], [("split", ROGUE)])
-        for _, _, rest in together[2:]:
-            self.assertIn("alone", rest)
+        self.assertIn("alone", together[-1][2])
         home = [agents for agents in coherence["layout"].values() if ROGUE in agents]
         self.assertEqual(home, [[ROGUE]])
 
-    def test_layout_stays_with_static(self):
-        outcome, phases, together, moves = self.run_swarm("--static")
-        coherence = outcome["coherence"]
-        self.assertEqual([coherence[kind] for kind in ("splits", "merges", "migrations", "aborted")], [0, 0, 0, 0])
+        # The same work where everybody stays.
+        outcome, still, together, moves = self.run_swarm("--static")
+        self.assertEqual([outcome["coherence"][kind] for kind in ("splits", "merges", "migrations", "aborted")], [0] * 4)
         self.assertEqual(moves, [])
-        self.assertEqual({teams for teams, *_ in together}, {0})
-        self.assertEqual({partitions for _, partitions, _ in together}, {8})
-        moving = self.run_swarm()
-        self.assertEqual([messages for messages, *_ in phases], [messages for messages, *_ in moving[1]], "the same work")
-        self.assertEqual(coherence["total_bytes"], moving[0]["coherence"]["total_bytes"])
+        self.assertEqual({(teams, partitions) for teams, partitions, _ in together}, {(0, 8)})
+        self.assertEqual([phase["messages"] for phase in still], [phase["messages"] for phase in phases])
+        self.assertLess(coherence["cross_bytes"], 0.4 * outcome["coherence"]["cross_bytes"])
 
 
 if __name__ == "__main__":
