@@ -3,7 +3,7 @@
 // Splits "town" at random and merges it again, over and over, while its citizens talk; every eighth time the agent "migrant"
 // goes to "annex" and back as well. Pages, partitions, edges and regions must be as many afterwards as before. Then it tells
 // the citizens to stop. With an agent "victim" (examples/attacks), it begins when that has measured itself undisturbed and goes on until
-// it has done so again. args: rounds, citizens, microseconds to sleep between two rounds.
+// it has done so again. args: rounds, citizens, microseconds to sleep after a split and after a merge.
 #include "rvm/agent.hpp"
 
 using namespace rvm::agent;
@@ -55,7 +55,7 @@ class Governor {
  public:
   Governor() : town_(find<Partition>("town")), annex_(find<Partition>("annex")), migrant_(find<AgentRef>("migrant")) {}
 
-  void round(std::uint64_t citizens) {
+  void round(std::uint64_t citizens, Nanoseconds pause) {
     ++rounds_;
     const std::uint64_t members = some_of(citizens);
     const auto made = patiently([&] { return split(town_, members); });
@@ -66,6 +66,7 @@ class Governor {
       const Status back = patiently([&] { return migrate(migrant_, town_); });
       require(back.has_value(), "AGENT_MIGRATE back: ", error_of(back));
     }
+    if (pause.count != 0) sleep_for(pause);
     const Status merged = patiently([&] { return merge(town_, *made); });
     require(merged.has_value(), "PARTITION_MERGE in round ", rounds_, ": ", error_of(merged));
   }
@@ -110,7 +111,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   Governor governor;
   const auto go_on = [&](std::uint64_t until) {
     while (victim ? !is_done(victim) : governor.rounds() < until) {
-      governor.round(citizens);
+      governor.round(citizens, pause);
       if (pause.count != 0) sleep_for(pause);
     }
   };

@@ -17,7 +17,7 @@ import rvm_test
 from relocation import CITIZENS, town
 
 CUTS = 10
-SPAN = 1.5  # seconds from the first citizen's start within which the power fails
+EARLIEST, LATEST = 0.5, 2.0  # seconds from the first move; until then the log of the start is on its way to the disk
 
 
 class RelocationCut(rvm_test.RvmTest):
@@ -29,6 +29,10 @@ class RelocationCut(rvm_test.RvmTest):
         if machine is not None:
             os.kill(machine, signal.SIGKILL)
         return session.finish(30)
+
+    def has_moves(self, disk):
+        found = self.rvm("witness", "query", disk, "--kind", "PartitionSplit", "--json")
+        return any(line.startswith("{") for line in found.stdout.splitlines())
 
     def layout(self, disk, result):
         """How many citizens each partition has, from the records alone."""
@@ -48,7 +52,7 @@ class RelocationCut(rvm_test.RvmTest):
         return where, sum(o["record_quota"] for o in objects if o["of"] == "partition")
 
     def test_before_or_after(self):
-        manifest = self.manifest(town(1_000_000))
+        manifest = self.manifest(town(1_000_000, pause=1000))
         chance = random.Random(11)
         layouts = collections.Counter()
         quotas = set()
@@ -56,7 +60,10 @@ class RelocationCut(rvm_test.RvmTest):
             with self.subTest(cut=cut):
                 disk = self.folder / "log.img"
                 disk.unlink(missing_ok=True)
-                result = self.cut_once(manifest, disk, chance.uniform(0, SPAN))
+                result = self.cut_once(manifest, disk, chance.uniform(EARLIEST, LATEST))
+                if not self.has_moves(disk):
+                    layouts["before the first move"] += 1
+                    continue
                 where, quota = self.layout(disk, result)
                 layouts[len(where)] += 1
                 quotas.add(quota)
