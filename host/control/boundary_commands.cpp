@@ -17,6 +17,8 @@ namespace rvm::host {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 /// Names of those who are in a partition, as the machine says when it is asked again.
 Outcome<std::vector<std::string>> agents_in(Connection& connection, std::uint64_t partition) {
   const auto after = connection.snapshot();

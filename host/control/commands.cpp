@@ -15,6 +15,8 @@ namespace rvm::host {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 std::string name_or_gone(const Snapshot& s, std::uint32_t agent) {
   const rvm_agent_status* const a = agent_of(s, agent);
   return a != nullptr ? a->name : agent == 0 ? "(gone)" : fmt::format("agent {}", agent);

@@ -13,11 +13,11 @@ namespace rvm::host {
 
 namespace {
 
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 /// A number of an object, if it is there and fits.
 template <typename T>
-bool take(const Json& object, const char* key, T& to) {
+bool take(const PlainJson& object, const char* key, T& to) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_number_unsigned() || it->get<std::uint64_t>() > std::numeric_limits<T>::max()) {
     return false;
@@ -25,7 +25,7 @@ bool take(const Json& object, const char* key, T& to) {
   to = it->get<T>();
   return true;
 }
-bool take_name(const Json& object, char (&to)[RVM_NAME_BYTES]) {
+bool take_name(const PlainJson& object, char (&to)[RVM_NAME_BYTES]) {
   const auto it = object.find("name");
   if (it == object.end() || !it->is_string() || it->get_ref<const std::string&>().size() >= RVM_NAME_BYTES) {
     return false;
@@ -35,7 +35,7 @@ bool take_name(const Json& object, char (&to)[RVM_NAME_BYTES]) {
 }
 /// The number that the text stands for; false: for none.
 template <typename Named>
-bool take_named(const Json& object, const char* key, std::uint8_t& to, Named named) {
+bool take_named(const PlainJson& object, const char* key, std::uint8_t& to, Named named) {
   const auto it = object.find(key);
   for (to = 0; it != object.end() && it->is_string() && named(to) != "?"; ++to) {
     if (named(to) == it->get_ref<const std::string&>()) {
@@ -45,27 +45,28 @@ bool take_named(const Json& object, const char* key, std::uint8_t& to, Named nam
   return false;
 }
 
-bool parse(const Json& from, rvm_partition_status& p) {
+bool parse(const PlainJson& from, rvm_partition_status& p) {
   p.coherence_bp = p.pressure_bp = p.cohesion_bp = RVM_UNKNOWN;
   (void)take(from, "coherence_bp", p.coherence_bp);  // null where nobody measures
   return take(from, "id", p.id) && take(from, "pages", p.pages) && take_name(from, p.name) &&
          take_named(from, "type", p.type, [](std::uint8_t type) { return type_name(type); }) &&
          take_named(from, "state", p.state, [](std::uint8_t state) { return partition_state_name(state); });
 }
-bool parse(const Json& from, rvm_agent_status& a) {
+bool parse(const PlainJson& from, rvm_agent_status& a) {
   return take(from, "id", a.id) && take(from, "partition", a.partition) && take_name(from, a.name) &&
          take_named(from, "state", a.state, [](std::uint8_t state) { return agent_state_name(state); });
 }
-bool parse(const Json& from, rvm_edge_status& e) {
+bool parse(const PlainJson& from, rvm_edge_status& e) {
   return take(from, "id", e.id) && take(from, "sender", e.sender) && take(from, "receiver", e.receiver) &&
          take(from, "messages", e.messages) && take(from, "bytes", e.bytes) && take(from, "weight", e.weight);
 }
 
 template <typename T>
-bool parse_all(const Json& from, const char* key, std::vector<T>& to) {
+bool parse_all(const PlainJson& from, const char* key, std::vector<T>& to) {
   const auto it = from.find(key);
-  return it != from.end() && it->is_array() &&
-         std::ranges::all_of(*it, [&](const Json& one) { return one.is_object() && parse(one, to.emplace_back()); });
+  return it != from.end() && it->is_array() && std::ranges::all_of(*it, [&](const PlainJson& one) {
+           return one.is_object() && parse(one, to.emplace_back());
+         });
 }
 
 std::string name_of(const Snapshot& s, std::uint32_t partition) {
@@ -101,7 +102,7 @@ std::string title_now(const Snapshot& before, const Snapshot& now) {
 }  // namespace
 
 Outcome<Snapshot> saved_snapshot(std::string_view json, const std::string& machine, const Snapshot& now) {
-  const Json from = Json::parse(json, nullptr, false);
+  const PlainJson from = PlainJson::parse(json, nullptr, false);
   Snapshot out;
   const auto name = from.is_object() ? from.find("machine") : from.end();
   const auto status = from.is_object() ? from.find("status") : from.end();

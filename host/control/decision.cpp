@@ -89,8 +89,8 @@ class Words {
     return r_.actor_partition == 0 ? std::string{} : fmt::format(", by {}", partition(r_.actor_partition));
   }
 
-  [[nodiscard]] MoveReport move() const {
-    MoveReport m;
+  [[nodiscard]] NamedMove move() const {
+    NamedMove m;
     switch (r_.flags) {
       case RVM_MOVE_TRAFFIC:
         m.reason = MoveReport::Reason::traffic;
@@ -107,30 +107,35 @@ class Words {
       default:
         m.reason = MoveReport::Reason::request;
     }
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
     if (r_.action_kind == Kind::partition_migrate) {
       m.how = How::migrate;
       m.agents = 1;
-      m.agent = agent(r_.target_object);
-      m.from = high(r_.payload);
-      m.to = low(r_.payload);
+      m.who = agent(r_.target_object);
+      from = high(r_.payload);
+      to = low(r_.payload);
     } else if (r_.action_kind == Kind::partition_split) {
       m.how = How::split;
       m.agents = static_cast<unsigned>(std::popcount(r_.aux));
-      m.from = r_.target_object;
-      m.to = high(r_.payload);
-      m.agent = m.agents == 1 ? only_agent(high(r_.payload)) : "";
+      from = r_.target_object;
+      to = high(r_.payload);
+      m.who = m.agents == 1 ? only_agent(to) : "";
     } else {
       m.how = How::merge;
       m.agents = r_.aux;
-      m.from = low(r_.payload);
-      m.to = r_.target_object;
+      from = low(r_.payload);
+      to = r_.target_object;
     }
-    m.from_name = partition(static_cast<std::uint32_t>(m.from));
-    m.to_name = partition(static_cast<std::uint32_t>(m.to));
+    if (m.who.empty()) {
+      m.who = format_count(m.agents, "agent", "agents");
+    }
+    m.from = partition(from);
+    m.to = partition(to);
     // What splits off inherits the name.
-    if (m.from_name == m.to_name) {
-      m.from_name += fmt::format(" ({})", m.from);
-      m.to_name += fmt::format(" ({})", m.to);
+    if (m.from == m.to) {
+      m.from += fmt::format(" ({})", from);
+      m.to += fmt::format(" ({})", to);
     }
     return m;
   }

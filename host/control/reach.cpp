@@ -29,14 +29,14 @@ Outcome<Seen> look(const ControlOptions& options) {
   return Seen{std::move(*reached), std::move(*snapshot)};
 }
 
-void print_json(const RunningMachine& machine, const Json& body) {
-  Json out{{"machine", machine.name}};
+void print_json(const RunningMachine& machine, const nlohmann::ordered_json& body) {
+  nlohmann::ordered_json out{{"machine", machine.name}};
   out.update(body);
-  fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 ExitCode tell(const ControlOptions& options, const RunningMachine& machine, std::uint32_t status,
-              const std::string& done, const Failure& why_not, Json details) {
+              const std::string& done, const Failure& why_not, nlohmann::ordered_json details) {
   if (options.json) {
     details["status"] = status == RVM_ERROR_OK ? "ok" : status_text(status);
     print_json(machine, details);

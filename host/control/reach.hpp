@@ -10,8 +10,6 @@
 
 namespace rvm::host {
 
-using Json = nlohmann::ordered_json;
-
 /// A machine, reached.
 struct Reached {
   RunningMachine machine;
@@ -26,10 +24,10 @@ struct Seen {
 [[nodiscard]] Outcome<Seen> look(const ControlOptions& options);
 
 /// A line: the machine's name, and what else is said.
-void print_json(const RunningMachine& machine, const Json& body);
+void print_json(const RunningMachine& machine, const nlohmann::ordered_json& body);
 
 /// What became of a request, for people or as a line of JSON: `details` and the status. `why_not` is reported unless it was done.
 ExitCode tell(const ControlOptions& options, const RunningMachine& machine, std::uint32_t status,
-              const std::string& done, const Failure& why_not, Json details);
+              const std::string& done, const Failure& why_not, nlohmann::ordered_json details);
 
 }  // namespace rvm::host

@@ -17,7 +17,7 @@ constexpr const char* enter = "\033[?1049h\033[?25l";  // alternate screen, no c
 constexpr const char* leave = "\033[?25h\033[?1049l";
 
 volatile std::sig_atomic_t ended = 0;
-constexpr std::array<int, 3> ends{SIGINT, SIGTERM, SIGHUP};
+constexpr std::array<int, 3> ending{SIGINT, SIGTERM, SIGHUP};
 
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action{};
@@ -29,7 +29,7 @@ void handle(int signal, void (*handler)(int)) {
 
 Screen::Screen() {
   ended = 0;
-  for (const int signal : ends) {
+  for (const int signal : ending) {
     handle(signal, [](int) { ended = 1; });
   }
   handle(SIGWINCH, [](int) {});
@@ -48,7 +48,7 @@ Screen::~Screen() {
   if (changed_) {
     ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
   }
-  for (const int signal : ends) {
+  for (const int signal : ending) {
     handle(signal, SIG_DFL);
   }
   handle(SIGWINCH, SIG_DFL);

@@ -12,7 +12,7 @@ namespace rvm::host {
 
 namespace {
 
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 struct Number {
   const char* key;
@@ -39,17 +39,17 @@ constexpr std::array<std::string_view, 5> reasons{"traffic", "cohesion", "pressu
 class StrictReader {
  public:
   StrictReader(std::string_view json, std::string_view type)
-      : object_(Json::parse(json, nullptr, /*allow_exceptions=*/false)) {
+      : object_(PlainJson::parse(json, nullptr, /*allow_exceptions=*/false)) {
     sound_ = object_.is_object() && text("t") == type;
   }
 
   std::uint64_t number(const char* key) {
-    const Json* const value = find(key);
+    const PlainJson* const value = find(key);
     // A negative number is an integer that is not unsigned, one beyond 64 bits is no integer.
     return refuse_unless(value != nullptr && value->is_number_unsigned()) ? value->get<std::uint64_t>() : 0;
   }
   std::string text(const char* key) {
-    const Json* const value = find(key);
+    const PlainJson* const value = find(key);
     return refuse_unless(value != nullptr && value->is_string()) ? value->get<std::string>() : std::string{};
   }
   /// A name as kernel objects have them: it can be printed anywhere.
@@ -66,10 +66,10 @@ class StrictReader {
   }
   /// Numbers, none of them twice.
   std::vector<std::uint64_t> numbers(const char* key) {
-    const Json* const value = find(key);
+    const PlainJson* const value = find(key);
     std::vector<std::uint64_t> out;
     if (!refuse_unless(value != nullptr && value->is_array())) return out;
-    for (const Json& item : *value) {
+    for (const PlainJson& item : *value) {
       if (!refuse_unless(item.is_number_unsigned())) return out;
       const auto number = item.get<std::uint64_t>();
       refuse_unless(std::ranges::find(out, number) == out.end());
@@ -84,7 +84,7 @@ class StrictReader {
   [[nodiscard]] bool complete() const { return sound_ && taken_ == object_.size(); }
 
  private:
-  const Json* find(const char* key) {
+  const PlainJson* find(const char* key) {
     if (!object_.is_object()) return nullptr;
     const auto it = object_.find(key);
     if (it == object_.end()) return nullptr;
@@ -92,7 +92,7 @@ class StrictReader {
     return &*it;
   }
 
-  Json object_;
+  PlainJson object_;
   std::size_t taken_ = 0;
   bool sound_ = true;
 };

@@ -25,7 +25,7 @@ struct CoherenceReport {
   std::uint64_t budget_exceeded = 0;  ///< epochs in which the engine had more to do than its budget allows
   std::uint64_t engine_ns = 0;
   std::uint64_t longest_ns = 0;  ///< that the engine computed in one epoch
-  std::uint64_t busy_ns = 0;  ///< of all cores, the engine included
+  std::uint64_t busy_ns = 0;     ///< of all cores, the engine included
 
   /// The engine's part of the time that the cores were busy; 0 when they never were.
   [[nodiscard]] double engine_share() const {

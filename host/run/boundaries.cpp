@@ -12,16 +12,8 @@ namespace {
 using How = MoveReport::How;
 using Reason = MoveReport::Reason;
 
-/// A move with the names that people know.
-struct Named {
-  const MoveReport& move;
-  std::string from;
-  std::string to;
-  std::string who;
-};
-
-std::string what(const Named& m) {
-  switch (m.move.how) {
+std::string what(const NamedMove& m) {
+  switch (m.how) {
     case How::migrate:
       return fmt::format("{} moved from {} to {}", m.who, m.from, m.to);
     case How::split:
@@ -32,16 +24,16 @@ std::string what(const Named& m) {
   return {};
 }
 
-std::string why(const Named& m) {
-  const bool one = m.move.agents == 1;
-  const bool merge = m.move.how == How::merge;
-  switch (m.move.reason) {
+std::string why(const NamedMove& m) {
+  const bool one = m.agents == 1;
+  const bool merge = m.how == How::merge;
+  switch (m.reason) {
     case Reason::traffic:
       if (merge) {
         return "most of their traffic is between them";
       }
       return fmt::format("most of {} traffic goes {}", one ? "its" : "their",
-                         m.move.how == How::migrate ? "there" : "elsewhere");
+                         m.how == How::migrate ? "there" : "elsewhere");
     case Reason::cohesion:
       return merge ? "together they are one group"
                    : fmt::format("{} little traffic with the rest of {}", one ? "it has" : "they have", m.from);
@@ -57,10 +49,15 @@ std::string why(const Named& m) {
 
 }  // namespace
 
+std::string move_text(const NamedMove& move) { return fmt::format("{}: {}", what(move), why(move)); }
+
 std::string move_text(const MoveReport& move, const Layout& layout) {
-  const Named named{move, layout.from_name(move), layout.to_name(move),
-                    move.agents == 0 ? "nobody" : listed(layout.movers(move))};
-  return fmt::format("{}: {}", what(named), why(named));
+  return move_text({.how = move.how,
+                    .reason = move.reason,
+                    .agents = move.agents,
+                    .from = layout.from_name(move),
+                    .to = layout.to_name(move),
+                    .who = move.agents == 0 ? "nobody" : listed(layout.movers(move))});
 }
 
 std::string boundaries_text(const CoherenceReport& r) {

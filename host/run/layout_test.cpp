@@ -77,5 +77,5 @@ TEST_CASE("a layout without a manifest knows what it is told") {
   layout.apply(m);
   CHECK(layout.lines() == Lines{"here: agent 7"});
   layout.apply(move(How::migrate, {7, 8}, 9, 4, "here", "there"));
-  CHECK(layout.lines() == Lines{"partition 4: agent 7, agent 8"});
+  CHECK(layout.lines() == Lines{"partition 4: agent 7..8"});
 }

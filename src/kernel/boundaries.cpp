@@ -173,6 +173,7 @@ std::size_t adviser_bytes(const State& s, std::span<const std::byte> package) {
 }
 
 void start_adviser(State& s, std::span<std::byte> memory) {
+  advice::stop();
   const rvm_package_coherence& settings = s.package.header().coherence;
   if ((settings.flags & RVM_COHERENCE_ENABLED) == 0) return;
   const Status started = advice::start({s.capacity.agents, s.capacity.edges, s.capacity.partitions}, settings, memory);
@@ -198,7 +199,7 @@ void begin_boundary_epoch(State& s) {
   std::uint32_t busy = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) busy += s.cores[i].current != nullptr ? 1 : 0;
   Boundaries& b = s.boundaries;
-  const std::uint32_t now = busy * 10'000 / s.core_count;
+  const std::uint32_t now = busy * 10'000 / std::max(s.core_count, std::uint32_t{1});
   b.load = (b.load * 15 + now) / 16;
   b.epoch_ns = 0;
   ++b.epochs;

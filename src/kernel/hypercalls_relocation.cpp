@@ -17,32 +17,21 @@ using Kind = Relocation::Kind;
 
 std::span<const AgentId> agents_of(const Relocation& r) { return std::span{r.agents}.first(r.count); }
 
-/// Whether both ask for the same. Only what the caller named counts: who lives where may have changed since, by this very relocation.
-bool same(const Relocation& a, const Relocation& b) {
-  if (a.kind != b.kind) return false;
-  switch (a.kind) {
-    case Kind::migrate:
-      return a.agents[0] == b.agents[0] && a.to == b.to;
-    case Kind::split:
-      return a.from == b.from && a.members == b.members;
-    default:
-      return a.from == b.from && a.to == b.to;
-  }
-}
-
 /// The verdict on the caller's relocation, or a while longer for it.
-Outcome await(const Request& r, PartitionId& made) {
+Outcome await(const Request& r, const Relocation& wanted, PartitionId& made) {
   settle_relocation(r.s);  // who moves may have handed its core over directly
-  return r.s.relocation.phase == Relocation::Phase::finished ? Outcome{take_verdict(r.s, made)} : again(r);
+  const std::optional<Status> verdict = take_verdict(r.caller, wanted, made);
+  return verdict ? Outcome{*verdict} : again(r);
 }
 
-/// What becomes of the caller's relocation that is under way, if that is what it asks for; another of its is given up. The call is
-/// repeated until there is a verdict, and until then objects that it names may come to their end. Another one's comes first.
+/// What becomes of the caller's relocation that is under way or over, if that is what it asks for; another of its is given up. The
+/// call is repeated until there is a verdict, and until then objects that it names may come to their end. Another one's comes first.
 std::optional<Outcome> under_way(const Request& r, const Relocation& wanted, PartitionId& made) {
+  if (const auto verdict = take_verdict(r.caller, wanted, made)) return Outcome{*verdict};
   const Relocation& current = r.s.relocation;
   if (current.phase == Relocation::Phase::none) return std::nullopt;
   if (current.requester != r.caller.id) return again(r);
-  if (same(current, wanted)) return await(r, made);
+  if (is_same_request(current, wanted)) return await(r, wanted, made);
   abandon_relocation(r.s);
   return std::nullopt;
 }
@@ -51,7 +40,7 @@ std::optional<Outcome> under_way(const Request& r, const Relocation& wanted, Par
 Outcome relocate(const Request& r, const Relocation& wanted, PartitionId& made) {
   if (std::ranges::find(agents_of(wanted), r.caller.id) != agents_of(wanted).end()) return Error::bad_state;
   if (const Status begun = begin_relocation(r.s, wanted); !begun) return begun;
-  return await(r, made);
+  return await(r, wanted, made);
 }
 
 Outcome split_or_wait(const Request& r, PartitionId& made) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "agents.hpp"
 #include "belongings.hpp"
@@ -264,6 +265,40 @@ void leave_translation(State& s, const Movers& movers) {
   }
 }
 
+/// What was asked for, as whoever asks again knows it. Of a split, whose new partition it could not know.
+partition::RelocationVerdict asked(const Relocation& r) {
+  partition::RelocationVerdict v{.kind = static_cast<std::uint8_t>(1 + static_cast<unsigned>(r.kind))};
+  switch (r.kind) {
+    case Kind::migrate:
+      v.first = r.agents[0].value;
+      v.second = r.to.value;
+      break;
+    case Kind::split:
+      v.first = r.from.value;
+      v.members = r.members;
+      break;
+    default:
+      v.first = r.from.value;
+      v.second = r.to.value;
+      break;
+  }
+  return v;
+}
+
+/// It is over. The verdict waits with the agent that asked, so that others can have theirs moved meanwhile; for the adviser here.
+void finish(State& s) {
+  Relocation& r = s.relocation;
+  let_go(s, r);
+  r.phase = Relocation::Phase::finished;
+  if (r.requester.value == 0) return;
+  if (Agent* const requester = s.agents.find(r.requester); requester != nullptr) {
+    requester->verdict = asked(r);
+    requester->verdict.error = r.verdict ? Error::ok : r.verdict.error();
+    requester->verdict.made = r.kind == Kind::split ? r.to.value : 0;
+  }
+  r = {};
+}
+
 /// All have come to rest: it happens now.
 void carry_out(State& s) {
   Relocation& r = s.relocation;
@@ -289,8 +324,7 @@ void carry_out(State& s) {
       if (r.verdict) tell(s, r, movers, names);
     }
   }
-  let_go(s, r);
-  r.phase = Relocation::Phase::finished;
+  finish(s);
 }
 
 }  // namespace
@@ -323,6 +357,15 @@ void settle_relocation(State& s) {
   if (s.relocation.phase == Relocation::Phase::stopping && all_at_rest(s, s.relocation)) carry_out(s);
 }
 
+bool is_same_request(const Relocation& a, const Relocation& b) { return asked(a).answers(asked(b)); }
+
+std::optional<Status> take_verdict(Agent& requester, const Relocation& wanted, PartitionId& made) {
+  const partition::RelocationVerdict verdict = std::exchange(requester.verdict, {});
+  if (!verdict.answers(asked(wanted))) return std::nullopt;
+  made = PartitionId{verdict.made};
+  return verdict.error == Error::ok ? Status{} : fail(verdict.error);
+}
+
 Status take_verdict(State& s, PartitionId& made) {
   const Status verdict = s.relocation.verdict;
   made = s.relocation.to;
@@ -337,12 +380,7 @@ void abandon_relocation(State& s) {
 
 void expire_relocation(State& s, Nanoseconds now) {
   Relocation& r = s.relocation;
-  if (r.phase == Relocation::Phase::none || now < r.begun + relocation_limit) return;
-  if (r.phase == Relocation::Phase::finished) {
-    // Nobody came for the verdict. The adviser, which does nothing more until it has it, comes when it gets time.
-    if (r.requester.value != 0) r = {};
-    return;
-  }
+  if (r.phase != Relocation::Phase::stopping || now < r.begun + relocation_limit) return;
   // Without room for the record it is given up with the next epoch.
   if (!record(s, witness::Lane::reserved,
               {.kind = witness::Kind::migration_timeout,
@@ -350,9 +388,8 @@ void expire_relocation(State& s, Nanoseconds now) {
                .payload = r.to.value,
                .aux = now.value - r.begun.value}))
     return;
-  let_go(s, r);
   r.verdict = fail(Error::timed_out);
-  r.phase = Relocation::Phase::finished;
+  finish(s);
 }
 
 }  // namespace rvm::kernel

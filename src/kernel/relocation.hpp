@@ -7,6 +7,8 @@
 // brings the last of those that move to rest; until then they do not run. One is under way at a time.
 #pragma once
 
+#include <optional>
+
 #include "state.hpp"
 
 namespace rvm::kernel {
@@ -25,9 +27,14 @@ void choose_members(const Partition& p, std::uint64_t members, Relocation& into)
 /// have power over a partition that would end, or too many capabilities would lose rights), region_overlap, resource_limit (agents,
 /// edges, capabilities to look through, or a record quota that cannot be divided), and those of carrying it out.
 [[nodiscard]] Status begin_relocation(State& s, const Relocation& request);
+/// Whether both ask for the same. Only what was named counts: who lives where may have changed since, by this very relocation.
+[[nodiscard]] bool is_same_request(const Relocation& a, const Relocation& b);
+/// The verdict on what an agent asked for, if there is one; taken. Of another relocation than `wanted`, which it then does not ask about any
+/// more, it is dropped. The partition that a split made in `made`.
+[[nodiscard]] std::optional<Status> take_verdict(Agent& requester, const Relocation& wanted, PartitionId& made);
 /// Carries out what is under way if all have come to rest. Called where an agent left a core.
 void settle_relocation(State& s);
-/// The verdict on a relocation that is finished; after this another can begin. The partition that a split made in `made`.
+/// The verdict on a relocation of the adviser that is finished; after this another can begin. The partition that a split made in `made`.
 [[nodiscard]] Status take_verdict(State& s, PartitionId& made);
 /// Lets those go on that were stopped; nothing has happened.
 void abandon_relocation(State& s);

@@ -91,6 +91,7 @@ struct Device {
 
 /// Agents on their way from one partition to another (relocation.hpp).
 struct Relocation {
+  // NOLINTBEGIN(readability-redundant-member-init): they may be left out
   enum class Kind : std::uint8_t { migrate, split, merge };
   enum class Phase : std::uint8_t {
     none,
@@ -110,6 +111,7 @@ struct Relocation {
   std::uint64_t held = 0;                                      ///< bit i: agents[i] was stopped for this
   Nanoseconds begun{0};
   Status verdict{};
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 /// What became of boundaries since boot (boundaries.hpp).
@@ -119,8 +121,9 @@ struct Boundaries {
   std::uint64_t cross_bytes = 0, total_bytes = 0;
   std::uint64_t epochs = 0, degraded_epochs = 0, budget_exceeded = 0;
   std::uint64_t engine_ns = 0;
-  std::uint64_t epoch_ns = 0, longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
-  std::uint32_t load = 0;  ///< of the cores, basis points
+  std::uint64_t epoch_ns = 0,
+                longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
+  std::uint32_t load = 0;        ///< of the cores, basis points
 };
 
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };

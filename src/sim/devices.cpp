@@ -71,8 +71,8 @@ void Simulation::let_device_act(Random& random) {
     if (machine.requests[number].empty() || std::ranges::find(machine.done, number) != machine.done.end()) continue;
     for (const hal::DeviceBuffer& buffer : machine.requests[number]) {
       const auto owner = state_->pages.owner_of(page_of(buffer.address));
-      require(!buffer.device_writes || (owner && *owner == kernel::page_owner(*device.holder)),
-              "dma", "a device writes to memory that its holder does not own");
+      require(!buffer.device_writes || (owner && *owner == kernel::page_owner(*device.holder)), "dma",
+              "a device writes to memory that its holder does not own");
     }
     const std::vector<hal::DeviceBuffer> buffers = machine.requests[number];
     hardware.finish_device_request(device.port, number, static_cast<std::byte>(random.below(256)),

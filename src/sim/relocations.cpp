@@ -135,14 +135,14 @@ void Simulation::note_relocation(const witness::Record& r) {
       break;
   }
   unsigned rank = 0;
-  for (std::uint16_t i = 0; i < homes_.size(); ++i) {
+  for (std::size_t i = 0; i < homes_.size(); ++i) {
     Home& home = homes_[i];
     if (!home.lives || home.partition != moved.from) continue;
     const bool leaves = r.action_kind == Kind::partition_migrate ? home.agent == r.target_object
                         : r.action_kind == Kind::partition_split ? (r.aux >> rank & 1) != 0
                                                                  : true;
     ++rank;
-    (leaves ? moved.movers : moved.remaining).insert(i);
+    (leaves ? moved.movers : moved.remaining).insert(static_cast<std::uint16_t>(i));
   }
   for (const std::uint16_t i : moved.movers) homes_[i].partition = moved.to;
   const std::size_t said = r.action_kind == Kind::partition_migrate ? 1

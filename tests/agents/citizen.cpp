@@ -37,7 +37,9 @@ class Talk {
   void listen(Nanoseconds deadline) {
     const auto r = receive(Edge{}, buffer_, deadline);
     if (!r) {
-      require(r.error() == Error::timed_out || r.error() == Error::would_block, "RECEIVE: ", r.error());
+      // The governor ends, and then those that have said and heard all.
+      require(r.error() == Error::timed_out || r.error() == Error::peer_gone, "RECEIVE: ", r.error());
+      if (r.error() == Error::peer_gone) yield();
       return;
     }
     if (r->badge == from_governor) {
@@ -62,7 +64,7 @@ class Talk {
     text.back() = static_cast<std::byte>(p.number);
     const bool wide = p.last == 0 && is_long(p.number);
     const Status s = send(after_, std::span{text}.first(wide ? long_bytes : sizeof p), no_wait);
-    require(s || s.error() == Error::would_block, "SEND: ", error_of(s));
+    require(s || s.error() == Error::resource_limit, "SEND: ", error_of(s));
     return s.has_value();
   }
 
@@ -84,8 +86,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
     talk.send_some();
     talk.listen(now() + microseconds(100));
   }
-  for (std::size_t i = 0; i < keepsake.size(); ++i)
-    require(keepsake[i] == (i ^ info().agent_id), "its memory changed");
+  for (std::size_t i = 0; i < keepsake.size(); ++i) require(keepsake[i] == (i ^ info().agent_id), "its memory changed");
   say("citizen: messages=", talk.received());
   return 0;
 }

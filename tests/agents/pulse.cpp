@@ -14,7 +14,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
   if (argument(0) == "receive") {
     while (receive(Edge{}, kibibyte)) {
     }
-    return 1;
+    return 0;
   }
   const Edge peer = find_edge("peer");
   Nanoseconds next = now();

@@ -162,7 +162,7 @@ class Boundaries(ControlTest):
 
         # Across the boundary, and back: the edge does not notice.
         moved = self.ok("migrate", "pong-1", "annex")
-        self.assertEqual(moved.stdout, "pong-1 is now in annex\n")
+        self.assertEqual(moved.stdout.strip(), "pong-1 is now in annex")
         self.told("pong-1 moved from team to annex")
         self.assertEqual(self.layout()["pong-1"], ("annex", annex))
         self.assertRegex(self.ok("graph").stdout, r"ping-1 =+\|=> pong-1")

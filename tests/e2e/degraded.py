@@ -5,11 +5,13 @@ missed, and the log says when it degraded and when it recovered.
 
 Usage: degraded.py [--core]    core: also with a kernel that was built without the engine, build/appliance-core/rvm.img
 """
+import subprocess
 import sys
 
 import rvm_test
 
 CORE = False
+CORE_TEXT_CEILING = 136 << 10  # of the kernel without layer 2
 AGENTS = 24
 
 MANIFEST = """
@@ -97,6 +99,10 @@ class Degraded(rvm_test.RvmTest):
         self.assertTrue(kernel.exists(), "build it: tools/build appliance-core rvm.img")
         outcome, _ = self.serve("", "--kernel", kernel)
         self.assertNotIn("coherence", outcome)
+        sizes = subprocess.run(["llvm-size-19", "-A", kernel.with_suffix(".elf")], capture_output=True, text=True, check=True)
+        text = next(int(line.split()[1]) for line in sizes.stdout.splitlines() if line.startswith(".text "))
+        print(f"text of the core alone: {text} bytes")
+        self.assertLessEqual(text, CORE_TEXT_CEILING)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ partition = "near"
 module = "test_pulse"
 args = ["send", "600"]
 period = "1700us"
-deadline = "10ms"
+deadline = "1700us"
 [[agent]]
 name = "peer"
 partition = "far"

@@ -140,6 +140,8 @@ Status start(Capacity c, const rvm_package_coherence& settings, std::span<std::b
   return {};
 }
 
+void stop() { advisor.started = false; }
+
 void partition_began(Slot p, bool live) {
   if (advisor.started) ignore(advisor.engine.fix(partition(p), !live));
 }

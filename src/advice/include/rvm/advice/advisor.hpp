@@ -52,7 +52,11 @@ struct Signals {
 /// Bytes that start() wants, aligned to 8.
 [[nodiscard]] std::size_t memory_bytes(Capacity capacity);
 /// Errors: bad_argument (settings), no_memory. Until then, and after an error, nothing else does anything.
+/// `memory` is its own until stop.
 [[nodiscard]] Status start(Capacity capacity, const rvm_package_coherence& settings, std::span<std::byte> memory);
+
+/// From now on nothing does anything.
+void stop();
 
 // --- What happens. O(1), or O(edges of the agent).
 void partition_began(Slot partition, bool live);

@@ -29,7 +29,7 @@ typename StageTwo<Machine>::Step StageTwo<Machine>::find_slot(std::uint64_t addr
       ensure(!step.entry->valid());  // a block reaches over the slot's ends
       return {nullptr, step.entry, here};
     }
-    const Table next = table_at(step.entry->address());
+    Descriptor* const next = table_at(step.entry->address());
     step = {next + ((address >> level_shift(here + 1)) & (entries_per_table - 1)), step.entry, here + 1};
   }
   return step;
@@ -41,7 +41,7 @@ void StageTwo<Machine>::each_in_slot(Table entry, unsigned level, unsigned entri
   for (unsigned i = first_valid(entry, entries); i < entries; i += 1 + first_valid(entry + i + 1, entries - i - 1)) {
     visitor(entry[i], level);
     if (level + 1 == page_level || !entry[i].is_table(level)) continue;
-    const Table below = table_at(entry[i].address());
+    Descriptor* const below = table_at(entry[i].address());
     unsigned live = entry[i].live();
     for (unsigned k = 0; live != 0; ++k) {
       if (!below[k].valid()) continue;
@@ -85,7 +85,7 @@ Result<Unmapped> StageTwo<Machine>::relink(GuestAddress slot, std::uint64_t byte
     if (const Status reserved = other.reserve(level - to.level); !reserved) return fail(reserved.error());
     while (to.entry == nullptr) {
       // find_slot tells where the path ends: the entry that has no table yet is what it gives as parent.
-      const Table missing = to.parent;
+      Descriptor* const missing = to.parent;
       const PhysicalAddress table = other.take_table();
       Machine::publish_tables();  // the zeroes before the pointer, as in map_reserved
       store(missing, Descriptor::table(table, 0));

@@ -35,6 +35,19 @@ enum class Wait : std::uint8_t {
   budget,     ///< its CPU budget for this period is used up
 };
 
+/// What became of a relocation that an agent asked for; it makes its call again until there is one.
+struct RelocationVerdict {
+  std::uint8_t kind = 0;  ///< Relocation::Kind plus one; 0: there is none
+  Error error = Error::ok;
+  std::uint32_t first = 0, second = 0;  ///< ids that it named
+  std::uint64_t members = 0;
+  std::uint32_t made = 0;  ///< id of the partition that a split made
+
+  [[nodiscard]] bool answers(const RelocationVerdict& asked) const {
+    return kind == asked.kind && first == asked.first && second == asked.second && members == asked.members;
+  }
+};
+
 /// A schedulable execution context: saved registers, an arena at a fixed guest-physical slot, and its place in the
 /// scheduler and in IPC, and what it may do. Lives in one partition at a time. The kernel lock protects every member.
 struct Agent {
@@ -91,6 +104,7 @@ struct Agent {
   List<Edge, &Edge::inbound_link> inbound;
   List<Edge, &Edge::pending_link> pending;  ///< inbound edges with unread messages
   Edge* wait_edge = nullptr;
+  RelocationVerdict verdict;
   std::uint32_t lost_edge = 0;  ///< id of an inbound edge that ended; the next receive that finds nothing reports it
   std::uint64_t notification = 0;
   std::uint64_t wait_mask = 0;
