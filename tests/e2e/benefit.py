@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What it buys that boundaries follow the traffic: the same work with the coherence engine and with the layout as the manifest
-has it (--static), on four patterns of traffic. Time is counted in instructions (--icount), so it does not depend on how busy
-this computer is.
+has it (--static), on four patterns of traffic. On one core time is counted in instructions (--icount), so it does not depend
+on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
+while that holds the kernel's lock, and the kernel's own thread hardly gets on.
 
 Usage: benefit.py [--table] [--cpus N,N] [PATTERN...]    --table prints a line for each run and judges nothing
 """
@@ -13,7 +14,7 @@ import sys
 import rvm_test
 
 AGENTS, PARTITIONS, TEAM = 32, 8, 8
-MESSAGES = 400  # of each agent and phase
+MESSAGES = 800  # of each agent and phase
 BUCKET = re.compile(r"(\d+)=(\d+)")
 TALKER = re.compile(r"^(\S+)\| bench: talker sent=(\d+) received=(\d+) wrong=(\d+)$", re.M)
 
@@ -83,7 +84,7 @@ def percentile(buckets, percent):
 
 class Benefit(rvm_test.RvmTest):
     def measure(self, pattern, cpus, *options):
-        result = self.rvm("run", self.manifest(manifest(pattern)), "--icount", "--cpus", cpus, *options, "--json", timeout=900)
+        result = self.rvm("run", self.manifest(manifest(pattern)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
         self.assertEqual(result.returncode, 0, str(result))
         coherence = result.json()["coherence"]
         talkers = TALKER.findall(result.stderr)
@@ -110,9 +111,9 @@ class Benefit(rvm_test.RvmTest):
     def test_what_it_buys(self):
         for pattern in ("teams", "shifting"):
             with self.subTest(pattern=pattern):
-                still, moving = self.pair(pattern, 2)
+                still, moving = self.pair(pattern, 1)
                 self.assertLessEqual(moving["crossing"], 0.4 * still["crossing"], moving)
-                self.assertLess(moving["engine"], 0.02, moving)
+                self.assertLess(moving["engine"], 0.06, "of the little that light traffic keeps the core busy")
                 self.assertEqual(moving["degraded"], 0)
 
 
@@ -134,7 +135,7 @@ def table(patterns, cpus):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--table", action="store_true")
-    parser.add_argument("--cpus", default="2,4")
+    parser.add_argument("--cpus", default="1,2,4")
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     options = parser.parse_args()
     if options.table:
