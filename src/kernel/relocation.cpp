@@ -198,7 +198,10 @@ Result<security::Effect> migrate(State& s, const security::Permit& permit, const
   Census census{s, from, movers.all()};
   if (const Status room = census.room_in(to); !room) return fail(room.error());
   if (census.restriction() > maximum_restriction) return fail(Error::capability_conflict);
+  const std::uint32_t records = witness::migrating_record_quota(from.record_quota, census.agents());
   const Moved moved = move_belongings(s, permit, from, to, movers.all(), census);
+  set_record_quota(s, from, from.record_quota - records);
+  set_record_quota(s, to, to.record_quota + records);
   return security::Effect{movers.agents[0]->id.value, pair_word(from.id.value, to.id.value),
                           pair_word(moved.restricted, moved.pages), r.reason};
 }

@@ -77,8 +77,11 @@ TEST_CASE("a migrating agent keeps its memory, its handles and its messages") {
   REQUIRE(k.call(RVM_HVC_SEND, {peer, k.heap(), 16, 0}) == Error::ok);
   REQUIRE(k.call(RVM_HVC_SEND, {peer, k.heap(), 1000, 0}) == Error::ok);
   const std::uint32_t before = c.used();
+  const std::uint32_t records = k.agent("one").partition->record_quota;
   REQUIRE(c.call(RVM_HVC_AGENT_MIGRATE, {c.handle("one"), c.handle("right")}) == Error::ok);
   CHECK(c.home("one") == "right");
+  CHECK(k.agent("two").partition->record_quota == records - records / 2);
+  CHECK(k.agent("one").partition->record_quota == records + records / 2);
   CHECK(c.home("two") == "left");
   CHECK(c.used() <= before + 4);  // translation tables that were shared with others are not any more
   k.run_until("one");

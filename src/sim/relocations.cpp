@@ -322,6 +322,10 @@ void Simulation::check_quotas() {
               "a split gave a partition something out of nothing, or nothing");
       expected[r.to] = {r.pages, made.records};
       expected[r.from] = {from.pages - made.pages, from.records - made.records};
+    } else if (r.kind == Kind::partition_migrate) {
+      const auto share = from.records / static_cast<std::uint32_t>(r.movers.size() + r.remaining.size());
+      expected[r.from].records -= share;
+      expected[r.to].records += share;
     } else if (r.kind == Kind::partition_merge) {
       Quotas& to = expected[r.to];
       to = {to.pages != 0 && from.pages != 0 ? to.pages + from.pages : 0, to.records + from.records};

@@ -153,6 +153,11 @@ Replay::Applied Replay::apply_migrate(const Record& r) {
     return wrong(
         fmt::format("says {} capabilities were reduced to READ, there were {}", high(r.aux), move.restricted.size()));
   }
+  PartitionRecordState& from = state_.partitions[high(r.payload)];
+  const std::uint32_t records =
+      migrating_record_quota(from.record_quota, static_cast<std::uint32_t>(agents_of(high(r.payload)).size()));
+  from.record_quota -= records;
+  state_.partitions[low(r.payload)].record_quota += records;
   relocate(move);
   return {};
 }

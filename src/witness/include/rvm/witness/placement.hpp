@@ -57,4 +57,10 @@ struct RegionUses {
   return part != 0 ? part : 1;
 }
 
+/// What one of its `agents`, at least two, takes with it when it migrates: its share. So a partition that many come to and go from
+/// neither runs out of records nor gathers those of others.
+[[nodiscard]] constexpr std::uint32_t migrating_record_quota(std::uint32_t quota, std::uint32_t agents) {
+  return quota / agents;
+}
+
 }  // namespace rvm::witness
