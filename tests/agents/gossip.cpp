@@ -17,7 +17,7 @@ extern "C" int agent_main(const rvm_agent_info*) {
     x ^= x << 13;
     x ^= x >> 7;
     x ^= x << 17;
-    return x % below;
+    return below == 0 ? 0 : x % below;
   };
   const Nanoseconds born = now();
   Nanoseconds next = born + microseconds(random(1000 * rest));

@@ -52,16 +52,16 @@ void Replay::find_beyond_read(CapabilityPlace root, std::set<CapabilityPlace>& f
 }
 
 Replay::Move Replay::plan(std::uint32_t from, std::uint32_t to, std::vector<std::uint32_t> movers) {
-  const std::vector<std::uint32_t> all = agents_of(from);
+  const std::vector<std::uint32_t> members = agents_of(from);
   Move move{.from = from, .to = to, .movers = std::move(movers), .uses = {}, .restricted = {}};
-  move.everybody = move.movers.size() == all.size();
-  for (const std::uint32_t agent : all) {
+  move.everybody = move.movers.size() == members.size();
+  for (const std::uint32_t agent : members) {
     const bool moving = std::ranges::find(move.movers, agent) != move.movers.end();
     each_capability_of(agent, [&](CapabilityPlace, const CapabilityState& c) {
       if (c.type == RVM_OBJECT_REGION) move.uses[c.object].add(moving, c.mapped_at != 0);
     });
   }
-  for (const std::uint32_t agent : all) {
+  for (const std::uint32_t agent : members) {
     each_capability_of(agent, [&](CapabilityPlace at, const CapabilityState& c) {
       if (c.type == RVM_OBJECT_REGION && move.uses[c.object].shared()) find_beyond_read(at, move.restricted);
     });
@@ -103,20 +103,21 @@ Replay::Applied Replay::apply_split(const Record& r) {
   const auto from = state_.partitions.find(r.target_object);
   if (from == state_.partitions.end()) return wrong(fmt::format("there is no partition {}", r.target_object));
   if (state_.partitions.contains(made)) return wrong(fmt::format("partition {} exists already", made));
-  const std::vector<std::uint32_t> all = agents_of(r.target_object);
+  const std::vector<std::uint32_t> members = agents_of(r.target_object);
   std::vector<std::uint32_t> movers;
-  for (std::size_t i = 0; i < all.size() && i < 64; ++i) {
-    if ((r.aux >> i & 1) != 0) movers.push_back(all[i]);
+  for (std::size_t i = 0; i < members.size() && i < 64; ++i) {
+    if ((r.aux >> i & 1) != 0) movers.push_back(members[i]);
   }
-  if (movers.size() != static_cast<std::size_t>(std::popcount(r.aux)) || movers.empty() || movers.size() == all.size())
-    return wrong(fmt::format("partition {} has {} agents, which that cannot split", r.target_object, all.size()));
+  if (movers.size() != static_cast<std::size_t>(std::popcount(r.aux)) || movers.empty() ||
+      movers.size() == members.size())
+    return wrong(fmt::format("partition {} has {} agents, which that cannot split", r.target_object, members.size()));
   PartitionRecordState& old = from->second;
   if (old.record_quota < 2) return wrong(fmt::format("divides a record quota of {}", old.record_quota));
   PartitionRecordState fresh = old;
   fresh.regions.clear();
   fresh.page_quota = quota;
   fresh.record_quota = split_record_quota(old.record_quota, static_cast<std::uint32_t>(movers.size()),
-                                          static_cast<std::uint32_t>(all.size()));
+                                          static_cast<std::uint32_t>(members.size()));
   if (old.page_quota < quota) return wrong("gives away more pages than there were");
   old.page_quota -= quota;
   old.record_quota -= fresh.record_quota;

@@ -154,6 +154,7 @@ class [[nodiscard]] StageTwo {
       ++level;
       shift -= 9;
       step.parent = step.entry;
+      // A page is no table, so no shift is below that of a page. NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift)
       step.entry = table_at(step.entry->address()) + ((address >> shift) & (entries_per_table - 1));
     }
     step.level = level;
