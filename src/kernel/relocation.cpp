@@ -170,6 +170,7 @@ Result<Partition*> partition_for(State& s, const security::Permit& permit, Parti
   from.account.quota -= quota;
   set_record_quota(s, from, witness::rest_of_record_quota(from.record_quota, records));
   (*made)->state = from.state;
+  (*made)->home = from.home;
   return made;
 }
 
