@@ -25,15 +25,16 @@ build: bootstrap  ## build the rvm program and the appliance
 	@$(STEP) build-host $(BUILD) host rvm
 	@$(STEP) build-appliance $(BUILD) appliance
 
-run: build  ## boot 64 agents in 16 partitions on 2 cores and verify their log
+run: build  ## boot 32 agents on 2 cores, see their boundaries follow the traffic, verify their log
 	@RVM_NO_BUILD=1 ./rvm run examples/swarm/swarm.toml --cpus 2
 
 # Unit tests run under ASan and UBSan; the end-to-end tests use the program and the appliance as users get them.
 # CTest reads both trees through one file, so one summary covers everything.
 test: build  ## build everything and run all tests (DEEP=1: mutants and models as well)
 	@$(STEP) build-tests $(BUILD) host-sanitize
-	@$(STEP) build-bench $(BUILD) host core_bench log_bench wasm_spec_test wasm_actor_run wasm_generated wasm_generated_aarch64 wasm_tiers_aarch64 wasm_scripts_aarch64 wasm_bench_aarch64 wasi_run_aarch64 wasm_count_instructions
+	@$(STEP) build-bench $(BUILD) host core_bench log_bench cut_peers_test cut_bench wasm_spec_test wasm_actor_run wasm_generated wasm_generated_aarch64 wasm_tiers_aarch64 wasm_scripts_aarch64 wasm_bench_aarch64 wasi_run_aarch64 wasm_count_instructions
 	@$(STEP) build-seed $(BUILD) seed
+	@$(if $(DEEP),$(STEP) build-core $(BUILD) appliance-core rvm.img)
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests $(CURDIR)/build/host/src/wasm/aarch64 >build/test/CTestTestfile.cmake
 	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)

@@ -20,6 +20,7 @@
 #include "host/bench/bench.hpp"
 #include "host/common/failure.hpp"
 #include "host/common/units.hpp"
+#include "host/control/cli.hpp"
 #include "host/create/create.hpp"
 #include "host/package/command.hpp"
 #include "host/policy/policy.hpp"
@@ -116,6 +117,10 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
                "give up after this long (default 120s)");
   run->add_flag("--icount", o.icount,
                 "one nanosecond per instruction: exactly repeatable, independent of this computer's speed");
+  run->add_flag("--control", o.control,
+                "with a control agent, so that rvm ps, top, graph, kill and others reach the machine");
+  run->add_option("--name", o.name, "name of the machine for those; implies --control (default after PATH)")
+      ->type_name("NAME");
   run->add_flag("--json", o.style.json, "one line of JSON on stdout at the end; what agents print goes to stderr");
   run->add_flag("--gdb", o.gdb, "wait for a debugger on port 1234; no time limit");
   run->add_option("--dump", o.dump,
@@ -123,8 +128,12 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
       ->type_name("FILE");
   run->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   add_key(*run, o.key);
-  run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
-      ->type_name("FILE");
+  auto* const package =
+      run->add_option("--package", o.package, "boot this package (rvm package build) instead of one made from PATH")
+          ->type_name("FILE");
+  run->add_flag("--static", o.keep_layout,
+                "leave agents where the manifest puts them; the coherence engine only measures")
+      ->excludes(package);  // which is signed as it is
   run->add_flag("--unchecked-package", o.unchecked_package, "leave checking --package to the kernel")->group("");
   run->add_flag("--quiet", o.style.quiet, "print only what went wrong");
   run->add_flag("--verbose", o.style.verbose, "print every line of the kernel, and a table of agents at the end");
@@ -133,7 +142,9 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
 Examples:
   rvm run examples/pingpong/swarm.toml --cpus 2
   rvm run examples/swarm --disk log.img --for 10s     continue log.img
+  rvm run examples/swarm --control                    and in another terminal: rvm top
   rvm run my-agent --json                             for programs
+  rvm run my-swarm --static --json                    what its boundaries cost while they stay
   rvm run hello.wasm one two --files data             a WebAssembly program, its arguments and files
   rvm run examples/spinner/swarm.toml --gdb           debug the kernel)");
   run->callback([&o, &texts, &command] {
@@ -566,6 +577,9 @@ ExitCode run_program(int argc, char** argv) {
   add_build(app, build, build_texts, command);
   add_attest(app, attest, command);
   add_approve(app, approve, approve_validity, command);
+  ControlOptions control;
+  ControlTexts control_texts;
+  add_control(app, control, control_texts, command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

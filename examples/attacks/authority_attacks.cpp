@@ -2,6 +2,7 @@
 //
 // Attempts to hold, pass on or use more authority than was given.
 #include "attack.hpp"
+#include "neighbour.hpp"
 
 namespace attacks {
 
@@ -124,6 +125,34 @@ Verdict read_log_without_capability() {
                   {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
   return tries.verdict();
 }
+/// What everybody does is for those who hold the hypervisor, not for whoever knows the number of the operation.
+Verdict observe_system() {
+  Tries tries;
+  alignas(8) std::array<std::byte, 4096> all{};
+  for (std::uint64_t what = RVM_READ_MACHINE; what <= RVM_READ_EDGES; ++what) {
+    std::uint64_t cursor = 0;
+    std::uint64_t entries = 0;
+    tries.refused("own partition", rvm_system_read(partition_handle(), what, &cursor, all.data(), all.size(), &entries),
+                  {RVM_ERROR_WRONG_TYPE});
+    for (rvm_handle h = 0; h < 16; ++h)
+      tries.refused("guessed", rvm_system_read(h | 1u << 16, what, &cursor, all.data(), all.size(), &entries),
+                    {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+  }
+  for (const std::byte b : all) tries.check("nothing was written", b == std::byte{0});
+  return tries.verdict();
+}
+Verdict obtain_others() {
+  Tries tries;
+  rvm_handle made = 0;
+  for (const std::uint64_t rights : {std::uint64_t{RVM_RIGHT_READ}, std::uint64_t{RVM_RIGHT_ALL}}) {
+    tries.refused("by own partition", rvm_cap_obtain(partition_handle(), RVM_OBJECT_AGENT, victim_id, rights, &made),
+                  {RVM_ERROR_RIGHTS});
+    tries.refused("by itself", rvm_cap_obtain(self_handle(), RVM_OBJECT_AGENT, victim_id, rights, &made),
+                  {RVM_ERROR_WRONG_TYPE});
+    tries.refused("by nothing", rvm_cap_obtain(0, RVM_OBJECT_PARTITION, 2, rights, &made), {RVM_ERROR_BAD_CAPABILITY});
+  }
+  return tries.verdict();
+}
 /// A capability moved into a message is no longer the sender's.
 Verdict use_after_transfer() {
   Tries tries;
@@ -135,8 +164,41 @@ Verdict use_after_transfer() {
   tries.refused("transfer again", rvm_cap_transfer(region, edge), {RVM_ERROR_BAD_CAPABILITY});
   return tries.verdict();
 }
+/// Handles are an agent's own: its neighbour in the same partition cannot use them, nor when their owner has ended.
+Verdict neighbours_handles() {
+  Tries tries;
+  Told told{};
+  rvm_received r{};
+  const rvm_handle edge = rvm_find("tells", RVM_OBJECT_EDGE);
+  const rvm_handle neighbour = rvm_find("neighbour", RVM_OBJECT_AGENT);
+  tries.check("what it tells", rvm_receive(edge, &told, sizeof told, RVM_FOREVER, &r) == RVM_ERROR_OK);
+  rvm_capability_message lent{};
+  tries.check("what it lends", rvm_receive(edge, &lent, sizeof lent, RVM_FOREVER, &r) == RVM_ERROR_OK);
+  const auto try_all = [&] {
+    for (const rvm_handle theirs : told.regions) {
+      if (theirs == lent.handle) continue;  // the same number, of something of ours
+      tries.refused("map", rvm_region_map(theirs, info().map_base, RVM_MAP_READ),
+                    {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+      tries.refused("destroy", rvm_region_destroy(theirs), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+      tries.refused("unshare", rvm_region_unshare(theirs), {RVM_ERROR_BAD_CAPABILITY, RVM_ERROR_WRONG_TYPE});
+    }
+  };
+  try_all();
+  tries.check("tell it to end", rvm_signal(neighbour, 1) == RVM_ERROR_OK);
+  rvm_agent_state state{};
+  constexpr std::uint64_t terminated = 6;
+  do {
+    (void)rvm_sleep_until(rvm_time() + millisecond);
+  } while (rvm_agent_information(neighbour, &state) == RVM_ERROR_OK && state.state != terminated);
+  try_all();
+  // What was given stays given.
+  tries.check("map what was lent", rvm_region_map(lent.handle, info().map_base, RVM_MAP_READ) == RVM_ERROR_OK);
+  tries.check("what was lent", *reinterpret_cast<const volatile std::uint64_t*>(info().map_base) == lent_word);
+  return tries.verdict();
+}
 
 constexpr Attack authority_table[] = {
+    {"neighbours-handles", neighbours_handles},
     {"amplify-rights", amplify_rights},
     {"derive-without-grant", derive_without_grant},
     {"grant-once-twice", grant_once_twice},
@@ -149,6 +211,8 @@ constexpr Attack authority_table[] = {
     {"share-without-grant", share_without_grant},
     {"read-log", read_log_without_capability},
     {"use-after-transfer", use_after_transfer},
+    {"observe-system", observe_system},
+    {"obtain-others", obtain_others},
 };
 
 }  // namespace

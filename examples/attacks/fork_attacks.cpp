@@ -136,17 +136,11 @@ Verdict fork_bomb() {
   Shared* const memory = template_memory();
   const std::uint64_t end = rvm_time() + 20 * millisecond;
   static_cast<volatile std::uint64_t&>(memory->end_of_bombs[0]) = end;
-  const std::uint64_t argument = role(Role::bomb) | std::uint64_t{home()} << 24 | original();
-  tries.check("handles that fit", (home() | original()) >> 24 == 0);
   std::uint64_t most = 0;
   rvm_error last = RVM_ERROR_OK;
   while (rvm_time() < end) {
-    rvm_handle made = 0;
-    const rvm_error e = rvm_agent_fork(home(), original(), priority, argument, &made, nullptr);
-    if (e == RVM_ERROR_OK) {
-      tries.check("resume", rvm_agent_resume(made) == RVM_ERROR_OK);
-      (void)rvm_cap_drop(made);
-    } else {
+    const rvm_error e = fork_on(home(), original(), priority, role(Role::bomb));
+    if (e != RVM_ERROR_OK) {
       if (e != RVM_ERROR_BAD_STATE) last = e;  // the template may not wait yet
       (void)rvm_yield();
     }

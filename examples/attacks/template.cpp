@@ -37,18 +37,15 @@ int steal() {
   (void)peek(victim_image());
   return 3;
 }
-/// The handles of the template and of the partition that it grows in come in the argument.
+/// The partition that it grows in and the template come in messages.
 int explode(std::uint64_t argument) {
-  const auto home = static_cast<rvm_handle>(argument >> 24 & 0xffffff);
-  const auto original = static_cast<rvm_handle>(argument & 0xffffff);
+  std::array<rvm_capability_message, 2> given{};
+  for (rvm_capability_message& message : given) {
+    rvm_received r{};
+    if (rvm_receive(0, &message, sizeof message, shared.end_of_bombs[0], &r) != RVM_ERROR_OK) return 0;
+  }
   while (rvm_time() < shared.end_of_bombs[0]) {
-    rvm_handle made = 0;
-    if (rvm_agent_fork(home, original, 5000, argument, &made, nullptr) != RVM_ERROR_OK) {
-      (void)rvm_yield();
-      continue;
-    }
-    (void)rvm_agent_resume(made);
-    (void)rvm_cap_drop(made);
+    if (fork_on(given[0].handle, given[1].handle, 5000, argument) != RVM_ERROR_OK) (void)rvm_yield();
   }
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "rvm/agent.hpp"
+
 namespace attacks {
 
 /// What forks do, by the top byte of their argument.
@@ -20,5 +22,25 @@ struct alignas(4096) Shared {
   std::array<std::uint64_t, 1024> words;
   std::array<std::uint64_t, 512> end_of_bombs;  ///< [0]: nanoseconds since boot
 };
+
+/// Forks `original` into `home`, and gives the fork what it takes to do the same: each agent's handles are its own.
+inline rvm_error fork_on(rvm_handle home, rvm_handle original, std::uint64_t priority, std::uint64_t argument) {
+  rvm_handle made = 0;
+  const rvm_error e = rvm_agent_fork(home, original, priority, argument, &made, nullptr);
+  if (e != RVM_ERROR_OK) return e;
+  rvm_new_edge edge{};
+  if (rvm_edge_create(rvm_find(RVM_DIRECTORY_SELF, RVM_OBJECT_AGENT), made, 2, 0, &edge) == RVM_ERROR_OK) {
+    for (const rvm_handle own : {home, original}) {
+      rvm_handle copy = 0;
+      if (rvm_cap_derive(own, RVM_RIGHT_EXECUTE | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE, 0, &copy) == RVM_ERROR_OK)
+        (void)rvm_cap_transfer(copy, edge.sender);
+    }
+    (void)rvm_cap_drop(edge.sender);
+    (void)rvm_cap_drop(edge.owner);
+  }
+  const rvm_error resumed = rvm_agent_resume(made);
+  (void)rvm_cap_drop(made);
+  return resumed;
+}
 
 }  // namespace attacks

@@ -12,14 +12,14 @@ using namespace rvm::agent;
 
 namespace {
 
-constexpr std::size_t most = 30;  // a partition has room for 255 capabilities, and each seedling needs 8
+constexpr std::size_t most = 30;  // a partition has room for 128 ends of edges, and each seedling needs 4
 
 struct Seedling {
   AgentRef agent;
   std::uint64_t id = 0;
   Edge question;
   Edge answers;
-  rvm_handle answer_on = 0;  ///< the same edge, as the seedling's partition, which is ours, knows it
+  rvm_handle answer_on = 0;  ///< the same edge, as the seedling knows it
 };
 
 std::uint64_t number(unsigned index) {

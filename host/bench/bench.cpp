@@ -74,7 +74,8 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
   const RunOptions run = run_of("swarm.toml", options);
   const auto finished = perform_run(run);
   const auto of_wasm = perform_run(run_of("wasm.toml", options));
-  for (const auto* const each : {&finished, &of_wasm}) {
+  const auto of_boundaries = perform_run(run_of("boundaries.toml", options));
+  for (const auto* const each : {&finished, &of_wasm, &of_boundaries}) {
     if (!*each) {
       return std::unexpected(each->error());
     }
@@ -90,6 +91,7 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
       instruction_figures(finished->session.report), std::move(*image), {}, memory_figures(finished->session.report)};
   out.instructions.merge(instruction_figures(of_wasm->session.report));
   out.memory_bytes.merge(memory_figures(of_wasm->session.report));
+  out.instructions.merge(instruction_figures(of_boundaries->session.report));
   auto sealing = sealing_figures();
   if (!sealing) {
     return std::unexpected(sealing.error());

@@ -31,7 +31,7 @@ struct BenchFigures {
 };
 
 /// What every benchmark run must measure. docs/performance.md says how, and where the floors are.
-inline constexpr std::array<std::string_view, 17> required_figures{"hypercall_null",
+inline constexpr std::array<std::string_view, 20> required_figures{"hypercall_null",
                                                                    "hypercall_denied",
                                                                    "partition_switch",
                                                                    "ipc_call_reply",
@@ -47,7 +47,10 @@ inline constexpr std::array<std::string_view, 17> required_figures{"hypercall_nu
                                                                    "warm_spawn",
                                                                    "warm_spawn_ready",
                                                                    "wasm_first_turn",
-                                                                   "cold_spawn_1mib"};
+                                                                   "cold_spawn_1mib",
+                                                                   "migrate_1mib",
+                                                                   "split_32",
+                                                                   "merge_32"};
 
 /// Boot reads the volume and spins until the disk has answered, which takes as long as this computer likes: the figure has
 /// a ceiling (tests/e2e/bench.py) and is shown, but neither repeats to the instruction nor belongs in a baseline.

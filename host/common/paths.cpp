@@ -65,6 +65,7 @@ Outcome<fs::path> find_module(const fs::path& folder, std::string_view module) {
       "build it (`make` in the agent's folder, or `make` at the root for the examples), or correct `module`");
 }
 
+fs::path control_program() { return root_folder() / "build/appliance/agents/control.elf"; }
 fs::path wasm_runtime() { return root_folder() / "build/appliance/agents/wasm.elf"; }
 
 Outcome<fs::path> find_wasm(const fs::path& folder, std::string_view module) {
@@ -87,6 +88,16 @@ std::optional<fs::path> state_folder() {
   }
   if (const auto home = environment("HOME"); !home.empty()) {
     return fs::path(home) / ".local/state/rvm";
+  }
+  return std::nullopt;
+}
+
+std::optional<fs::path> runs_folder() {
+  if (const auto runtime = environment("XDG_RUNTIME_DIR"); !runtime.empty()) {
+    return fs::path(runtime) / "rvm";
+  }
+  if (const auto state = state_folder()) {
+    return *state / "run";
   }
   return std::nullopt;
 }

@@ -19,6 +19,10 @@ namespace rvm::host {
 
 /// The agent program that a manifest in `folder` means by `module`: a path relative to `folder`, or the bare name of a
 /// program beside the manifest, in its build folder, or among those that RVM was built with.
+/// The control agent's program.
+[[nodiscard]] std::filesystem::path control_program();
+/// Where machines that run are to be found, a folder each: $XDG_RUNTIME_DIR/rvm, else `run` in the state folder.
+[[nodiscard]] std::optional<std::filesystem::path> runs_folder();
 /// The agent program that runs WebAssembly.
 [[nodiscard]] std::filesystem::path wasm_runtime();
 /// A WebAssembly module: as named, or in the folder's `build`, or among the examples that the build makes.

@@ -101,6 +101,10 @@ bool equal(const Digest& a, const Digest& b) { return sodium_memcmp(a.data(), b.
 
 Key package_key(const Key& device_key) { return hkdf_sha256(device_key.bytes, {}, RVM_PACKAGE_KEY_INFO); }
 
+Key control_key(const Key& device_key, std::uint64_t wall_clock_ns) {
+  return hkdf_sha256(device_key.bytes, std::as_bytes(std::span(&wall_clock_ns, 1)), RVM_CONTROL_KEY_INFO);
+}
+
 Outcome<Key> load_device_key(const std::optional<std::filesystem::path>& file) {
   if (file) {
     return read_key(*file);

@@ -37,6 +37,9 @@ struct Key {
 /// The key under which boot packages are authenticated (rvm/boot_package.h).
 [[nodiscard]] Key package_key(const Key& device_key);
 
+/// By which an operator and the control agent of a package's machine know each other (rvm/boot_package.h).
+[[nodiscard]] Key control_key(const Key& device_key, std::uint64_t wall_clock_ns);
+
 /// The development device key that QEMU machines get: `file` when given (it must exist), else device.key in the state
 /// folder, made with random bytes and mode 0600 at first use.
 [[nodiscard]] Outcome<Key> load_device_key(const std::optional<std::filesystem::path>& file);

@@ -50,20 +50,20 @@ class Child {
   Descriptor errors_;
 };
 
-/// Reads what is there of a non-blocking stream; false at its end.
+/// Reads what is there of a non-blocking stream, at most a mebibyte: whoever writes without end must not keep the reader from
+/// everything else. False at its end.
 template <typename Sink>
 bool drain(int fd, Sink&& sink) {
   std::array<char, 16384> buffer;
-  for (;;) {
+  for (int reads = 0; reads < 64; ++reads) {
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got > 0) {
       sink(std::string_view(buffer.data(), static_cast<std::size_t>(got)));
-    } else if (got < 0 && errno == EINTR) {
-      continue;
-    } else {
+    } else if (got == 0 || errno != EINTR) {
       return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
   }
+  return true;
 }
 
 /// Turns SIGINT and SIGTERM into bytes to poll for, while it lives. SIGPIPE and SIGXFSZ become errors of the call.

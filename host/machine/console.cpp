@@ -91,6 +91,14 @@ bool take_report(MachineReport& report, std::string_view line) {
                              text(object, "kind"), text(object, "address")});
   } else if (type == "agent") {
     report.agents.push_back(agent(object));
+  } else if (type == "moved") {
+    return parse_move_report(line).has_value();  // for whoever watches
+  } else if (type == "coherence") {
+    auto parsed = parse_coherence_report(line);
+    if (!parsed || report.coherence) {
+      return false;
+    }
+    report.coherence = *parsed;
   } else if (type == "quote") {
     report.quote = text(object, "note");
   } else if (type == "refused") {

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "host/machine/coherence_report.hpp"
+
 namespace rvm::host {
 
 struct BootReport {
@@ -88,6 +90,7 @@ struct MachineReport {
   std::vector<FaultReport> faults;
   std::vector<AgentReport> agents;
   std::optional<SummaryReport> summary;
+  std::optional<CoherenceReport> coherence;  ///< if an engine ran
   std::uint64_t durable = 0;
   std::string quote;                    ///< signed note about the boot, if one was asked for
   std::string refusal;                  ///< why the kernel would not start, if so

@@ -38,9 +38,12 @@ void add_device(std::vector<std::string>& out, const MachineDevice& device, unsi
       break;
     case RVM_DEVICE_CONSOLE:
       // With one port it has two queues, as rvm/abi.h promises, and no control queues.
-      out.insert(out.end(), {"-chardev", fmt::format("file,id={},path={}", id, escaped(device.file)), "-device",
-                             fmt::format("virtio-serial-device,id=serial{},max_ports=1,{}", transport, bus(transport)),
-                             "-device", fmt::format("virtconsole,chardev={},bus=serial{}.0", id, transport)});
+      out.insert(out.end(),
+                 {"-chardev",
+                  device.socket ? fmt::format("socket,id={},path={},server=on,wait=off", id, escaped(device.file))
+                                : fmt::format("file,id={},path={}", id, escaped(device.file)),
+                  "-device", fmt::format("virtio-serial-device,id=serial{},max_ports=1,{}", transport, bus(transport)),
+                  "-device", fmt::format("virtconsole,chardev={},bus=serial{}.0", id, transport)});
       break;
     case RVM_DEVICE_ENTROPY:
       out.insert(out.end(), {"-device", "virtio-rng-device," + bus(transport)});

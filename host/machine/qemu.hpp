@@ -14,7 +14,8 @@ namespace rvm::host {
 /// A virtio device that agents may lease.
 struct MachineDevice {
   rvm_device_kind kind = RVM_DEVICE_ENTROPY;
-  std::string file;  ///< image of a block device, output of a console; else empty
+  std::string file;     ///< image of a block device, output of a console, or its socket; else empty
+  bool socket = false;  ///< of a console: `file` is a Unix socket that QEMU makes, for one client at a time
 };
 
 /// What the emulated machine is made of; paths are as QEMU is to open them.

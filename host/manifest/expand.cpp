@@ -6,6 +6,7 @@
 #include <set>
 
 #include "host/common/nearest.hpp"
+#include "host/manifest/control.hpp"
 #include "host/manifest/swarm.hpp"
 #include "rvm/boot/package.hpp"
 
@@ -43,6 +44,10 @@ class Expansion {
 
   std::expected<Swarm, Diagnostics> run() {
     swarm_.partitions.push_back({"control", nullptr});
+    if (manifest_.control) {
+      agent_names_.insert(control_entries().agent.name.value);
+      device_names_.insert(control_entries().device.name.value);
+    }
     for (const PartitionEntry& entry : manifest_.partitions) {
       add_partitions(entry);
     }
@@ -57,6 +62,9 @@ class Expansion {
     }
     for (const GrantEntry& entry : manifest_.grants) {
       add_grants(entry);
+    }
+    if (manifest_.control) {
+      add_control();
     }
     check_limits();
     if (!diagnostics_.empty()) {
@@ -149,6 +157,24 @@ class Expansion {
       report(at, std::move(message));
     }
     return found;
+  }
+
+  /// After everything else, so that no pattern means it, and ids are what they are without it.
+  void add_control() {
+    const ControlEntries& control = control_entries();
+    const auto agent = static_cast<std::uint32_t>(swarm_.agents.size());
+    const auto device = static_cast<std::uint32_t>(swarm_.devices.size());
+    if (device == RVM_PACKAGE_DEVICES_MAX) {
+      report({1, 1}, fmt::format("[control] needs a device of its own; with it there is one too many, at most {} fit",
+                                 RVM_PACKAGE_DEVICES_MAX));
+      return;
+    }
+    swarm_.agents.push_back({control.agent.name.value, 0, {}, &control.agent});
+    swarm_.devices.push_back({control.device.name.value, &control.device});
+    for (const GrantEntry& grant : control.grants) {
+      const std::uint32_t object = grant.hypervisor ? UINT32_MAX : grant.type == RVM_OBJECT_DEVICE ? device : 0;
+      swarm_.grants.push_back({grant.name, agent, object, &grant});
+    }
   }
 
   void add_edges(const EdgeEntry& entry) {

@@ -16,6 +16,7 @@
 
 #include "host/common/failure.hpp"
 #include "rvm/abi.h"
+#include "rvm/boot/coherence.hpp"
 #include "rvm/boot_package.h"
 #include "rvm/types/time.hpp"
 
@@ -73,6 +74,7 @@ struct PartitionEntry {
   rvm_partition_mode mode = RVM_MODE_FLOW;
   std::uint32_t page_quota = 0;     ///< 0 = the machine's limit
   std::uint32_t witness_quota = 0;  ///< 0 = the kernel's default
+  bool live = true;                 ///< the coherence engine may move its agents and bring others in
   std::optional<std::uint32_t> replicas;
 };
 
@@ -151,8 +153,10 @@ struct Manifest {
   bool build_with_make = false;  ///< run `make` in `folder` first
   bool witness_each = false;
   bool witness_dump = false;  ///< print every kernel object at the end
+  bool control = false;       ///< with a control agent, for `rvm ps` and its like
   Nanoseconds run_for;        ///< 0 = until the agents are done
   MachineSettings machine;
+  rvm_package_coherence coherence = boot::coherence_defaults();
   std::vector<PartitionEntry> partitions;
   std::vector<AgentEntry> agents;
   std::vector<EdgeEntry> edges;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -315,6 +316,80 @@ name = "noise"
   CHECK(swarm->grants[3].object == 5);
 }
 
+TEST_CASE("the coherence engine runs when there is a table for it") {
+  const auto settings = [](const std::string& addition) {
+    const auto manifest = parse_manifest(std::string(two_agents) + addition);
+    REQUIRE(manifest);
+    return manifest->coherence;
+  };
+  CHECK(settings("").flags == 0);
+  CHECK(settings("[coherence]\n").flags == RVM_COHERENCE_ENABLED);
+  CHECK(settings("[coherence]\nenabled = true\n").flags == RVM_COHERENCE_ENABLED);
+  CHECK(settings("[coherence]\nenabled = false\n").flags == 0);
+  CHECK(settings("[coherence]\n").budget == 2500);
+  CHECK(settings("[coherence]\nbudget = \"20ms\"\n").budget == 1'000'000);
+  CHECK(settings("[coherence]\nbudget = \"59ns\"\n").budget == 2);
+  const rvm_package_coherence intervals = settings("[coherence]\ninterval = [2, 2, 1000]\n");
+  CHECK(intervals.interval[0] == 2);
+  CHECK(intervals.interval[1] == 2);
+  CHECK(intervals.interval[2] == 1000);
+  // Each key of the table reaches the setting of its name, and only that.
+  using Settings = rvm_package_coherence;
+#define RVM_X(type, name, least, greatest, fallback, doc) \
+  for (const std::uint64_t value : {std::uint64_t{least}, std::uint64_t{greatest}}) { \
+    INFO(#name); \
+    Settings expected = boot::coherence_defaults(); \
+    expected.flags = RVM_COHERENCE_ENABLED; \
+    expected.name = static_cast<type>(value); \
+    const Settings got = settings(fmt::format("[coherence]\n{} = {}\n", #name, value)); \
+    CHECK(std::memcmp(&got, &expected, sizeof got) == 0); \
+  }
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
+}
+
+TEST_CASE("mistakes in the coherence settings are named where they stand") {
+  const auto table = [](const std::string& keys) { return complaint("[coherence]\n" + keys); };
+  CHECK(table("merge_mutal = 7000\n") ==
+        "15:1: unknown key 'merge_mutal' in [coherence]; did you mean 'merge_mutual'?");
+  CHECK(table("merge_mutual = 10001\n") == "15:16: 'merge_mutual' in [coherence] is 10001; it must be from 1 to 10000");
+  CHECK(table("merge_mutual = 0\n") == "15:16: 'merge_mutual' in [coherence] is 0; it must be from 1 to 10000");
+  CHECK(table("alpha = \"20%\"\n") == "15:9: 'alpha' in [coherence] must be a whole number from 1 to 10000");
+  CHECK(table("alpha = 0.2\n") == "15:9: 'alpha' in [coherence] must be a whole number from 1 to 10000");
+  CHECK(table("enabled = 1\n") == "15:11: 'enabled' in [coherence] must be true or false");
+  CHECK(table("budget = 2500\n").starts_with("15:10: 'budget' in [coherence] must be a duration with its unit"));
+  CHECK(table("budget = \"19ns\"\n").starts_with("15:10: 'budget' in [coherence] is 19 ns; it must be from 20 ns to"));
+  CHECK(table("budget = \"21ms\"\n")
+            .starts_with("15:10: 'budget' in [coherence] is 21 ms; it must be from 20 ns to 20 ms"));
+  for (const std::string_view wrong : {"1", "[]", "[1, 2]", "[1, 2, 4, 8]", "[0, 2, 4]", "[1, 2, 1001]", "[2, 1, 4]",
+                                       "[1, 4, 2]", "[1, 2, \"4\"]", "[-1, 2, 4]"}) {
+    CHECK(table(fmt::format("interval = {}\n", wrong)) ==
+          "15:12: 'interval' in [coherence] must be a list of 3 whole numbers from 1 to 1000, none less than the one "
+          "before");
+  }
+  CHECK(complaint("[[coherence]]\n").contains("write [coherence] on a line of its own"));
+}
+
+TEST_CASE("partitions for agents in mode flow are live unless they say otherwise, others are static") {
+  const auto live = [](const std::string& keys) {
+    const auto manifest = parse_manifest(std::string(two_agents) + "[[partition]]\nname = \"p\"\n" + keys);
+    REQUIRE(manifest);
+    return manifest->partitions.back().live;
+  };
+  CHECK(live(""));
+  CHECK(live("coherence = \"live\"\n"));
+  CHECK_FALSE(live("coherence = \"static\"\n"));
+  CHECK_FALSE(live("mode = \"reflex\"\n"));
+  CHECK_FALSE(live("type = \"infrastructure\"\n"));
+  CHECK_FALSE(live("type = \"infrastructure\"\ncoherence = \"static\"\n"));
+  const auto partition = [](const std::string& keys) { return complaint("[[partition]]\nname = \"p\"\n" + keys); };
+  for (const std::string_view other : {"mode = \"reflex\"", "type = \"infrastructure\""}) {
+    CHECK(partition(fmt::format("{}\ncoherence = \"live\"\n", other)) ==
+          "17:13: only partitions of type \"agent\" in mode \"flow\" can be live: others are static");
+  }
+  CHECK(partition("coherence = \"frozen\"\n") == "16:13: 'coherence' cannot be 'frozen': it is 'static' or 'live'");
+}
+
 TEST_CASE("mistakes in devices are named where they stand") {
   const auto device = [](const std::string& keys) { return complaint("[[device]]\nname = \"d\"\n" + keys); };
   CHECK(device("") == "14:1: [[device]] lacks 'kind'");
@@ -367,7 +442,7 @@ TEST_CASE("mistakes in devices are named where they stand") {
 
 TEST_CASE("random changes never crash the parser, and every complaint has a place") {
   std::mt19937 random(20260101);
-  const std::string base = slurp(source / "examples/swarm/swarm.toml");
+  const std::string base = slurp(source / "examples/traffic/swarm.toml");
   REQUIRE_FALSE(base.empty());
   for (int round = 0; round < 300; ++round) {
     std::string text = base;
@@ -416,15 +491,20 @@ TEST_CASE("the manifests of the examples are right") {
 }
 
 TEST_CASE("parser, schema and guide name the same keys") {
-  const std::string code = slurp(source / "host/manifest/parse.cpp") + slurp(source / "host/manifest/parse_device.cpp");
+  const std::string code = slurp(source / "host/manifest/parse.cpp") +
+                           slurp(source / "host/manifest/parse_coherence.cpp") +
+                           slurp(source / "host/manifest/parse_device.cpp");
   const std::string guide = slurp(source / "docs/guide/manifest.md");
   const auto schema = nlohmann::json::parse(slurp(source / "schema/swarm.schema.json"));
   std::set<std::string> parsed;
   const std::regex accessor(
-      R"re(\b[tw]\.(?:text|texts|required_text|required_text_or_texts|flag|number|optional_number|signed_number|size|duration|choice|choice_text|required_flags|table|tables)\("(\w+)")re");
+      R"re(\b[tw]\.(?:text|texts|required_text|required_text_or_texts|flag|number|optional_number|signed_number|ascending_numbers|size|duration|choice|choice_text|required_flags|table|tables)\("(\w+)")re");
   for (std::sregex_iterator it(code.begin(), code.end(), accessor), end; it != end; ++it) {
     parsed.insert((*it)[1]);
   }
+#define RVM_X(type, name, least, greatest, fallback, doc) parsed.insert(#name);
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
   std::set<std::string> described;
   const std::function<void(const nlohmann::json&)> collect = [&](const nlohmann::json& node) {
     if (node.contains("properties")) {
@@ -444,4 +524,20 @@ TEST_CASE("parser, schema and guide name the same keys") {
     INFO(key);
     CHECK(guide.contains(fmt::format("`{}`", key)));
   }
+}
+
+TEST_CASE("schema and guide have the ranges and defaults of the coherence settings") {
+  const std::string guide = slurp(source / "docs/guide/manifest.md");
+  const auto schema = nlohmann::json::parse(slurp(source / "schema/swarm.schema.json"));
+  const auto& keys = schema["properties"]["coherence"]["properties"];
+#define RVM_X(type, name, least, greatest, fallback, doc) \
+  { \
+    INFO(#name); \
+    CHECK(keys[#name]["minimum"] == (least)); \
+    CHECK(keys[#name]["maximum"] == (greatest)); \
+    CHECK(keys[#name]["default"] == (fallback)); \
+    CHECK(guide.contains(fmt::format("| `{}` | `{}` | {} to {} |", #name, fallback, least, greatest))); \
+  }
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
 }

@@ -80,6 +80,7 @@ PartitionEntry parse_partition(const toml::table& table, Diagnostics& diagnostic
   p.mode = static_cast<rvm_partition_mode>(t.choice("mode", p.mode, partition_modes));
   p.page_quota = static_cast<std::uint32_t>(t.number("pages", 0, any_u32));
   p.witness_quota = static_cast<std::uint32_t>(t.number("witness_quota", 0, any_u32));
+  p.live = parse_liveness(t, p);
   p.replicas = replicas(t);
   t.finish();
   return p;
@@ -240,6 +241,14 @@ void parse_top(const toml::table& table, Manifest& m, Diagnostics& diagnostics) 
     m.witness_each = w.choice_text("ipc", "epoch", details) == "each";
     m.witness_dump = w.flag("dump", false);
     w.finish();
+  }
+  if (const auto* const coherence = t.table("coherence")) {
+    m.coherence = parse_coherence(*coherence, diagnostics);
+  }
+  if (const auto* const control = t.table("control")) {
+    TableReader c(*control, "[control]", diagnostics);
+    m.control = c.flag("enabled", false);
+    c.finish();
   }
   for (const auto* const p : t.tables("partition")) {
     m.partitions.push_back(parse_partition(*p, diagnostics));

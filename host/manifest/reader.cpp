@@ -164,6 +164,32 @@ std::uint64_t TableReader::number(std::string_view key, std::uint64_t fallback, 
   return optional_number(key, range).value_or(fallback);
 }
 
+void TableReader::ascending_numbers(std::string_view key, std::span<std::uint16_t> out, Range range) {
+  const toml::node* const node = find(key);
+  if (node == nullptr) {
+    return;
+  }
+  std::vector<std::uint16_t> values;
+  if (const toml::array* const items = node->as_array(); items != nullptr && items->size() == out.size()) {
+    for (const toml::node& item : *items) {
+      const std::int64_t value = item.is_integer() ? item.as_integer()->get() : -1;
+      const std::uint64_t least = values.empty() ? range.least : values.back();
+      if (value < 0 || static_cast<std::uint64_t>(value) < least ||
+          static_cast<std::uint64_t>(value) > range.greatest) {
+        break;
+      }
+      values.push_back(static_cast<std::uint16_t>(value));
+    }
+  }
+  if (values.size() != out.size()) {
+    wrong(*node, key,
+          fmt::format("a list of {} whole numbers from {} to {}, none less than the one before", out.size(),
+                      range.least, range.greatest));
+    return;
+  }
+  std::ranges::copy(values, out.begin());
+}
+
 std::int64_t TableReader::signed_number(std::string_view key, std::int64_t fallback, std::int64_t least,
                                         std::int64_t greatest) {
   const toml::node* const node = find(key);

@@ -38,8 +38,14 @@ struct Range {
 
 [[nodiscard]] Position position_of(const toml::node& node);
 
+class TableReader;
+
 /// The [[device]] that a table is.
 [[nodiscard]] DeviceEntry parse_device(const toml::table& table, Diagnostics& diagnostics);
+/// The [coherence] table; without one the engine is off.
+[[nodiscard]] rvm_package_coherence parse_coherence(const toml::table& table, Diagnostics& diagnostics);
+/// The key `coherence` of a [[partition]] whose type and mode were read: whether it is live.
+[[nodiscard]] bool parse_liveness(TableReader& t, const PartitionEntry& partition);
 
 class TableReader {
  public:
@@ -55,6 +61,8 @@ class TableReader {
   bool flag(std::string_view key, bool fallback);
   std::uint64_t number(std::string_view key, std::uint64_t fallback, Range range);
   std::optional<std::uint64_t> optional_number(std::string_view key, Range range);
+  /// A list of as many numbers as `out` has, each at least the one before; else `out` stays as it is.
+  void ascending_numbers(std::string_view key, std::span<std::uint16_t> out, Range range);
   std::int64_t signed_number(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t greatest);
   /// A number of bytes, or a text such as "64K"; whole pages if `pages`.
   std::uint64_t size(std::string_view key, std::uint64_t fallback, Range range, bool pages);

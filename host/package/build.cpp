@@ -8,6 +8,7 @@
 
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
+#include "host/manifest/control.hpp"
 #include "host/package/bundle.hpp"
 #include "host/package/package.hpp"
 
@@ -43,6 +44,7 @@ std::vector<rvm_package_partition> partition_table(const Swarm& swarm) {
       out.mode = p.entry->mode;
       out.page_quota = p.entry->page_quota;
       out.witness_quota = p.entry->witness_quota;
+      out.flags = p.entry->live ? RVM_PARTITION_LIVE : 0;
     }
   }
   return table;
@@ -101,7 +103,8 @@ std::vector<rvm_package_agent> agent_table(Bytes& out, const Swarm& swarm, const
     entry.image = images.of_agent[i];
     entry.priority = a.entry->priority;
     entry.affinity = a.entry->affinity;
-    entry.flags = a.entry->service ? RVM_AGENT_SERVICE : 0;
+    entry.flags =
+        (a.entry->service ? RVM_AGENT_SERVICE : 0u) | (a.entry == &control_entries().agent ? RVM_AGENT_CONTROL : 0u);
     entry.period_ns = a.entry->period.value;
     entry.budget_ns = a.entry->budget.value;
     entry.deadline_ns = a.entry->deadline.value;
@@ -296,6 +299,7 @@ Bytes build_package(const Manifest& manifest, const Swarm& swarm, const SwarmIma
   header.epoch_us = manifest.machine.epoch_us;
   header.run_for_ns = options.run_for_ns;
   header.wall_clock_ns = options.wall_clock_ns;
+  header.coherence = manifest.coherence;
   header.partitions = append_table(out, partition_table(swarm));
   header.images = append_table(out, image_table);
   header.agents = append_table(out, agents);

@@ -14,6 +14,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json coherence_object(const rvm_package_coherence& c) {
+  Json out = {{"enabled", (c.flags & RVM_COHERENCE_ENABLED) != 0},
+              {"static", (c.flags & RVM_COHERENCE_FROZEN) != 0},
+              {"budget", c.budget},
+              {"interval", c.interval}};
+#define RVM_X(type, name, least, greatest, fallback, doc) out[#name] = c.name;
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
+  return out;
+}
+
 Json inspected(const PackageView& v) {
   Json out;
   out["bytes"] = v.bytes.size();
@@ -25,13 +36,15 @@ Json inspected(const PackageView& v) {
   out["epoch_us"] = v.header.epoch_us;
   out["run_for_ns"] = v.header.run_for_ns;
   out["wall_clock_ns"] = v.header.wall_clock_ns;
+  out["coherence"] = coherence_object(v.header.coherence);
   out["digest"] = hex(std::as_bytes(std::span(v.header.payload_digest)));
   for (const auto& p : v.partitions) {
     out["partitions"].push_back({{"name", p.name},
                                  {"type", p.type},
                                  {"mode", p.mode},
                                  {"page_quota", p.page_quota},
-                                 {"witness_quota", p.witness_quota}});
+                                 {"witness_quota", p.witness_quota},
+                                 {"coherence", (p.flags & RVM_PARTITION_LIVE) != 0 ? "live" : "static"}});
   }
   for (const auto& i : v.images) {
     out["images"].push_back({{"name", i.name},
@@ -79,6 +92,9 @@ void print_inspected(const PackageView& v) {
   fmt::print("{}: {} partitions, {} images, {} agents, {} edges, {} grants, {} devices; epoch {} us{}\n",
              format_size(v.bytes.size()), v.partitions.size(), v.images.size(), v.agents.size(), v.edges.size(),
              v.grants.size(), v.devices.size(), v.header.epoch_us, development(v) ? "; development" : "");
+  if (const std::uint32_t flags = v.header.coherence.flags; (flags & RVM_COHERENCE_ENABLED) != 0) {
+    fmt::print("  coherence engine on{}\n", (flags & RVM_COHERENCE_FROZEN) != 0 ? ", moves nothing" : "");
+  }
   for (const auto& i : v.images) {
     fmt::print("  image {:<24} {} in {} segments, stack {}, heap {}\n", i.name, format_size(i.bytes), i.segment_count,
                format_size(std::uint64_t{i.stack_pages} * RVM_PAGE_SIZE),

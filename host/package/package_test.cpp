@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "host/elf/elf_builder.hpp"
+#include "rvm/boot/measurement.hpp"
 #include "rvm/boot/package.hpp"
 
 using namespace rvm;
@@ -22,6 +24,11 @@ development = true
 epoch_us = 500
 [witness]
 ipc = "each"
+[coherence]
+budget = "20us"
+interval = [1, 1, 9]
+merge_mutual = 6500
+move_cost = 100000
 [[partition]]
 name = "left"
 pages = 100
@@ -111,6 +118,15 @@ TEST_CASE("what goes in comes out") {
   CHECK(std::string_view(view->partitions[0].name) == "control");
   CHECK(view->partitions[1].page_quota == 100);
   CHECK(view->partitions[2].mode == RVM_MODE_REFLEX);
+  CHECK(view->partitions[0].flags == 0);
+  CHECK(view->partitions[1].flags == RVM_PARTITION_LIVE);
+  CHECK(view->partitions[2].flags == 0);
+  CHECK(view->header.coherence.flags == RVM_COHERENCE_ENABLED);
+  CHECK(view->header.coherence.budget == 1000);
+  CHECK(view->header.coherence.interval[2] == 9);
+  CHECK(view->header.coherence.merge_mutual == 6500);
+  CHECK(view->header.coherence.move_cost == 100'000);
+  CHECK(view->header.coherence.alpha == 2000);
   REQUIRE(view->images.size() == 2);
   CHECK(view->images[1].first_segment == 0);  // both images share the program's segments
   CHECK(view->images[1].stack_pages == 2);
@@ -204,6 +220,94 @@ TEST_CASE("both readers refuse devices that are not sound") {
   CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = h.total_bytes - 40; }));
   CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = UINT64_MAX - 7; }));
   CHECK(refused([](Header& h, Devices&, Grants&) { h.devices.offset = 0; }));
+}
+
+namespace {
+
+/// Whether both readers refuse a signed package whose header and first three partitions were changed; they must agree.
+template <typename Change>
+bool coherence_refused(Change&& change) {
+  Built b;
+  rvm_package_header h;
+  std::memcpy(&h, b.bytes.data(), sizeof(h));
+  std::array<rvm_package_partition, 3> partitions;
+  std::memcpy(partitions.data(), b.bytes.data() + h.partitions.offset, sizeof(partitions));
+  change(h.coherence, partitions);
+  std::memcpy(b.bytes.data(), &h, sizeof(h));
+  std::memcpy(b.bytes.data() + h.partitions.offset, partitions.data(), sizeof(partitions));
+  b.sign();
+  const bool ours = !read_package(b.bytes, &b.key);
+  const bool kernels = !boot::Package::parse(b.bytes, no_limits);
+  CHECK(ours == kernels);
+  return ours && kernels;
+}
+
+}  // namespace
+
+TEST_CASE("both readers accept each coherence setting within its range and refuse it outside") {
+  using Settings = rvm_package_coherence;
+  const auto refused = [](auto&& change) { return coherence_refused([&](Settings& c, auto&) { change(c); }); };
+#define RVM_X(type, name, least, greatest, fallback, doc) \
+  { \
+    constexpr std::int64_t low = (least); \
+    constexpr std::int64_t high = (greatest); \
+    INFO(#name); \
+    CHECK(Settings(boot::coherence_defaults()).name == (fallback)); \
+    CHECK_FALSE(refused([](Settings& c) { c.name = static_cast<type>(low); })); \
+    CHECK_FALSE(refused([](Settings& c) { c.name = static_cast<type>(high); })); \
+    if (low > 0) CHECK(refused([](Settings& c) { c.name = static_cast<type>(low - 1); })); \
+    if (high < std::numeric_limits<type>::max()) \
+      CHECK(refused([](Settings& c) { c.name = static_cast<type>(high + 1); })); \
+  }
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
+  CHECK_FALSE(refused([](Settings& c) { c.budget = 1; }));
+  CHECK_FALSE(refused([](Settings& c) { c.budget = RVM_COHERENCE_BUDGET_MAX; }));
+  CHECK(refused([](Settings& c) { c.budget = 0; }));
+  CHECK(refused([](Settings& c) { c.budget = RVM_COHERENCE_BUDGET_MAX + 1; }));
+  CHECK_FALSE(refused([](Settings& c) { std::ranges::fill(c.interval, std::uint16_t{1000}); }));
+  CHECK(refused([](Settings& c) { c.interval[0] = 0; }));
+  CHECK(refused([](Settings& c) { c.interval[0] = 2; }));  // 2, 1, 9
+  CHECK(refused([](Settings& c) { c.interval[1] = 10; }));
+  CHECK(refused([](Settings& c) { c.interval[2] = 1001; }));
+  CHECK(refused([](Settings& c) { c.reserved[2] = 1; }));
+  CHECK_FALSE(refused([](Settings& c) { c.flags = RVM_COHERENCE_ENABLED | RVM_COHERENCE_FROZEN; }));
+  CHECK_FALSE(refused([](Settings& c) { c.flags = 0; }));
+  CHECK(refused([](Settings& c) { c.flags = 4; }));
+  CHECK(refused([](Settings& c) { c.flags = 0, c.alpha = 0; }));  // checked whether the engine runs or not
+}
+
+TEST_CASE("both readers take only partitions of agents in mode flow as live") {
+  using Partitions = std::array<rvm_package_partition, 3>;
+  const auto refused = [](auto&& change) {
+    return coherence_refused([&](rvm_package_coherence&, Partitions& p) { change(p); });
+  };
+  CHECK_FALSE(refused([](Partitions& p) { p[1].flags = 0; }));
+  CHECK_FALSE(refused([](Partitions& p) { p[2].mode = RVM_MODE_FLOW, p[2].flags = RVM_PARTITION_LIVE; }));
+  CHECK(refused([](Partitions& p) { p[0].flags = RVM_PARTITION_LIVE; }));
+  CHECK(refused([](Partitions& p) { p[1].type = RVM_PARTITION_INFRASTRUCTURE; }));
+  CHECK(refused([](Partitions& p) { p[1].mode = RVM_MODE_REFLEX; }));
+  CHECK(refused([](Partitions& p) { p[1].mode = RVM_MODE_RECOVERY; }));
+  CHECK(refused([](Partitions& p) { p[1].flags = 2; }));
+  CHECK(refused([](Partitions& p) { p[1].reserved = 1; }));
+}
+
+TEST_CASE("the coherence settings are measured with the header's other settings") {
+  const auto measured = [](std::uint32_t flags) {
+    Built b;
+    rvm_package_header h;
+    std::memcpy(&h, b.bytes.data(), sizeof(h));
+    h.coherence.flags = flags;
+    std::memcpy(b.bytes.data(), &h, sizeof(h));
+    const auto package = boot::Package::parse(b.bytes, no_limits);
+    REQUIRE(package);
+    boot::Measurement measurement;
+    measurement.load_settings(*package);
+    measurement.end_phase();
+    return measurement.loaded(boot::Phase::hal_init);
+  };
+  CHECK(measured(RVM_COHERENCE_ENABLED) == measured(RVM_COHERENCE_ENABLED));
+  CHECK(measured(RVM_COHERENCE_ENABLED) != measured(RVM_COHERENCE_ENABLED | RVM_COHERENCE_FROZEN));
 }
 
 TEST_CASE("a package has at most 16 devices") {

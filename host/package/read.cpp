@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "host/package/package.hpp"
+#include "rvm/boot/coherence.hpp"
 #include "rvm/boot/package.hpp"
 
 namespace rvm::host {
@@ -120,8 +121,11 @@ Problem check_partitions(const PackageView& v) {
   }
   for (const rvm_package_partition& p : v.partitions) {
     const bool root = &p == v.partitions.data();
+    const bool flags =
+        p.reserved == 0 &&
+        (p.flags == 0 || (p.flags == RVM_PARTITION_LIVE && p.type == RVM_PARTITION_AGENT && p.mode == RVM_MODE_FLOW));
     if (!terminated(p.name) || p.mode > RVM_MODE_RECOVERY || p.type > RVM_PARTITION_ROOT ||
-        (p.type == RVM_PARTITION_ROOT) != root) {
+        (p.type == RVM_PARTITION_ROOT) != root || !flags) {
       return fmt::format("partition {} is malformed", &p - v.partitions.data());
     }
   }
@@ -156,7 +160,7 @@ Problem check_header(const rvm_package_header& h, std::span<const std::byte> byt
   if ((h.flags & ~known) != 0 || h.epoch_us < 100 || h.epoch_us > 100'000) {
     return "the header has unknown flags or an epoch outside 100 us .. 100 ms";
   }
-  return {};
+  return Problem(boot::check_coherence(h.coherence));
 }
 
 }  // namespace

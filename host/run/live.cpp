@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "host/common/units.hpp"
+#include "host/run/boundaries.hpp"
 #include "host/run/report.hpp"
 
 namespace rvm::host {
@@ -26,9 +27,10 @@ bool colour_wanted(std::FILE* stream) {
   return ::isatty(::fileno(stream)) == 1 && (refused == nullptr || *refused == '\0');
 }
 
-LivePrinter::LivePrinter(ReportStyle style)
+LivePrinter::LivePrinter(ReportStyle style, const Layout& layout, std::FILE* out)
     : style_(style),
-      out_(style.json ? stderr : stdout),
+      layout_(layout),
+      out_(out != nullptr ? out : (style.json ? stderr : stdout)),
       colour_(colour_wanted(out_)),
       status_wanted_(!style.quiet && !style.json && ::isatty(STDERR_FILENO) == 1) {}
 
@@ -36,6 +38,7 @@ void LivePrinter::line(const ConsoleLine& line) {
   using Source = ConsoleLine::Source;
   const bool wanted = line.source == Source::agent ? !style_.quiet : style_.verbose;
   if (!wanted) {
+    boundary(line);
     return;
   }
   clear_status();
@@ -57,6 +60,18 @@ void LivePrinter::line(const ConsoleLine& line) {
       break;
   }
   std::fflush(out_);
+  boundary(line);
+}
+
+void LivePrinter::boundary(const ConsoleLine& line) {
+  if (style_.quiet || style_.json || line.source != ConsoleLine::Source::kernel_report || !is_move_report(line.text)) {
+    return;
+  }
+  if (const auto move = parse_move_report(line.text)) {
+    clear_status();
+    fmt::print(out_, "boundary: {}\n", move_text(*move, layout_));
+    std::fflush(out_);
+  }
 }
 
 void LivePrinter::status(const MachineReport& report, std::chrono::milliseconds elapsed) {

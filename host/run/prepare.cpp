@@ -150,7 +150,9 @@ Outcome<std::unique_ptr<Manifest>> load_for_run(const RunOptions& options) {
   machine.gic = options.gic.value_or(machine.gic);
   machine.disk_size = options.disk_size.value_or(machine.disk_size);
   machine.icount |= options.icount;
+  manifest->coherence.flags |= options.keep_layout ? RVM_COHERENCE_FROZEN : 0;
   manifest->run_for = options.run_for.value_or(manifest->run_for);
+  manifest->control |= options.control || options.name.has_value();
   manifest->witness_dump |= options.dump.has_value();
   return manifest;
 }

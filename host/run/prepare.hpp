@@ -33,6 +33,9 @@ struct RunOptions {
   std::optional<Nanoseconds> run_for;
   Nanoseconds timeout{120'000'000'000};
   bool icount = false;
+  bool keep_layout = false;         ///< the coherence engine moves nothing
+  bool control = false;             ///< with a control agent, whatever the manifest says
+  std::optional<std::string> name;  ///< of the machine, for `rvm ps` and its like
   bool gdb = false;
   bool unchecked_package = false;             ///< leave the check of `package` to the kernel
   std::optional<std::filesystem::path> dump;  ///< where to write the kernel's objects as they are at the end

@@ -2,8 +2,13 @@
 #include "host/run/prepare.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 
 using namespace rvm;
 using namespace rvm::host;
@@ -38,4 +43,24 @@ TEST_CASE("a package runs on a machine with the devices it was built for") {
       check_devices("x.pkg", {packaged("noise", RVM_DEVICE_ENTROPY), packaged("disk", RVM_DEVICE_BLOCK)}, swarm));
   CHECK_FALSE(check_devices("x.pkg", {packaged("disk", RVM_DEVICE_BLOCK)}, swarm));
   CHECK_FALSE(check_devices("x.pkg", {}, swarm));
+}
+
+TEST_CASE("a run with a static layout differs from another only in that") {
+  const auto file = std::filesystem::temp_directory_path() / fmt::format("rvm-prepare-test-{}.toml", ::getpid());
+  for (const bool engine : {false, true}) {
+    std::ofstream(file) << (engine ? "[coherence]\nalpha = 100\n" : "")
+                        << "[[partition]]\nname = \"p\"\n[[agent]]\nname = \"a\"\npartition = \"p\"\nmodule = \"a\"\n";
+    RunOptions options;
+    options.path = file;
+    const auto moving = load_for_run(options);
+    REQUIRE(moving);
+    CHECK((*moving)->coherence.flags == (engine ? RVM_COHERENCE_ENABLED : 0));
+    options.keep_layout = true;
+    const auto kept = load_for_run(options);
+    REQUIRE(kept);
+    rvm_package_coherence expected = (*moving)->coherence;
+    expected.flags |= RVM_COHERENCE_FROZEN;
+    CHECK(std::memcmp(&(*kept)->coherence, &expected, sizeof expected) == 0);
+  }
+  std::filesystem::remove(file);
 }

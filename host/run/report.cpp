@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "host/common/units.hpp"
+#include "host/run/boundaries.hpp"
 
 namespace rvm::host {
 
@@ -42,6 +43,25 @@ Json agents_array(const MachineReport& report) {
   return out;
 }
 
+Json coherence_object(const CoherenceReport& c, const Layout& layout) {
+  Json places = Json::object();
+  for (const Layout::Place& place : layout.places()) {
+    places[place.partition] = place.agents;
+  }
+  return {{"splits", c.splits},
+          {"merges", c.merges},
+          {"migrations", c.migrations},
+          {"aborted", c.aborted},
+          {"cross_bytes", c.cross_bytes},
+          {"total_bytes", c.total_bytes},
+          {"epochs", c.epochs},
+          {"degraded_epochs", c.degraded_epochs},
+          {"budget_exceeded", c.budget_exceeded},
+          {"longest_ns", c.longest_ns},
+          {"engine_share", c.engine_share()},
+          {"layout", std::move(places)}};
+}
+
 Json failures_array(const std::vector<Failure>& problems) {
   Json out = Json::array();
   for (const Failure& p : problems) {
@@ -74,6 +94,18 @@ std::string agents_text(const MachineReport& report) {
 
 void add(std::string& out, const char* label, const std::string& text) {
   out += fmt::format("  {:<11}{}\n", label, text);
+}
+
+/// Who lives where in the end, if that is not what the manifest says, and few enough to be read.
+void add_layout(std::string& out, const CoherenceReport& r, const Layout& layout) {
+  constexpr std::size_t readable = 16;
+  const std::vector<std::string> lines = layout.lines();
+  if (r.splits + r.merges + r.migrations == 0 || lines.size() > readable) {
+    return;
+  }
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    add(out, i == 0 ? "layout" : "", lines[i]);
+  }
 }
 
 void add_agent_table(std::string& out, const MachineReport& report) {
@@ -143,6 +175,9 @@ std::string json_line(const RunOutcome& o, ReportStyle style) {
                      {"disturbed", o.verdict.victim->disturbed},
                      {"ratio", o.verdict.victim->ratio()}};
   }
+  if (r.coherence) {
+    out["coherence"] = coherence_object(*r.coherence, o.layout);
+  }
   out["latency_ns"] = latency_object(r);
   out["witness"] = {{"records", log.records},
                     {"durable", r.summary ? s.durable : r.durable},
@@ -195,6 +230,10 @@ std::string summary_text(const RunOutcome& o, ReportStyle style) {
                   format_count(s.partitions, "partition", "partitions"), agents_text(r)));
   add(out, "messages", fmt::format("{} delivered", format_count(s.messages)));
   add(out, "switches", fmt::format("{} between agents", format_count(s.switches)));
+  if (r.coherence) {
+    add(out, "boundaries", boundaries_text(*r.coherence));
+    add_layout(out, *r.coherence, o.layout);
+  }
   add(out, "refused",
       fmt::format("{} for want of authority or a bad argument", format_count(s.refused, "operation", "operations")));
   add(out, "faults",

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 
+#include "host/run/layout.hpp"
 #include "host/run/verdict.hpp"
 
 namespace rvm::host {
@@ -16,10 +17,12 @@ struct ReportStyle {
   bool verbose = false;  ///< every kernel line, and a table of agents
 };
 
-/// Prints lines as they arrive, agents' names in colour and a status line below them on a terminal.
+/// Prints lines as they arrive, agents' names in colour and a status line below them on a terminal. Moves of the coherence
+/// engine are told in words, with the names that `layout` has for who and what moves; it is the one before each move.
 class LivePrinter {
  public:
-  explicit LivePrinter(ReportStyle style);
+  /// Prints to `out`; if there is none, to stdout, or with `json` to stderr. The layout must outlive it.
+  LivePrinter(ReportStyle style, const Layout& layout, std::FILE* out = nullptr);
   ~LivePrinter() { clear_status(); }
   LivePrinter(const LivePrinter&) = delete;
   LivePrinter& operator=(const LivePrinter&) = delete;
@@ -30,7 +33,9 @@ class LivePrinter {
   void clear_status();
 
  private:
+  void boundary(const ConsoleLine& line);
   ReportStyle style_;
+  const Layout& layout_;
   std::FILE* out_;
   bool colour_;
   bool status_wanted_;
@@ -43,6 +48,7 @@ struct RunOutcome {
   const SessionResult& session;
   const std::optional<LogCheck>& log;
   const Verdict& verdict;
+  const Layout& layout;  ///< at the end
 };
 
 /// The line of `rvm run --json`.

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <system_error>
 
 #include "host/common/file.hpp"
 #include "host/common/paths.hpp"
 #include "host/common/units.hpp"
+#include "host/control/run_folder.hpp"
 #include "host/machine/session.hpp"
 #include "host/run/device_files.hpp"
 
@@ -28,12 +30,15 @@ Outcome<fs::path> find_kernel(const RunOptions& options) {
   return kernel;
 }
 
-void print_header(const BuiltPackage& package, const RunOptions& options, const Volume& volume) {
+void print_header(const BuiltPackage& package, const RunOptions& options, const Volume& volume,
+                  const std::optional<RunFolder>& run_folder) {
   const MachineSettings& m = package.manifest->machine;
   std::string what = options.package ? options.package->string() : std::string{};
   if (options.path) {
     const std::size_t partitions = package.swarm.partitions.size() - 1;  // without control
-    what = fmt::format("{} in {}", format_count(package.swarm.agents.size(), "agent", "agents"),
+    const auto agents =
+        std::ranges::count_if(package.swarm.agents, [](const SwarmAgent& a) { return a.partition != 0; });
+    what = fmt::format("{} in {}", format_count(static_cast<std::uint64_t>(agents), "agent", "agents"),
                        format_count(partitions, "partition", "partitions"));
   }
   fmt::print("RVM {}: {}, on {} {} {}, GICv{}, {} of memory{}\n", RVM_VERSION, what, m.cpus, m.cpu,
@@ -41,12 +46,36 @@ void print_header(const BuiltPackage& package, const RunOptions& options, const 
              m.icount ? ", one instruction per nanosecond" : "");
   fmt::print("log:  {}\n",
              volume.temporary() ? "temporary, verified at the end (--disk FILE keeps it)" : volume.path());
+  if (run_folder) {
+    fmt::print("name: {}; in another terminal: rvm ps, rvm top, rvm graph\n", run_folder->name());
+  }
   if (options.gdb) {
     const fs::path elf = default_kernel_elf();
     fmt::print("gdb:  waiting; in another terminal: gdb-multiarch {} -ex 'target remote :1234'\n", elf.string());
   }
   fmt::print("\n");
   std::fflush(stdout);
+}
+
+/// Where other commands find the machine. Not for a package whose header cannot be read, which the kernel refuses.
+Outcome<std::optional<RunFolder>> publish(const RunOptions& options, const BuiltPackage& package,
+                                          const Key& device_key) {
+  rvm_package_header header;
+  if (!package.manifest->control || package.bytes.size() < sizeof header) {
+    return std::nullopt;
+  }
+  std::memcpy(&header, package.bytes.data(), sizeof header);
+  auto made = RunFolder::create(options.name, options.path.value_or(options.package.value_or("machine")),
+                                control_key(device_key, header.wall_clock_ns));
+  if (!made) {
+    return std::unexpected(made.error());
+  }
+  return std::move(*made);
+}
+
+std::optional<MoveReport> move_of(const ConsoleLine& line) {
+  const bool told = line.source == ConsoleLine::Source::kernel_report && is_move_report(line.text);
+  return told ? parse_move_report(line.text) : std::nullopt;
 }
 
 std::optional<LogEvidence> evidence_of(const FinishedRun& run, const Volume& volume) {
@@ -92,9 +121,18 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
   if (!device_files) {
     return std::unexpected(device_files.error());
   }
-  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .dump = {}};
+  const auto run_folder = publish(options, *package, *key);
+  if (!run_folder) {
+    return std::unexpected(run_folder.error());
+  }
+  std::vector<MachineDevice> devices = device_files->devices();
+  if (*run_folder) {
+    devices.push_back({RVM_DEVICE_CONSOLE, (*run_folder)->socket().string(), true});
+  }
+  FinishedRun run{.package = std::move(*package), .session = {}, .log = {}, .verdict = {}, .layout = {}, .dump = {}};
+  run.layout = Layout(run.package.swarm);
   if (!options.style.json && !options.style.quiet) {
-    print_header(run.package, options, *volume);
+    print_header(run.package, options, *volume, *run_folder);
   }
   const MachineParts parts{.settings = run.package.manifest->machine,
                            .kernel = *kernel,
@@ -103,15 +141,18 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
                            .disk = volume->path(),
                            .temporary_disk = volume->temporary(),
                            .nonce = options.nonce.empty() ? std::string{} : nonce_file->path(),
-                           .devices = device_files->devices(),
+                           .devices = std::move(devices),
                            .gdb = options.gdb};
   const SessionOptions limits{.timeout =
                                   std::chrono::milliseconds(options.gdb ? 0 : options.timeout.value / 1'000'000)};
-  LivePrinter printer(options.style);
+  LivePrinter printer(options.style, run.layout);
   const auto started = std::chrono::steady_clock::now();
   auto session = run_session(parts, limits, [&](const std::optional<ConsoleLine>& line, const MachineReport& report) {
     if (line) {
       printer.line(*line);
+      if (const auto move = move_of(*line)) {
+        run.layout.apply(*move);
+      }
       if (options.dump && is_state_line(*line)) {
         run.dump.append(line->text).push_back('\n');
       }
@@ -154,7 +195,7 @@ ExitCode run_command(const RunOptions& options) {
       return report(written.error());
     }
   }
-  const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict};
+  const RunOutcome outcome{run->package.swarm, run->session, run->log, run->verdict, run->layout};
   if (!options.style.json && !options.style.quiet) {
     fmt::print("{}", summary_text(outcome, options.style));
     std::fflush(stdout);

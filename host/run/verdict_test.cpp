@@ -19,11 +19,13 @@ struct Run {
   SessionResult session;
   std::optional<LogCheck> log;
   std::optional<LogEvidence> evidence;
+  Layout layout;
 
   explicit Run(const std::string& extra = {}) {
     manifest = *parse_manifest(
         "[[partition]]\nname = \"p\"\n[[agent]]\nname = \"a\"\npartition = \"p\"\nmodule = \"m\"\n" + extra);
     swarm = *expand(manifest);
+    layout = Layout(swarm);
     session.report.boot = BootReport{.cpus = 2};
     session.report.agents.push_back({.id = 1, .partition = 2, .name = "a", .state = "exited", .latency = {}});
     session.report.summary = SummaryReport{.partitions = 2,
@@ -235,7 +237,7 @@ TEST_CASE("the JSON line has every promised key, in one line") {
   run.agent().latency = LatencyReport{1, 2, 3};
   run.says("victim: undisturbed=1000 disturbed=1010");
   const Verdict verdict = run.verdict();
-  const std::string line = json_line(RunOutcome{run.swarm, run.session, run.log, verdict}, {.json = true});
+  const std::string line = json_line(RunOutcome{run.swarm, run.session, run.log, verdict, run.layout}, {.json = true});
   CHECK_FALSE(line.contains('\n'));
   const auto o = nlohmann::json::parse(line);
   CHECK(o["result"] == "ok");
@@ -250,5 +252,35 @@ TEST_CASE("the JSON line has every promised key, in one line") {
   CHECK(o["victim"]["ratio"] == doctest::Approx(1.01));
   CHECK_FALSE(o.contains("agents_detail"));
   CHECK_FALSE(o.contains("failures"));
-  CHECK(summary_text(RunOutcome{run.swarm, run.session, run.log, verdict}, {}).contains("verified: 9 records"));
+  CHECK(summary_text(RunOutcome{run.swarm, run.session, run.log, verdict, run.layout}, {})
+            .contains("verified: 9 records"));
+}
+
+TEST_CASE("figures of the coherence engine are printed when one ran") {
+  Run run;
+  const Verdict verdict = run.verdict();
+  const RunOutcome outcome{run.swarm, run.session, run.log, verdict, run.layout};
+  CHECK_FALSE(nlohmann::json::parse(json_line(outcome, {.json = true})).contains("coherence"));
+  CHECK_FALSE(summary_text(outcome, {}).contains("boundaries"));
+  run.session.report.coherence = CoherenceReport{.splits = 1,
+                                                 .merges = 2,
+                                                 .migrations = 3,
+                                                 .aborted = 4,
+                                                 .cross_bytes = 5,
+                                                 .total_bytes = 60,
+                                                 .epochs = 7,
+                                                 .degraded_epochs = 6,
+                                                 .budget_exceeded = 8,
+                                                 .engine_ns = 9,
+                                                 .longest_ns = 4,
+                                                 .busy_ns = 900};
+  const auto o = nlohmann::json::parse(json_line(outcome, {.json = true}))["coherence"];
+  const auto expected = nlohmann::json::parse(
+      R"({"splits":1,"merges":2,"migrations":3,"aborted":4,"cross_bytes":5,"total_bytes":60,"epochs":7,)"
+      R"("degraded_epochs":6,"budget_exceeded":8,"longest_ns":4,"engine_share":0.01,"layout":{"p":["a"]}})");
+  CHECK(o == expected);
+  CHECK(summary_text(outcome, {}).contains("  boundaries 1 split, 2 merges, 3 migrations, 4 undone; 8 % of 60 B"));
+  CHECK(summary_text(outcome, {}).contains("\n  layout     p: a\n"));
+  run.session.report.coherence = CoherenceReport{};
+  CHECK_FALSE(summary_text(outcome, {}).contains("layout"));  // nothing moved
 }

@@ -33,7 +33,8 @@ nlohmann::json coverage_json(const sim::Coverage& c) {
           {"torn_tails", c.torn_tails}, {"disk_errors", c.disk_errors},
           {"faults", c.faults},         {"vmid_reclaims", c.vmid_reclaims},
           {"full_scans", c.full_scans}, {"forks", c.forks},
-          {"supplied", c.supplied},     {"hypercalls", calls}};
+          {"supplied", c.supplied},     {"relocations", c.relocations},
+          {"advised", c.advised},       {"hypercalls", calls}};
 }
 
 /// The steps of a shrunk run, told one by one by the run itself.

@@ -131,7 +131,7 @@ ObjectTable objects_of(const witness::ObjectState& state) {
   }
   for (const auto& [place, c] : state.capabilities) {
     Json o = begin("capability");
-    o["holder"] = place.partition;
+    o["holder"] = place.agent;
     o["slot"] = place.slot;
     o["generation"] = c.generation;
     o["type"] = c.type;
@@ -139,7 +139,7 @@ ObjectTable objects_of(const witness::ObjectState& state) {
     o["rights"] = c.rights;
     o["badge"] = c.badge;
     o["depth"] = c.depth;
-    o["parent_holder"] = c.parent.partition;
+    o["parent_holder"] = c.parent.agent;
     o["parent_slot"] = c.parent.slot;
     o["mapped_at"] = c.mapped_at;
     o["access"] = c.mapped_access;

@@ -6,8 +6,9 @@
  * x1-x7 the results; registers that an operation does not name are preserved. The IPC operations that carry a message
  * use x2-x9 for its 64 bytes.
  *
- * A *handle* names a slot of the caller's partition's capability table: slot index in bits 0-15, the slot's generation in
- * bits 16-31. Generations skip 0, so 0 is never a valid handle. Pointers are guest-physical addresses.
+ * A *handle* names a slot of the calling agent's capability table: slot index in bits 0-15, the slot's generation in bits
+ * 16-31. Generations skip 0, so 0 is never a valid handle. It means nothing to any other agent. Pointers are guest-physical
+ * addresses.
  */
 #ifndef RVM_ABI_H
 #define RVM_ABI_H
@@ -58,7 +59,7 @@ enum rvm_right {
 #define RVM_ERROR_TABLE(X) \
   X(OK, 0, 0, "success") \
   X(BAD_OPERATION, 1, 1, "no such hypercall") \
-  X(BAD_CAPABILITY, 2, 1, "the handle names no live capability of this partition") \
+  X(BAD_CAPABILITY, 2, 1, "the handle names no live capability of this agent") \
   X(WRONG_TYPE, 3, 1, "the capability is for another type of object") \
   X(RIGHTS, 4, 1, "the capability lacks a right that the operation needs") \
   X(BAD_ARGUMENT, 5, 1, "an argument is outside its range") \
@@ -79,13 +80,18 @@ enum rvm_right {
   X(PROOF, 20, 1, "the proof does not hold: which of its checks failed is not told") \
   X(NO_LEASE, 21, 1, "the device is not leased to the caller, or no longer") \
   X(DMA_REFUSED, 22, 1, "the device reaches memory by itself, and the caller's partition is not trusted with that") \
-  X(DEVICE_FAILED, 23, 1, "the device does not do what its specification says")
+  X(DEVICE_FAILED, 23, 1, "the device does not do what its specification says") \
+  X(NO_SHARED_EDGE, 24, 1, "the partitions do not talk to each other") \
+  X(NOT_COHERENT, 25, 1, "the partitions talk too little with each other, for what else they say") \
+  X(LEASE_CONFLICT, 26, 1, "an agent that would move has a device") \
+  X(REGION_OVERLAP, 27, 1, "memory is mapped where that of an agent that would move belongs") \
+  X(CAPABILITY_CONFLICT, 28, 1, "others hold power over a partition that would end, or too many would lose rights")
 
 enum rvm_error {
 #define RVM_X(name, value, failure_class, text) RVM_ERROR_##name = value,
   RVM_ERROR_TABLE(RVM_X)
 #undef RVM_X
-      RVM_ERROR_COUNT = 24
+      RVM_ERROR_COUNT = 29
 };
 
 /* Hypercalls: name, number, type of the object whose handle is in x1, rights that P1 demands of it, proof tier, description.
@@ -108,6 +114,11 @@ enum rvm_error {
   X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, P1, \
     "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota; of the hypervisor: all agents, pages of the " \
     "machine") \
+  X(PARTITION_SPLIT, 0x15, PARTITION, RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE, P2, \
+    "x2 which of its living agents leave it, bit i for the one with the i-th lowest slot -> x1 handle of their new " \
+    "partition, x2 its id") \
+  X(PARTITION_MERGE, 0x16, PARTITION, RVM_RIGHT_EXECUTE | RVM_RIGHT_REVOKE, P2, \
+    "x2 another partition (EXECUTE, REVOKE): its agents move into the one in x1, and it ends") \
   X(AGENT_SPAWN, 0x18, PARTITION, RVM_RIGHT_EXECUTE, P1, \
     "x2 image index, x3 priority, x4 argument -> x1 agent handle, x2 id") \
   X(AGENT_TERMINATE, 0x19, AGENT, RVM_RIGHT_REVOKE, P1, "") \
@@ -119,11 +130,14 @@ enum rvm_error {
     "whose " \
     "memory is a " \
     "copy, made page by page at the first write to each, x2 id") \
+  X(AGENT_MIGRATE, 0x1e, AGENT, RVM_RIGHT_EXECUTE, P2, "x2 the partition (EXECUTE) that it moves to") \
   X(CAP_DERIVE, 0x20, ANY, 0, P1, "x2 rights, x3 badge -> x1 handle; needs GRANT or GRANT_ONCE") \
   X(CAP_REVOKE, 0x21, ANY, RVM_RIGHT_REVOKE, P1, "the capability and everything derived from it") \
   X(CAP_TRANSFER, 0x22, ANY, RVM_RIGHT_GRANT, P2, "x2 edge (WRITE): moves it to the receiver, who gets a message") \
   X(CAP_INSPECT, 0x23, ANY, 0, P1, "-> x1 type, x2 rights, x3 object id, x4 badge, x5 depth") \
   X(CAP_DROP, 0x24, ANY, 0, P1, "gives the handle up; nothing derived from it may be left") \
+  X(CAP_OBTAIN, 0x25, PARTITION, RVM_RIGHT_EXECUTE, P2, \
+    "x1 the hypervisor, x2 PARTITION or AGENT, x3 id, x4 rights, some of those of x1 -> x1 handle of that object") \
   X(REGION_CREATE, 0x28, PARTITION, RVM_RIGHT_WRITE, P1, "x1 own partition, x2 pages -> x1 region handle") \
   X(REGION_DESTROY, 0x29, REGION, RVM_RIGHT_REVOKE, P1, "") \
   X(REGION_MAP, 0x2a, REGION, RVM_RIGHT_READ, P2, "x2 address in the caller's slot, x3 RVM_MAP_*") \
@@ -154,6 +168,10 @@ enum rvm_error {
     "x1 address of rvm_turn_message, x2 their number, x3 deadline for space, x4 message digest, x5 state root: sends " \
     "all or none -> x1 on refusal which of them") \
   X(TURN_ABORT, 0x43, NONE, 0, P1, "x1 reason, x2 message digest, x3 state root: records a turn without effect") \
+  X(SYSTEM_READ, 0x44, PARTITION, RVM_RIGHT_READ, P1, \
+    "x1 the hypervisor, x2 RVM_READ_*, x3 cursor (0: from the start), x4 address, x5 bytes, at most a page -> x1 " \
+    "entries " \
+    "written, perhaps none, x2 cursor to go on from, 0 at the end") \
   X(LEASE_GRANT, 0x48, DEVICE, RVM_RIGHT_WRITE, P2_P3, \
     "x2 epochs, x3 address for its registers in the caller's slot (0 for a device with queues), x4 bit to notify, x7 " \
     "address of the rvm_evidence if tier P3 -> x1 expiry") \
@@ -256,6 +274,117 @@ struct rvm_attestation_subject {
   uint64_t not_before_ns, not_after_ns;
 };
 
+/* Why agents changed partitions, in the flags of the records that say so. */
+enum rvm_move_reason {
+  RVM_MOVE_REQUEST = 0,  /* by hypercall */
+  RVM_MOVE_TRAFFIC = 1,  /* they talk more to those where they went */
+  RVM_MOVE_COHESION = 2, /* those who stayed and those who left hardly talk to each other */
+  RVM_MOVE_PRESSURE = 3, /* the partition talked mostly to others */
+  RVM_MOVE_TRUST = 4,    /* faults or refusals: the suspect is isolated */
+};
+
+/* What SYSTEM_READ writes: an array of one of these structures. An object that begins or ends between two calls may be
+ * missing; none comes twice. Counters count from the boot on, or from the object's beginning. */
+enum rvm_read { RVM_READ_MACHINE = 1, RVM_READ_PARTITIONS = 2, RVM_READ_AGENTS = 3, RVM_READ_EDGES = 4 };
+
+struct rvm_machine_status {
+  uint64_t now_ns, epoch, epoch_ns;
+  uint64_t pages, pages_free; /* of the machine, after the kernel took its own */
+  uint64_t messages, switches, refused, faults, throttled, vmid_reclaims;
+  uint64_t records, sealed, durable; /* of the witness log */
+  uint32_t cores;
+  uint32_t ready; /* agents that run or could */
+  uint32_t partitions, agents, edges, regions;
+};
+
+#define RVM_UNKNOWN 0xffffu /* as basis points: nobody computes this */
+
+enum rvm_partition_condition {
+  RVM_PARTITION_THROTTLED = 1,
+  RVM_PARTITION_STATIC = 2 /* the coherence engine leaves its boundary as it is */
+};
+struct rvm_partition_status {
+  uint32_t id;
+  uint32_t agents;
+  uint32_t edges; /* ends of edges that its agents hold */
+  uint32_t pages, page_quota;
+  uint32_t record_quota;                           /* per epoch */
+  uint8_t state;                                   /* rvm_partition_state_kind */
+  uint8_t type;                                    /* rvm_partition_type */
+  uint8_t mode;                                    /* rvm_partition_mode */
+  uint8_t condition;                               /* rvm_partition_condition */
+  uint16_t coherence_bp, pressure_bp, cohesion_bp; /* 0..10000, or RVM_UNKNOWN */
+  uint16_t reserved[3];
+  uint64_t refused;
+  char name[RVM_NAME_BYTES];
+};
+
+enum rvm_agent_condition { RVM_AGENT_IS_SERVICE = 1, RVM_AGENT_HELD = 2, RVM_AGENT_EXECUTING = 4 };
+struct rvm_agent_status {
+  uint32_t id;
+  uint32_t partition;
+  uint32_t priority;
+  uint32_t faults;
+  int16_t affinity;  /* core, or -1 */
+  uint8_t core;      /* where it last ran */
+  uint8_t state;     /* rvm_agent_state_kind */
+  uint8_t wait;      /* rvm_wait_kind */
+  uint8_t condition; /* rvm_agent_condition */
+  uint16_t reserved;
+  uint64_t cpu_ns, messages, refused;
+  char name[RVM_NAME_BYTES];
+};
+
+struct rvm_edge_status {
+  uint32_t id;
+  uint32_t sender, receiver; /* agents; 0: gone */
+  uint16_t queued, capacity; /* messages */
+  uint64_t messages, bytes;
+  uint32_t weight; /* in the communication graph; 0 where no coherence engine computes it */
+  uint32_t reserved;
+};
+
+#define RVM_PARTITION_STATE_TABLE(X) \
+  X(CREATED, 0, "created") \
+  X(RUNNING, 1, "running") \
+  X(SUSPENDED, 2, "suspended") \
+  X(HIBERNATED, 3, "hibernated") \
+  X(DESTROYED, 4, "destroyed")
+#define RVM_AGENT_STATE_TABLE(X) \
+  X(INITIALIZING, 0, "initializing") \
+  X(RUNNING, 1, "running") \
+  X(SUSPENDED, 2, "suspended") \
+  X(MIGRATING, 3, "migrating") \
+  X(HIBERNATED, 4, "hibernated") \
+  X(RECONSTRUCTING, 5, "reconstructing") \
+  X(TERMINATED, 6, "terminated")
+#define RVM_WAIT_TABLE(X) \
+  X(NONE, 0, "ready") \
+  X(CALL, 1, "for a call") \
+  X(ACCEPT, 2, "to be served") \
+  X(REPLY, 3, "for a reply") \
+  X(RECEIVE, 4, "for a message") \
+  X(SPACE, 5, "for room to send") \
+  X(SIGNAL, 6, "for a signal") \
+  X(SLEEP, 7, "asleep") \
+  X(THROTTLED, 8, "throttled") \
+  X(BUDGET, 9, "out of budget")
+enum rvm_partition_state_kind {
+#define RVM_X(name, value, text) RVM_PARTITION_STATE_##name = value,
+  RVM_PARTITION_STATE_TABLE(RVM_X)
+#undef RVM_X
+};
+enum rvm_agent_state_kind {
+#define RVM_X(name, value, text) RVM_AGENT_STATE_##name = value,
+  RVM_AGENT_STATE_TABLE(RVM_X)
+#undef RVM_X
+};
+enum rvm_wait_kind {
+#define RVM_X(name, value, text) RVM_WAIT_##name = value,
+  RVM_WAIT_TABLE(RVM_X)
+#undef RVM_X
+};
+
 /* REGION_MAP permissions. */
 enum { RVM_MAP_READ = 1, RVM_MAP_WRITE = 2, RVM_MAP_EXECUTE = 4 };
 
@@ -339,6 +468,8 @@ struct rvm_agent_info {
   /* Of a fork: id of the agent whose memory it got. It begins at the entry point like any other, with its memory as the other
    * had it: initialised variables have their values then, and pointers into the slot are those of the other's. 0: no fork. */
   uint64_t forked_from;
+  /* Of the control agent: the key by which its operator is known (rvm/boot_package.h). Of others it is 0. */
+  uint8_t control_key[32];
 };
 
 #ifdef __cplusplus
@@ -350,9 +481,14 @@ static_assert(sizeof(rvm_device_buffer) == 16);
 static_assert(sizeof(rvm_evidence_record) == 280 + 32 * RVM_EVIDENCE_PATH_MAX);
 static_assert(sizeof(rvm_evidence) == 8 + sizeof(rvm_evidence_record));
 static_assert(sizeof(rvm_attestation_subject) == 192);
+static_assert(sizeof(rvm_machine_status) == 136);
+static_assert(sizeof(rvm_partition_status) == 80);
+static_assert(sizeof(rvm_agent_status) == 80);
+static_assert(sizeof(rvm_edge_status) == 40);
 #endif
 
-/* Names under which every agent finds its standard capabilities in the directory. */
+/* Names under which every agent finds its standard capabilities in the directory: in the slots 1, 2 and 3 of its table, of
+ * generation 1. */
 #define RVM_DIRECTORY_CONSOLE "console"     /* CONSOLE, WRITE */
 #define RVM_DIRECTORY_PARTITION "partition" /* its own partition, READ | WRITE */
 #define RVM_DIRECTORY_SELF "self"           /* itself, READ | WRITE | GRANT | PROVE */

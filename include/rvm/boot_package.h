@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The boot package, version 2: everything the hypervisor starts with. `rvm run` builds it from a manifest and passes it
+ * The boot package, version 3: everything the hypervisor starts with. `rvm run` builds it from a manifest and passes it
  * as the initial ramdisk. Little-endian; every offset counts from the start of the package; tables are arrays of the
  * structures below; unused bytes and reserved fields are 0.
  *
@@ -14,8 +14,11 @@
 #include "rvm/abi.h"
 
 #define RVM_PACKAGE_MAGIC "RVMBOOT1"
-#define RVM_PACKAGE_VERSION 2u
+#define RVM_PACKAGE_VERSION 3u
 #define RVM_PACKAGE_KEY_INFO "rvm boot package v1"
+/* The operator and the control agent know each other by HKDF-SHA-256(device key, salt wall_clock_ns of the package as 8 bytes, info
+ * this, 32 bytes). It is in no package and no measurement: whoever has the device key derives it, the kernel for the agent. */
+#define RVM_CONTROL_KEY_INFO "rvm control v1"
 
 enum rvm_package_flags {
   RVM_PACKAGE_DEVELOPMENT = 1,      /* the device key may be a development key (fw_cfg) */
@@ -29,6 +32,60 @@ struct rvm_table {
   uint64_t offset; /* multiple of 8 */
   uint32_t count;
   uint32_t entry_bytes; /* sizeof the structure */
+};
+
+/* What the coherence engine can be told, beside `enabled`, budget and intervals. The manifest's [coherence] table has a key of
+ * the same name for each; both readers check the ranges. Fractions are basis points (10000 is all of it), times are epochs,
+ * weights are bytes after decay. X(type, name, least, greatest, default, doc) */
+#define RVM_COHERENCE_SETTING_TABLE(X) \
+  X(uint32_t, minimum_weight, 1, 1073741824, 256, "bytes; an edge that weighs less is noise") \
+  X(uint32_t, move_cost, 0, 1073741824, 4096, "bytes of traffic across a boundary that moving an agent is worth") \
+  X(uint16_t, decay, 0, 5000, 500, "what every weight loses per epoch") \
+  X(uint16_t, alpha, 1, 10000, 2000, "how far a score moves to its newest sample") \
+  X(uint16_t, report, 1, 10000, 500, "how far a score moves until a record says so") \
+  X(uint16_t, migrate_margin, 0, 10000, 2500, "how much heavier elsewhere than at home an agent must be to move") \
+  X(uint16_t, split_cohesion, 0, 5000, 1500, "a partition is split below this cohesion; 0 = never") \
+  X(uint16_t, split_pressure, 1, 10000, 7500, "above this cut pressure, already below twice that; 10000 = never") \
+  X(uint16_t, merge_mutual, 1, 10000, 7000, "two partitions merge above this mutual coherence; 10000 = never") \
+  X(uint16_t, distrust, 0, 9000, 5000, "an agent is isolated when its trust fell below it; 0 = never") \
+  X(uint16_t, trust_recovery, 0, 10000, 2, "trust that comes back per epoch") \
+  X(uint16_t, hysteresis, 0, 2500, 500, "how far beyond a threshold what it began ends") \
+  X(uint16_t, persistence, 1, 1000, 4, "epochs that a reason to move must last") \
+  X(uint16_t, maximum_members, 1, 64, 32, "agents that moves bring into one partition at most") \
+  X(uint16_t, cut_refresh, 1, 10000, 16, "epochs after which the cut of a changing partition is computed anew") \
+  X(uint16_t, payback, 1, 65535, 256, "epochs within which a move must have paid") \
+  X(uint16_t, cooldown, 1, 10000, 8, "epochs that who moved stays; doubled each time") \
+  X(uint16_t, cooldown_doublings, 0, 16, 8, "how often the cooldown doubles at most") \
+  X(uint16_t, recovery, 1, 65535, 1024, "quiet epochs that take one doubling back") \
+  X(uint16_t, window, 1, 10000, 64, "epochs for which `window_proposals` counts") \
+  X(uint16_t, window_proposals, 1, 4096, 128, "moves proposed in a window at most, on average") \
+  X(uint16_t, answer_timeout, 1, 65535, 256, "epochs after which an unanswered proposal counts as refused") \
+  X(uint16_t, over_budget_limit, 1, 10000, 64, "consecutive epochs over budget that lead into degraded mode") \
+  X(uint16_t, within_budget, 1, 10000, 8, "consecutive epochs within budget that lead out of it")
+
+#define RVM_COHERENCE_BUDGET_MAX 1000000u
+#define RVM_COHERENCE_BUDGET_DEFAULT 2500u
+#define RVM_COHERENCE_UNIT_NS 20u /* that the manifest counts for a unit of the budget: 20 instructions, 1 ns each */
+#define RVM_COHERENCE_INTERVALS 3u
+#define RVM_COHERENCE_INTERVAL_MAX 1000u
+#define RVM_COHERENCE_INTERVAL_DEFAULT {1, 2, 4}
+
+enum rvm_coherence_flags {
+  RVM_COHERENCE_ENABLED = 1, /* the engine runs */
+  RVM_COHERENCE_FROZEN = 2,  /* it measures, and moves nothing: `rvm run --static` */
+};
+
+/* The settings are there and within their ranges whether the engine runs or not. */
+struct rvm_package_coherence {
+  uint32_t flags;  /* rvm_coherence_flags */
+  uint32_t budget; /* work per epoch in units of at most 20 instructions, 1..RVM_COHERENCE_BUDGET_MAX */
+#define RVM_X(type, name, least, greatest, fallback, doc) type name;
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
+  /* Epochs from one computation to the next at CPU load below 50 %, below 80 %, and from there on; ascending,
+   * 1..RVM_COHERENCE_INTERVAL_MAX. */
+  uint16_t interval[RVM_COHERENCE_INTERVALS];
+  uint16_t reserved[3];
 };
 
 struct rvm_package_header {
@@ -49,10 +106,17 @@ struct rvm_package_header {
   struct rvm_table edges;      /* rvm_package_edge */
   struct rvm_table grants;     /* rvm_package_grant */
   struct rvm_table devices;    /* rvm_package_device */
+  struct rvm_package_coherence coherence;
 };
 
 enum rvm_partition_type { RVM_PARTITION_AGENT = 0, RVM_PARTITION_INFRASTRUCTURE = 1, RVM_PARTITION_ROOT = 2 };
 enum rvm_partition_mode { RVM_MODE_FLOW = 0, RVM_MODE_REFLEX = 1, RVM_MODE_RECOVERY = 2 };
+
+enum rvm_partition_flags {
+  /* The coherence engine may move its agents and bring others in. Only with type AGENT in mode FLOW; without it the
+   * partition is static. */
+  RVM_PARTITION_LIVE = 1,
+};
 
 /* Entry 0 is always the control partition, type ROOT. */
 struct rvm_package_partition {
@@ -61,6 +125,8 @@ struct rvm_package_partition {
   uint32_t mode;          /* rvm_partition_mode */
   uint32_t page_quota;    /* pages it may own, tables included; 0 = no limit but the machine's */
   uint32_t witness_quota; /* records per epoch before its agents are throttled; 0 = default */
+  uint32_t flags;         /* rvm_partition_flags */
+  uint32_t reserved;
 };
 
 /* A linked, position-independent program. Its segments lie at `offset` from the image base in the agent's slot. */
@@ -92,6 +158,7 @@ struct rvm_package_segment {
 
 enum rvm_agent_flags {
   RVM_AGENT_SERVICE = 1, /* does not keep the machine running: when all others have ended, it shuts down */
+  RVM_AGENT_CONTROL = 2, /* gets the control key; only in the control partition */
 };
 
 struct rvm_package_agent {
@@ -151,8 +218,9 @@ struct rvm_package_grant {
 
 #ifdef __cplusplus
 static_assert(sizeof(rvm_table) == 16);
-static_assert(sizeof(rvm_package_header) == 224);
-static_assert(sizeof(rvm_package_partition) == 48);
+static_assert(sizeof(rvm_package_coherence) == 72);
+static_assert(sizeof(rvm_package_header) == 296);
+static_assert(sizeof(rvm_package_partition) == 56);
 static_assert(sizeof(rvm_package_image) == 72);
 static_assert(sizeof(rvm_package_segment) == 40);
 static_assert(sizeof(rvm_package_agent) == 88);

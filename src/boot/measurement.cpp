@@ -32,6 +32,7 @@ void Measurement::load_settings(const Package& package) {
   load(crypto::bytes_of(header.flags));
   load(crypto::bytes_of(header.epoch_us));
   load(crypto::bytes_of(header.run_for_ns));
+  load(crypto::bytes_of(header.coherence));
 }
 
 void Measurement::load_manifest(const Package& package) {

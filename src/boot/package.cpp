@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "rvm/boot/coherence.hpp"
 #include "rvm/types/address.hpp"
 
 namespace rvm::boot {
@@ -40,7 +41,7 @@ std::expected<Package, PackageError> Package::parse(std::span<const std::byte> b
     return std::unexpected(PackageError{"it does not start with RVMBOOT1: not a boot package"});
   }
   if (header.version != RVM_PACKAGE_VERSION)
-    return std::unexpected(PackageError{"its version is not 1: rebuild it with this release's rvm"});
+    return std::unexpected(PackageError{"its version is not 3: rebuild it with this release's rvm"});
   if (header.total_bytes < sizeof header || header.total_bytes > bytes.size()) {
     return std::unexpected(PackageError{"it is shorter than its header says: the file was cut"});
   }
@@ -68,6 +69,7 @@ PackageError Package::check_header() const {
   if ((h.flags & ~known) != 0) {
     return "unknown flags are set";
   }
+  if (auto e = check_coherence(h.coherence); !e.empty()) return e;
   const std::uint64_t total = h.total_bytes;
   if (!table_fits(h.partitions, sizeof(rvm_package_partition), total) ||
       !table_fits(h.images, sizeof(rvm_package_image), total) ||
@@ -87,6 +89,10 @@ PackageError Package::check_header() const {
     if (p.type > RVM_PARTITION_ROOT || (p.type == RVM_PARTITION_ROOT) != (i == 0))
       return "a partition's type is unknown, or a second one is root";
     if (p.mode > RVM_MODE_RECOVERY) return "a partition's mode is unknown";
+    if ((p.flags & ~static_cast<std::uint32_t>(RVM_PARTITION_LIVE)) != 0 || p.reserved != 0)
+      return "a partition's flags are not valid";
+    if (p.flags != 0 && !may_be_live(p.type, p.mode))
+      return "a partition is live that is not for agents or not in mode flow";
   }
   return sound;
 }
@@ -150,7 +156,9 @@ PackageError Package::check_agents() const {
     if (a.image >= images().size()) return "an agent's image does not exist";
     if (a.priority > 10'000) return "an agent's priority is above 10000";
     if (a.affinity < -1 || a.affinity > 15) return "an agent's affinity is not a core";
-    if ((a.flags & ~static_cast<std::uint32_t>(RVM_AGENT_SERVICE)) != 0) return "an agent's flags are not valid";
+    if ((a.flags & ~std::uint32_t{RVM_AGENT_SERVICE | RVM_AGENT_CONTROL}) != 0) return "an agent's flags are not valid";
+    if ((a.flags & RVM_AGENT_CONTROL) != 0 && a.partition != 0)
+      return "a control agent is not in the control partition";
     if (a.arguments_bytes > RVM_ARGUMENT_BYTES - 2 || a.arguments > total || a.arguments_bytes > total - a.arguments) {
       return "an agent's arguments lie outside the package or are too long";
     }

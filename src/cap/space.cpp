@@ -1,25 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "rvm/cap/space.hpp"
 
+#include <array>
+
 namespace rvm::cap {
 
-Status CapabilityTree::open(PartitionIndex index, std::span<std::byte> block) {
+namespace {
+
+/// What stands for the pages that a table does not have: free slots, which nobody ever changes.
+alignas(page_bytes) constinit std::array<std::byte, page_bytes> no_page{};
+
+/// Sound: Capability is an implicit-lifetime type, the page is aligned and large enough for page_slots of them, and all bytes
+/// zero is a free slot of generation 0.
+Capability* slots_in(std::byte* page) { return reinterpret_cast<Capability*>(page); }
+
+bool valid_page(std::span<std::byte> page) {
+  return page.size() == page_bytes && reinterpret_cast<std::uintptr_t>(page.data()) % alignof(Capability) == 0;
+}
+
+}  // namespace
+
+Status CapabilityTree::open(AgentIndex index, std::span<std::byte> page) {
   CapabilityTable* const opened = table(index);
-  if (opened == nullptr || block.size() != table_bytes ||
-      reinterpret_cast<std::uintptr_t>(block.data()) % alignof(Capability) != 0) {
-    return fail(Error::bad_argument);
-  }
-  if (opened->open()) {
-    return fail(Error::bad_state);
-  }
-  // Sound: Capability is an implicit-lifetime type, the block is aligned and large enough for table_slots of them, and all
-  // bytes zero is a free slot of generation 0.
-  opened->slots_ = reinterpret_cast<Capability*>(block.data());
+  if (opened == nullptr || !valid_page(page)) return fail(Error::bad_argument);
+  if (opened->open()) return fail(Error::bad_state);
+  opened->pages_.fill(slots_in(no_page.data()));
+  opened->pages_[0] = slots_in(page.data());
+  opened->page_count_ = 1;
   return {};
 }
 
+Status CapabilityTree::grow(AgentIndex index, std::span<std::byte> page) {
+  if (!valid_page(page)) return fail(Error::bad_argument);
+  CapabilityTable* const grown = receiving_table(index);
+  if (grown == nullptr) return fail(Error::bad_state);
+  if (grown->page_count_ == table_pages) return fail(Error::resource_limit);
+  grown->pages_[grown->page_count_++] = slots_in(page.data());
+  return {};
+}
+
+std::byte* CapabilityTree::reclaim(AgentIndex index) {
+  CapabilityTable* const emptied = table(index);
+  if (emptied == nullptr || !emptied->open()) return nullptr;
+  ensure(emptied->used_ == 0);
+  Capability*& last = emptied->pages_[--emptied->page_count_];
+  std::byte* const page = reinterpret_cast<std::byte*>(last);
+  last = slots_in(no_page.data());
+  if (!emptied->open()) {
+    emptied->free_head_ = emptied->free_tail_ = 0;
+    emptied->touched_ = 0;
+    emptied->closing_ = CapabilityTable::Closing::no;
+  }
+  return page;
+}
+
 Capability* CapabilityTree::find(CapabilityRef ref) {
-  CapabilityTable* const holder = table(ref.partition);
+  CapabilityTable* const holder = table(ref.agent);
   if (ref.empty() || ref.slot >= table_slots || holder == nullptr || !holder->open()) {
     return nullptr;
   }
@@ -33,9 +69,10 @@ Capability* CapabilityTree::find(CapabilityRef ref, Generation generation) {
 }
 
 /// A table into which capabilities may be placed, or nullptr.
-CapabilityTable* CapabilityTree::receiving_table(PartitionIndex index) {
+CapabilityTable* CapabilityTree::receiving_table(AgentIndex index) {
   CapabilityTable* const receiver = table(index);
-  return receiver != nullptr && receiver->open() && !receiver->closing_ ? receiver : nullptr;
+  return receiver != nullptr && receiver->open() && receiver->closing_ == CapabilityTable::Closing::no ? receiver
+                                                                                                       : nullptr;
 }
 
 /// Whether children may be added under `ref`: neither it nor an ancestor (at most max_depth) is under revocation. Without
@@ -43,7 +80,8 @@ CapabilityTable* CapabilityTree::receiving_table(PartitionIndex index) {
 bool CapabilityTree::growing(CapabilityRef ref) {
   for (; !ref.empty(); ref = at(ref).parent_) {
     const Capability& ancestor = at(ref);
-    if (!ancestor.live() || ancestor.revoking_children_ || tables_[ref.partition.value].closing_) return false;
+    const bool leaving = tables_[ref.agent.value].closing_ == CapabilityTable::Closing::revoking;
+    if (!ancestor.live() || ancestor.revoking_children_ || leaving) return false;
     if (ancestor.parent_.empty() && ancestor.object_capabilities_->closing) return false;
   }
   return true;
@@ -59,7 +97,7 @@ bool CapabilityTree::chain_sound(CapabilityRef ref) {
     wrong |= static_cast<unsigned>(!parent->live()) | revoking |
              static_cast<unsigned>(parent->object() != child->object()) |
              static_cast<unsigned>(!parent->rights_.contains(child->rights_)) |
-             static_cast<unsigned>(parent->depth_ + (is_root ? 0 : 1) != child->depth_);
+             static_cast<unsigned>(parent->depth_ >= child->depth_ && !is_root);
     child = parent;
   }
   return (wrong | static_cast<unsigned>(!child->parent_.empty()) |
@@ -67,13 +105,13 @@ bool CapabilityTree::chain_sound(CapabilityRef ref) {
 }
 
 /// A slot of the destination with its next generation, all else zero. Never-used slots go first, then those free longest.
-Result<CapabilityRef> CapabilityTree::take_slot(PartitionIndex destination) {
+Result<CapabilityRef> CapabilityTree::take_slot(AgentIndex destination) {
   CapabilityTable* const receiver = receiving_table(destination);
   if (receiver == nullptr) {
     return fail(Error::bad_state);
   }
   std::uint16_t slot = 0;
-  if (receiver->touched_ < table_slots - 1) {
+  if (receiver->touched_ + 1u < receiver->page_count_ * page_slots) {
     slot = ++receiver->touched_;
   } else if (receiver->free_head_ != 0) {
     slot = receiver->free_head_;
@@ -87,13 +125,14 @@ Result<CapabilityRef> CapabilityTree::take_slot(PartitionIndex destination) {
   ++receiver->used_;
   Capability& taken = receiver->at(slot);
   taken.next_free_ = 0;
+  taken.slot_ = slot;
   taken.generation_ = next(taken.generation_);
   return CapabilityRef{destination, slot};
 }
 
 /// Clears the slot but for its generation.
 void CapabilityTree::free_slot(CapabilityRef ref) {
-  CapabilityTable& holder = tables_[ref.partition.value];
+  CapabilityTable& holder = tables_[ref.agent.value];
   Capability& freed = at(ref);
   const Generation generation = freed.generation_;
   freed = Capability{};
@@ -134,7 +173,23 @@ void CapabilityTree::unlink(CapabilityRef ref) {
   }
 }
 
-Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, Rights rights, std::uint64_t badge,
+void CapabilityTree::restrict(CapabilityRef ref, Rights rights) {
+  Capability& restricted = at(ref);
+  restricted.rights_ = restricted.rights_.intersect(rights);
+  restricted.update_hash();
+}
+
+void CapabilityTree::rename(CapabilityRef root, std::uint32_t object, ObjectCapabilities& all) {
+  Capability& renamed = at(root);
+  ensure(renamed.parent_.empty() && !renamed.has_children() && !all.closing);
+  unlink(root);
+  renamed.object_id_ = object;
+  renamed.object_capabilities_ = &all;
+  renamed.update_hash();
+  link(root);
+}
+
+Result<Placed> CapabilityTree::mint(AgentIndex destination, Object object, Rights rights, std::uint64_t badge,
                                     ObjectCapabilities& all) {
   if (object.type == ObjectType::none || object.type == ObjectType::any) return fail(Error::bad_argument);
   if (all.closing) return fail(Error::bad_state);
@@ -155,10 +210,11 @@ Result<Placed> CapabilityTree::mint(PartitionIndex destination, Object object, R
   return Placed{*ref, {ref->slot, minted.generation_}};
 }
 
-Result<Placed> CapabilityTree::derive(CapabilityRef source, PartitionIndex destination, Rights rights,
+Result<Placed> CapabilityTree::derive(CapabilityRef source, AgentIndex destination, Rights rights,
                                       std::uint64_t badge) {
   Capability* const parent = find(source);
-  if (parent == nullptr || !growing(source)) {
+  const bool leaving = parent != nullptr && tables_[source.agent.value].closing_ != CapabilityTable::Closing::no;
+  if (parent == nullptr || leaving || !growing(source)) {
     return fail(Error::bad_capability);
   }
   const bool grant = parent->rights_.contains(rights::grant);
@@ -190,9 +246,9 @@ Result<Placed> CapabilityTree::derive(CapabilityRef source, PartitionIndex desti
   return Placed{*ref, {ref->slot, child.generation_}};
 }
 
-Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex destination) {
+Result<Placed> CapabilityTree::transfer(CapabilityRef source, AgentIndex destination) {
   Capability* const from = find(source);
-  if (from == nullptr || !from->live() || tables_[source.partition.value].closing_) {
+  if (from == nullptr || !from->live() || tables_[source.agent.value].closing_ != CapabilityTable::Closing::no) {
     return fail(Error::bad_capability);
   }
   if (from->mapped_at_ != 0 || (from->revoking_children_ && from->has_children())) {
@@ -206,6 +262,7 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   const Generation generation = to.generation_;
   to = *from;
   to.generation_ = generation;
+  to.slot_ = ref->slot;
   to.revoking_children_ = false;  // whatever children there were are gone
   to.update_hash();
   // Whoever pointed at the old place now points at the new one.
@@ -224,6 +281,14 @@ Result<Placed> CapabilityTree::transfer(CapabilityRef source, PartitionIndex des
   return Placed{*ref, {ref->slot, generation}};
 }
 
+CapabilityRef CapabilityTree::following(CapabilityRef root, CapabilityRef current, bool below) {
+  if (below && at(current).has_children()) return at(current).first_child_;
+  for (; current != root; current = at(current).parent_) {
+    if (const CapabilityRef next = at(current).next_sibling_; !next.empty()) return next;
+  }
+  return {};
+}
+
 CapabilityRef CapabilityTree::descend(CapabilityRef from) {
   CapabilityRef current = from;
   while (!at(current).first_child_.empty()) {
@@ -233,28 +298,23 @@ CapabilityRef CapabilityTree::descend(CapabilityRef from) {
   return current;
 }
 
-CapabilityRef CapabilityTree::first_in(PartitionIndex index, std::uint16_t from) {
+CapabilityRef CapabilityTree::first_in(AgentIndex index, std::uint16_t from) {
   const CapabilityTable& closing = tables_[index.value];
-  if (closing.used_ == 0) {
-    return {};
-  }
+  if (closing.used_ == 0) return {};
   for (std::uint16_t slot = from; slot <= closing.touched_; ++slot) {
-    Capability& found = closing.at(slot);
-    if (found.state_ != Capability::state_free) {
-      found.state_ = Capability::state_revoking;
-      return {index, slot};
-    }
+    if (closing.at(slot).state_ != Capability::state_free) return {index, slot};
   }
   return {};
 }
 
-void CapabilityTree::finish_close(PartitionIndex index) {
-  CapabilityTable& closed = tables_[index.value];
-  ensure(closed.used_ == 0);
-  closed.slots_ = nullptr;
-  closed.free_head_ = closed.free_tail_ = 0;
-  closed.touched_ = 0;
-  closed.closing_ = false;
+void CapabilityTree::hand_up_child(CapabilityRef parent) {
+  const Capability& leaving = at(parent);
+  const CapabilityRef ref = leaving.first_child_;
+  unlink(ref);
+  Capability& child = at(ref);
+  child.parent_ = leaving.parent_;
+  if (child.parent_.empty()) child.object_capabilities_ = leaving.object_capabilities_;
+  link(ref);
 }
 
 }  // namespace rvm::cap

@@ -96,7 +96,7 @@ TEST_CASE("mint and open: refused where there is nothing to hold them") {
   CHECK(s.mint(2, some_region, rights::all, 0).error() == Error::bad_state);
   CHECK(s.mint(0, Object{1, 1, ObjectType::none}, rights::all, 0).error() == Error::bad_argument);
   CHECK(s.mint(0, Object{1, 1, ObjectType::any}, rights::all, 0).error() == Error::bad_argument);
-  alignas(64) std::array<std::byte, table_bytes> block{};
+  alignas(page_bytes) std::array<std::byte, page_bytes> block{};
   CHECK(s.space->open(s.index(0), block) == fail(Error::bad_state));
   CHECK(s.space->open(s.index(2), block) == fail(Error::bad_argument));
   CHECK(s.space->open(s.index(1), std::span{block}.first(64)) == fail(Error::bad_argument));
@@ -107,7 +107,7 @@ TEST_CASE("mint and open: refused where there is nothing to hold them") {
   CHECK(s.table(0).used() == table_slots - 1);
 }
 
-TEST_CASE("revoke: the capability and all descendants in every partition, leaves first; siblings and ancestors stay") {
+TEST_CASE("revoke: the capability and all descendants in every table, leaves first; siblings and ancestors stay") {
   TestSpace<4> s;
   const Placed root = *s.mint(0, some_region, rights::all, 0);
   const Placed sibling = *s.space->derive(root.ref, s.index(3), rights::all, 0);
@@ -121,12 +121,12 @@ TEST_CASE("revoke: the capability and all descendants in every partition, leaves
   REQUIRE(s.revoke(target.ref, [&](CapabilityRef ref, Capability& capability) {
     depths.push_back(capability.depth());
     CHECK(s.space->find(ref) == &capability);
-    CHECK(s.table(ref.partition.value).resolve({ref.slot, capability.generation()}).has_value() == (ref == target.ref));
+    CHECK(s.table(ref.agent.value).resolve({ref.slot, capability.generation()}).has_value() == (ref == target.ref));
     return Budget{0};
   }));
   CHECK(depths == std::vector<std::uint8_t>{3, 2, 3, 2, 3, 2, 1});
   for (const Placed& gone : below) {
-    CHECK(s.table(gone.ref.partition.value).resolve(gone.handle).error() == Error::bad_capability);
+    CHECK(s.table(gone.ref.agent.value).resolve(gone.handle).error() == Error::bad_capability);
   }
   CHECK(s.table(0).resolve(root.handle));
   CHECK(s.table(3).resolve(sibling.handle));
@@ -220,6 +220,35 @@ TEST_CASE("revoke_all: every capability to an object, wherever its roots and the
   CHECK(s.mint(0, some_region, rights::all, 0));
 }
 
+TEST_CASE("each_beyond: parents first, nothing below what has no more than the rights, and no further than asked for") {
+  TestSpace<2> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 1);
+  const Placed reader = *s.space->derive(root.ref, s.index(1), Rights{RVM_RIGHT_READ | RVM_RIGHT_GRANT}, 2);
+  const Placed below = *s.space->derive(reader.ref, s.index(0), rights::read, 3);
+  const Placed writer = *s.space->derive(root.ref, s.index(1), Rights{RVM_RIGHT_WRITE}, 4);
+  const Placed beside = *s.mint(0, some_region, rights::all, 5);
+  std::vector<std::uint64_t> seen;
+  s.space->each_beyond(root.ref, rights::read, [&](CapabilityRef ref, Capability& c) {
+    seen.push_back(c.badge());
+    s.space->restrict(ref, rights::read);
+    return true;
+  });
+  CHECK(seen == std::vector<std::uint64_t>{1, 4, 2});  // the newest child first
+  for (const Placed& placed : {root, reader, below}) CHECK(s.space->find(placed.ref)->rights() == rights::read);
+  CHECK(s.space->find(writer.ref)->rights() == Rights{0u});
+  CHECK(s.space->find(beside.ref)->rights() == rights::all);
+  CHECK(s.space->chain_sound(below.ref));
+  const auto count = [&](CapabilityRef ref, unsigned limit) {
+    unsigned counted = 0;
+    s.space->each_beyond(ref, Rights{0u}, [&](CapabilityRef, Capability&) { return ++counted < limit; });
+    return counted;
+  };
+  CHECK(count(root.ref, 100) == 3);
+  CHECK(count(root.ref, 2) == 2);
+  CHECK(count(reader.ref, 100) == 2);  // and nothing beside it
+  CHECK(count(writer.ref, 100) == 0);
+}
+
 TEST_CASE("drop: a capability is given up without REVOKE, unless something was derived from it") {
   TestSpace<2> s;
   const Placed root = *s.mint(0, some_region, rights::all, 0);
@@ -281,7 +310,8 @@ TEST_CASE("a chain is sound until an ancestor is being revoked, down to the grea
   for (unsigned i = 0; i <= 3; ++i) CHECK(!s.space->chain_sound(chain[i].ref));
 }
 
-TEST_CASE("close: everything derived from the partition's capabilities goes with it, and the index can be used again") {
+TEST_CASE(
+    "close, revoking: everything derived from the agent's capabilities goes too, and the index can be used again") {
   TestSpace<3> s;
   std::vector<Placed> outside;
   for (unsigned i = 0; i < 50; ++i) {
@@ -293,28 +323,127 @@ TEST_CASE("close: everything derived from the partition's capabilities goes with
   const Placed lent = *s.space->derive(foreign.ref, s.index(1), rights::all, 0);
   const Placed passed_on = *s.space->derive(lent.ref, s.index(2), rights::all, 0);
   unsigned removed = 0;
+  std::uint32_t handed_up = 0;
   const auto count = [&](CapabilityRef, Capability&) -> Budget {
     ++removed;
     return Budget{0};
   };
   Budget budget = 1;
-  CHECK(s.space->close(s.index(1), budget, count) == Progress::more);
+  CHECK(s.space->close(s.index(1), Children::revoked, budget, handed_up, count) == Progress::more);
   CHECK(s.mint(1, some_region, rights::all, 0).error() == Error::bad_state);
   CHECK(s.space->derive(foreign.ref, s.index(1), rights::all, 0).error() == Error::bad_state);
   CHECK(s.space->derive(passed_on.ref, s.index(2), rights::read, 0).error() == Error::bad_capability);
   CHECK(s.space->transfer(lent.ref, s.index(0)).error() == Error::bad_capability);
   do {
     budget = 10;
-  } while (s.space->close(s.index(1), budget, count) == Progress::more);
+  } while (s.space->close(s.index(1), Children::revoked, budget, handed_up, count) == Progress::more);
   CHECK(removed == 152);
+  CHECK(handed_up == 0);
+  for (unsigned i = 0; i < table_pages; ++i) CHECK(s.space->reclaim(s.index(1)) == (*s.pages)[1][3 - i].bytes.data());
+  CHECK(s.space->reclaim(s.index(1)) == nullptr);
   CHECK(!s.table(1).open());
   CHECK(s.table(2).used() == 0);
   CHECK(s.table(0).resolve(foreign.handle));
   CHECK(s.space->find(lent.ref) == nullptr);
   CHECK(s.mint(1, some_region, rights::all, 0).error() == Error::bad_state);
-  CHECK(s.space->close(s.index(1), budget, count) == Progress::done);
+  CHECK(s.space->close(s.index(1), Children::revoked, budget, handed_up, count) == Progress::done);
   s.open(1);
   CHECK(s.space->derive(foreign.ref, s.index(1), rights::all, 0));
+}
+
+TEST_CASE(
+    "close, keeping: who got authority from an agent that ended keeps it, and whoever that had it from can revoke it") {
+  TestSpace<4> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
+  const Placed lent = *s.space->derive(root.ref, s.index(1), rights::all, 1);
+  std::vector<Placed> given;
+  for (unsigned i = 0; i < 5; ++i) given.push_back(*s.space->derive(lent.ref, s.index(2), rights::all, i));
+  const Placed deep = *s.space->derive(given[2].ref, s.index(3), rights::read, 9);
+  const Placed own = *s.space->derive(lent.ref, s.index(1), rights::all, 10);
+  const Placed through_own = *s.space->derive(own.ref, s.index(3), rights::all, 11);
+
+  // In the smallest steps; meanwhile nobody notices anything.
+  std::uint32_t handed_up = 0;
+  unsigned removed = 0;
+  Progress progress = Progress::more;
+  for (unsigned steps = 0; progress == Progress::more; ++steps) {
+    REQUIRE(steps < 100);
+    Budget budget = 1;
+    progress = s.space->close(s.index(1), Children::kept, budget, handed_up, [&](CapabilityRef, Capability&) -> Budget {
+      ++removed;
+      return 0;
+    });
+    for (const Placed& kept : given) {
+      REQUIRE(s.table(2).check(kept.handle, ObjectType::region, rights::all));
+      REQUIRE(s.space->chain_sound(kept.ref));
+    }
+    const Result<Placed> more = s.space->derive(given[0].ref, s.index(2), rights::read, 0);
+    REQUIRE(more);
+    REQUIRE(s.space->drop(more->ref, ignore_removed));
+  }
+  CHECK(removed == 2);
+  CHECK(handed_up == 7);  // `own` is handed up itself, and then hands up its child
+  CHECK(s.space->find(deep.ref)->parent() == given[2].ref);
+  for (const Placed& kept : given) {
+    CHECK(s.space->find(kept.ref)->parent() == root.ref);
+    CHECK(s.space->find(kept.ref)->depth() == 2);
+  }
+  CHECK(s.space->find(through_own.ref)->parent() == root.ref);
+  CHECK(s.space->chain_sound(deep.ref));
+  REQUIRE(s.revoke(root.ref));
+  CHECK(s.table(2).used() + s.table(3).used() == 0);
+  CHECK(s.object_capabilities.empty());
+}
+
+TEST_CASE("close, keeping: what came from the agent's roots is the object's from then on") {
+  TestSpace<3> s;
+  const Placed root = *s.mint(1, some_region, rights::all, 0);
+  const Placed first = *s.space->derive(root.ref, s.index(0), rights::all, 1);
+  const Placed second = *s.space->derive(root.ref, s.index(2), Rights{RVM_RIGHT_READ}, 2);
+  CHECK(s.close(1, Children::kept) == 1);
+  for (const Placed& kept : {first, second}) {
+    CHECK(s.space->find(kept.ref)->parent().empty());
+    CHECK(s.space->find(kept.ref)->depth() == 1);
+    CHECK(s.space->chain_sound(kept.ref));
+  }
+  CHECK(s.revoke(first.ref));  // which was nobody's parent
+  CHECK(s.table(2).resolve(second.handle));
+  Budget budget = unlimited;
+  CHECK(s.space->revoke_all(s.object_capabilities, budget, ignore_removed) == Progress::done);
+  CHECK(s.table(2).used() == 0);
+}
+
+TEST_CASE("close, keeping: a revocation that the agent had begun is carried out") {
+  TestSpace<3> s;
+  const Placed root = *s.mint(0, some_region, rights::all, 0);
+  const Placed lent = *s.space->derive(root.ref, s.index(1), rights::all, 0);
+  const Placed other = *s.space->derive(root.ref, s.index(1), rights::all, 0);
+  const Placed keeps = *s.space->derive(other.ref, s.index(2), rights::all, 0);
+  for (unsigned i = 0; i < 10; ++i) {
+    const Placed child = *s.space->derive(lent.ref, s.index(2), rights::all, i);
+    REQUIRE(s.space->derive(child.ref, s.index(2), rights::all, i));
+  }
+  Budget budget = 3;
+  REQUIRE(s.space->revoke_children(lent.ref, budget, ignore_removed) == Progress::more);
+  CHECK(s.close(1, Children::kept, 2) == 17 + 2);
+  CHECK(s.table(2).used() == 1);
+  CHECK(s.table(2).resolve(keeps.handle));
+  CHECK(s.space->chain_sound(keeps.ref));
+}
+
+TEST_CASE("close: one that began by keeping can end by revoking") {
+  TestSpace<3> s;
+  std::vector<Placed> given;
+  for (unsigned i = 0; i < 4; ++i) {
+    const Placed own = *s.mint(1, some_region, rights::all, i);
+    given.push_back(*s.space->derive(own.ref, s.index(2), rights::all, i));
+  }
+  std::uint32_t handed_up = 0;
+  Budget budget = 3;  // one handed up and its parent removed, another handed up
+  REQUIRE(s.space->close(s.index(1), Children::kept, budget, handed_up, ignore_removed) == Progress::more);
+  CHECK(handed_up == 2);
+  CHECK(s.close(1, Children::revoked, 1) == 1 + 2 + 2);
+  for (unsigned i = 0; i < 4; ++i) CHECK(s.table(2).resolve(given[i].handle).has_value() == (i < 2));
 }
 
 }  // namespace rvm::cap

@@ -52,7 +52,7 @@ TEST_CASE("P1: no forged handle resolves: every slot number with every generatio
   const Placed mine = *s.mint(0, some_region, rights::all, 0);
   (void)*s.mint(1, some_region, rights::all, 0);
   const Placed theirs = *s.mint(1, some_region, rights::all, 0);
-  // Another partition's handle names nothing here.
+  // Another agent's handle names nothing here.
   CHECK(s.table(0).resolve(theirs.handle).error() == Error::bad_capability);
   for (std::uint32_t slot = 0; slot < 65536; ++slot) {
     for (const std::uint16_t generation :
@@ -102,6 +102,43 @@ TEST_CASE("P1: slots are reused oldest first, so that a generation returns as la
     CHECK(placed.handle.generation.value == 1 + i / (table_slots - 2));
     REQUIRE(s.revoke(placed.ref));
   }
+}
+
+TEST_CASE(
+    "P1: a table grows page by page; what is not there yet resolves to nothing, and what is there stays where it is") {
+  TestSpace<2> s;
+  CHECK(s.close(0, Children::kept) == 0);
+  s.open(0, 1);
+  std::vector<Placed> placed;
+  std::vector<const Capability*> where;
+  for (unsigned page = 1; page <= table_pages; ++page) {
+    while (!s.table(0).full()) {
+      placed.push_back(*s.mint(0, some_region, rights::read, placed.size()));
+      where.push_back(s.space->find(placed.back().ref));
+    }
+    CHECK(placed.size() == page * page_slots - 1);
+    CHECK(s.mint(0, some_region, rights::read, 0).error() == Error::resource_limit);
+    for (std::uint32_t slot = page * page_slots; slot < 2 * table_slots; ++slot) {
+      for (const std::uint16_t generation : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{2}})
+        REQUIRE(!s.table(0).resolve({static_cast<std::uint16_t>(slot), Generation{generation}}));
+      REQUIRE(s.space->find({s.index(0), static_cast<std::uint16_t>(slot)}) == nullptr);
+    }
+    for (std::size_t i = 0; i < placed.size(); ++i) {
+      const Result<Capability*> found = s.table(0).check(placed[i].handle, ObjectType::region, rights::read);
+      REQUIRE(found);
+      REQUIRE(*found == where[i]);
+      REQUIRE((*found)->badge() == i);
+      REQUIRE(CapabilityTable::handle_of(**found) == placed[i].handle);
+      REQUIRE(CapabilityTree::ref_of(s.index(0), **found) == placed[i].ref);
+    }
+    CHECK(s.grow(0).has_value() == (page < table_pages));
+  }
+  CHECK(s.grow(0) == fail(Error::resource_limit));
+  // Its neighbour, which has few, is as it was.
+  CHECK(s.table(1).used() == 0);
+  CHECK(s.close(0, Children::kept, 10) == placed.size());
+  CHECK(!s.table(0).open());
+  CHECK(s.grow(0) == fail(Error::bad_state));
 }
 
 TEST_CASE("a capability's hash is that of its canonical encoding, and changes with each field") {

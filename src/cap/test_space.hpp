@@ -14,24 +14,44 @@ namespace rvm::cap {
 inline constexpr auto ignore_removed = [](CapabilityRef, Capability&) -> Budget { return 0; };
 inline constexpr Object some_region{42, 1, ObjectType::region};
 
-/// A capability space whose tables lie in this object.
-template <std::size_t Partitions>
+/// A capability space whose tables lie in this object. They are as large as they can be, unless opened otherwise.
+template <std::size_t Agents>
 struct TestSpace {
-  struct alignas(64) Block {
-    std::array<std::byte, table_bytes> bytes{};
+  struct alignas(page_bytes) Page {
+    std::array<std::byte, page_bytes> bytes{};
   };
+  using Pages = std::array<std::array<Page, table_pages>, Agents>;
 
   TestSpace() {
-    for (std::size_t i = 0; i < Partitions; ++i) {
+    space->use(*tables);
+    for (std::size_t i = 0; i < Agents; ++i) {
       open(static_cast<std::uint16_t>(i));
     }
   }
-  void open(std::uint16_t partition) {
-    (*blocks)[partition] = Block{};
-    REQUIRE(space->open(PartitionIndex{partition}, (*blocks)[partition].bytes));
+  void open(std::uint16_t agent, unsigned size = table_pages) {
+    (*pages)[agent] = {};
+    REQUIRE(space->open(AgentIndex{agent}, (*pages)[agent][0].bytes));
+    while (table(agent).pages().size() < size) REQUIRE(grow(agent));
   }
-  [[nodiscard]] Result<Placed> mint(unsigned partition, Object object, Rights rights, std::uint64_t badge) {
-    return space->mint(index(partition), object, rights, badge, object_capabilities);
+  [[nodiscard]] Status grow(std::uint16_t agent) {
+    return space->grow(AgentIndex{agent}, (*pages)[agent][table(agent).pages().size() % table_pages].bytes);
+  }
+  /// In steps of `step`; how many were removed.
+  unsigned close(unsigned agent, Children children, Budget step = unlimited) {
+    unsigned removed = 0;
+    const auto count = [&](CapabilityRef, Capability&) -> Budget {
+      ++removed;
+      return 0;
+    };
+    std::uint32_t handed_up = 0;
+    Budget budget = step;
+    while (space->close(index(agent), children, budget, handed_up, count) == Progress::more) budget = step;
+    while (space->reclaim(index(agent)) != nullptr) {
+    }
+    return removed;
+  }
+  [[nodiscard]] Result<Placed> mint(unsigned agent, Object object, Rights rights, std::uint64_t badge) {
+    return space->mint(index(agent), object, rights, badge, object_capabilities);
   }
   template <typename Visitor = decltype(ignore_removed)>
   [[nodiscard]] Status revoke(CapabilityRef root, Visitor visitor = ignore_removed) {
@@ -41,12 +61,13 @@ struct TestSpace {
     REQUIRE(*progress == Progress::done);
     return {};
   }
-  CapabilityTable& table(unsigned partition) { return *space->table(index(partition)); }
-  static PartitionIndex index(unsigned partition) { return PartitionIndex{static_cast<std::uint16_t>(partition)}; }
+  CapabilityTable& table(unsigned agent) { return *space->table(index(agent)); }
+  static AgentIndex index(unsigned agent) { return AgentIndex{static_cast<std::uint16_t>(agent)}; }
 
   ObjectCapabilities object_capabilities;
-  std::unique_ptr<std::array<Block, Partitions>> blocks = std::make_unique<std::array<Block, Partitions>>();
-  std::unique_ptr<CapabilitySpace<Partitions>> space = std::make_unique<CapabilitySpace<Partitions>>();
+  std::unique_ptr<Pages> pages = std::make_unique<Pages>();
+  std::unique_ptr<std::array<CapabilityTable, Agents>> tables = std::make_unique<std::array<CapabilityTable, Agents>>();
+  std::unique_ptr<CapabilityTree> space = std::make_unique<CapabilityTree>();
 };
 
 }  // namespace rvm::cap

@@ -15,7 +15,7 @@ namespace rvm::cap {
 
 namespace {
 
-constexpr unsigned partitions = 6;
+constexpr unsigned agents = 6;
 using Id = std::uint64_t;
 
 struct Node {
@@ -80,9 +80,9 @@ class Model {
     while (!closing_.empty()) {
       continue_close();
     }
-    std::array<unsigned, partitions> used{};
+    std::array<unsigned, agents> used{};
     for (const auto& [id, node] : nodes_) {
-      ++used[node.placed.ref.partition.value];
+      ++used[node.placed.ref.agent.value];
       const Capability& capability = *s_.space->find(node.placed.ref, node.placed.handle.generation);
       REQUIRE(capability.live());
       REQUIRE(capability.rights() == node.rights);
@@ -91,12 +91,13 @@ class Model {
       REQUIRE(capability.object() == node.object);
       REQUIRE(capability.parent() == (node.parent ? nodes_.at(*node.parent).placed.ref : CapabilityRef{}));
     }
-    for (unsigned p = 0; p < partitions; ++p) {
+    for (unsigned p = 0; p < agents; ++p) {
       REQUIRE(s_.table(p).used() == used[p]);
     }
   }
 
   std::size_t removed = 0;
+  std::size_t handed_up = 0;
   std::size_t derived = 0;
 
  private:
@@ -111,30 +112,36 @@ class Model {
     return found == nodes_.end() ? nodes_.begin()->first : found->first;
   }
 
-  /// Whether the node or an ancestor is being revoked or lies in a table that is being closed: nothing may grow there.
+  bool leaving(const Node& node, Children children) const {
+    const auto closing = closing_.find(node.placed.ref.agent.value);
+    return closing != closing_.end() && closing->second == children;
+  }
+  /// Whether the node or an ancestor is being revoked or lies in a table that takes everything with it: nothing may grow there.
   bool shrinking(Id id) const {
     for (std::optional<Id> at = id; at; at = nodes_.at(*at).parent) {
       const Node& node = nodes_.at(*at);
-      if (node.losing_children || closing_.contains(node.placed.ref.partition.value)) {
-        return true;
-      }
+      if (node.losing_children || leaving(node, Children::revoked)) return true;
     }
     return false;
   }
   /// Whether the node may have died already: like shrinking(), but its own losing of children does not count.
   bool maybe_dead(Id id) const {
     const Node& node = nodes_.at(id);
-    return closing_.contains(node.placed.ref.partition.value) || (node.parent && shrinking(*node.parent));
+    return closing_.contains(node.placed.ref.agent.value) || (node.parent && shrinking(*node.parent));
   }
-  bool full(unsigned partition) { return s_.table(partition).used() == table_slots - 1; }
+  /// Whether nothing can be placed there, after the table has grown if it could.
+  bool full(unsigned agent) {
+    if (s_.table(agent).full() && !closing_.contains(agent)) (void)s_.grow(static_cast<std::uint16_t>(agent));
+    return s_.table(agent).full();
+  }
 
   void mint() {
-    const auto partition = static_cast<unsigned>(below(partitions));
+    const auto agent = static_cast<unsigned>(below(agents));
     const Object object{static_cast<std::uint32_t>(next_), static_cast<std::uint16_t>(next_),
                         std::array{ObjectType::region, ObjectType::edge, ObjectType::agent}[below(3)]};
     const Rights rights{below(4) == 0 ? below(128) : RVM_RIGHT_ALL};
-    const bool refuse = full(partition) || closing_.contains(partition);
-    const Result<Placed> placed = s_.mint(partition, object, rights, next_);
+    const bool refuse = full(agent) || closing_.contains(agent);
+    const Result<Placed> placed = s_.mint(agent, object, rights, next_);
     REQUIRE(placed.has_value() == !refuse);
     if (placed) {
       nodes_.emplace(next_, Node{*placed, std::nullopt, {}, rights, next_, object, 0});
@@ -148,22 +155,22 @@ class Model {
       return;
     }
     Node& parent = nodes_.at(*id);
-    const auto partition = static_cast<unsigned>(below(partitions));
+    const auto agent = static_cast<unsigned>(below(agents));
     const Rights rights{below(4) == 0 ? below(128) : parent.rights.bits()};
     Error expected = Error::ok;
     const bool grant = parent.rights.contains(rights::grant);
-    if (shrinking(*id)) {
+    if (shrinking(*id) || closing_.contains(parent.placed.ref.agent.value)) {
       expected = Error::bad_capability;
     } else if ((!grant && !parent.rights.contains(rights::grant_once)) || !parent.rights.contains(rights)) {
       expected = Error::rights;
     } else if (parent.depth == max_depth) {
       expected = Error::delegation_depth;
-    } else if (closing_.contains(partition)) {
+    } else if (closing_.contains(agent)) {
       expected = Error::bad_state;
-    } else if (full(partition)) {
+    } else if (full(agent)) {
       expected = Error::resource_limit;
     }
-    const Result<Placed> placed = s_.space->derive(parent.placed.ref, s_.index(partition), rights, next_);
+    const Result<Placed> placed = s_.space->derive(parent.placed.ref, s_.index(agent), rights, next_);
     REQUIRE((placed ? Error::ok : placed.error()) == expected);
     if (placed) {
       ++derived;
@@ -183,12 +190,12 @@ class Model {
       return;
     }
     Node& node = nodes_.at(*id);
-    const auto partition = static_cast<unsigned>(below(partitions));
+    const auto agent = static_cast<unsigned>(below(agents));
     const bool dead = maybe_dead(*id);
     // A revocation under way keeps it where it is, as long as there is something left to revoke.
     const bool losing = node.losing_children && !node.children.empty();
-    const bool refuse = losing || closing_.contains(partition) || full(partition);
-    const Result<Placed> placed = s_.space->transfer(node.placed.ref, s_.index(partition));
+    const bool refuse = losing || closing_.contains(agent) || full(agent);
+    const Result<Placed> placed = s_.space->transfer(node.placed.ref, s_.index(agent));
     if (!dead) REQUIRE(placed.has_value() == !refuse);
     if (placed) {
       REQUIRE(!refuse);
@@ -215,14 +222,26 @@ class Model {
     const Id id = capability.badge();  // every capability was given its id as badge
     const Node& node = nodes_.at(id);
     REQUIRE(node.placed.ref == ref);
-    REQUIRE(node.children.empty());
-    REQUIRE(shrinking(id));
+    if (leaving(node, Children::kept) && !node.losing_children) {
+      for (const Id child : std::set{node.children}) hand_up(child);
+    } else {
+      REQUIRE((shrinking(id) || leaving(node, Children::kept)));
+      REQUIRE(node.children.empty());
+    }
     if (node.parent) {
       nodes_.at(*node.parent).children.erase(id);
     }
     stale_.push_back(node.placed);
     nodes_.erase(id);
     ++removed;
+  }
+
+  void hand_up(Id child) {
+    Node& node = nodes_.at(child);
+    nodes_.at(*node.parent).children.erase(child);
+    node.parent = nodes_.at(*node.parent).parent;
+    if (node.parent) nodes_.at(*node.parent).children.insert(child);
+    ++handed_up;
   }
 
   void continue_pending() {
@@ -264,7 +283,7 @@ class Model {
 
   void start_close() {
     if (closing_.empty() && below(4) == 0) {
-      closing_.insert(static_cast<unsigned>(below(partitions)));
+      closing_[static_cast<unsigned>(below(agents))] = below(3) == 0 ? Children::revoked : Children::kept;
       continue_close();
     }
   }
@@ -273,18 +292,33 @@ class Model {
     if (closing_.empty()) {
       return;
     }
-    const unsigned partition = *closing_.begin();
+    const auto [agent, children] = *closing_.begin();
     const auto visitor = [&](CapabilityRef ref, Capability& capability) -> Budget {
       on_removed(ref, capability);
       return 0;
     };
     Budget budget = 25;
-    if (s_.space->close(s_.index(partition), budget, visitor) == Progress::done) {
-      closing_.erase(partition);
-      REQUIRE(!s_.table(partition).open());
-      std::erase_if(stale_, [&](const Placed& placed) { return placed.ref.partition.value == partition; });
-      s_.open(static_cast<std::uint16_t>(partition));
+    std::uint32_t handed = 0;
+    if (s_.space->close(s_.index(agent), children, budget, handed, visitor) == Progress::more) {
+      // One that is still there may have handed up some of its children.
+      for (auto& [id, node] : nodes_) {
+        if (!node.parent) continue;
+        const CapabilityRef parent = nodes_.at(*node.parent).placed.ref;
+        if (parent.agent.value == agent && s_.space->find(node.placed.ref)->parent() != parent) hand_up(id);
+      }
+      if (below(10) == 0) {  // its partition is destroyed meanwhile
+        closing_[agent] = Children::revoked;
+        budget = 0;
+        (void)s_.space->close(s_.index(agent), Children::revoked, budget, handed, visitor);
+      }
+      return;
     }
+    while (s_.space->reclaim(s_.index(agent)) != nullptr) {
+    }
+    closing_.erase(agent);
+    REQUIRE(!s_.table(agent).open());
+    std::erase_if(stale_, [&](const Placed& placed) { return placed.ref.agent.value == agent; });
+    s_.open(static_cast<std::uint16_t>(agent), 1);
   }
 
   void probe() {
@@ -292,7 +326,7 @@ class Model {
       const Node& node = nodes_.at(*id);
       const Rights needed{below(128)};
       const Result<Capability*> checked =
-          s_.table(node.placed.ref.partition.value).check(node.placed.handle, node.object.type, needed);
+          s_.table(node.placed.ref.agent.value).check(node.placed.handle, node.object.type, needed);
       if (!maybe_dead(*id)) {
         REQUIRE(checked.has_value() == node.rights.contains(needed));
         if (checked) {
@@ -303,15 +337,15 @@ class Model {
     if (!stale_.empty()) {
       // Slots go round in order, so that no generation of this test comes back.
       const Placed& stale = stale_[below(stale_.size())];
-      REQUIRE(!s_.table(stale.ref.partition.value).resolve(stale.handle));
+      REQUIRE(!s_.table(stale.ref.agent.value).resolve(stale.handle));
     }
   }
 
-  TestSpace<partitions> s_;
+  TestSpace<agents> s_;
   std::mt19937_64 random_;
   std::map<Id, Node> nodes_;
   std::vector<Pending> pending_;
-  std::set<unsigned> closing_;
+  std::map<unsigned, Children> closing_;
   std::vector<Placed> stale_;
   Id next_ = 1;
 };
@@ -327,6 +361,7 @@ TEST_CASE("capability tree: 100 000 random operations agree with a model") {
     model.finish();
     CHECK(model.derived > 5000);
     CHECK(model.removed > 4000);
+    CHECK(model.handed_up > 200);
   }
 }
 

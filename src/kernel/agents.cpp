@@ -6,9 +6,12 @@
 #include <new>
 
 #include "arena.hpp"
+#include "boundaries.hpp"
+#include "capabilities.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "rvm/proof/nonce_window.hpp"
 #include "scheduler.hpp"
 #include "shutdown.hpp"
@@ -22,21 +25,6 @@ struct KernelPage {
   proof::NonceWindow nonces;
 };
 static_assert(sizeof(KernelPage) <= page_bytes);
-
-Result<std::byte*> kernel_page(State& s, Partition& p) {
-  if (auto charged = p.account.charge(1); !charged) return fail(charged.error());
-  const auto page = s.pages.allocate_run(1, page_owner(p));
-  if (!page) {
-    p.account.credit(1);
-    return fail(page.error());
-  }
-  return hal::Port::to_pointer(*page);
-}
-
-void free_kernel_page(State& s, Partition& p, const void* page) {
-  ensure(s.pages.free_run(hal::Port::to_physical(page), 1).has_value());
-  p.account.credit(1);
-}
 
 void fill_information(State& s, Agent& agent, const SpawnRequest& request, const rvm_package_image& image,
                       const SlotLayout& layout) {
@@ -60,52 +48,12 @@ void fill_information(State& s, Agent& agent, const SpawnRequest& request, const
   std::ranges::copy(request.arguments, std::as_writable_bytes(std::span{info.arguments}).begin());
 }
 
-Status give_standard_capabilities(State& s, const security::Authority& by, Agent& agent, Partition& p) {
-  if (p.console_handle == 0) {
-    const auto console = mint(s, by, p, ObjectType::console, 1, rights::write);
-    if (!console) return fail(console.error());
-    p.console_handle = console->handle.to_abi();
-    const auto own = mint(s, by, p, ObjectType::partition, p.id.value, Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE});
-    if (!own) return fail(own.error());
-    p.own_handle = own->handle.to_abi();
-  }
-  const auto self = mint(s, by, p, ObjectType::agent, agent.id.value,
-                         Rights{RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE});
-  if (!self) return fail(self.error());
-  agent.self = {self->ref, self->handle.generation};
-  add_to_directory(agent, RVM_DIRECTORY_CONSOLE, p.console_handle, ObjectType::console);
-  add_to_directory(agent, RVM_DIRECTORY_PARTITION, p.own_handle, ObjectType::partition);
-  add_to_directory(agent, RVM_DIRECTORY_SELF, self->handle.to_abi(), ObjectType::agent);
-  return {};
-}
-
-/// The handle by which the agent's partition knows it goes with it, and a step of what was derived from that. Handles that
-/// others got otherwise stay: they tell how it ended.
-void revoke_self(State& s, Agent& agent) {
-  const cap::Capability* const self = s.capabilities.find(agent.self.ref, agent.self.generation);
-  if (self == nullptr || !self->live()) return;
-  (void)revoke_step(s, security::Authority::hypervisor(), agent.self.ref, witness::Lane::reserved);
-}
-
-/// Unmaps a region that is mapped in the agent's slot. False when there is none.
-bool unmap_one_region(State& s, Agent& agent) {
-  Partition& p = s.partition_of(agent);
-  for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
-    cap::Capability* c = s.capabilities.find({index_of(p), slot});
-    if (c == nullptr || c->mapped_at() == 0) continue;
-    const std::uint64_t at = std::uint64_t{c->mapped_at()} << page_shift;
-    if (at < agent.slot.value || at >= agent.slot.value + hal::Port::geometry().slot_bytes) continue;
-    unmap_region(s, p, *c);
-    return true;
-  }
-  return false;
-}
-
 /// The last step: what the kernel kept of it, and its slot.
 void forget(State& s, Agent& agent) {
   Partition& p = s.partition_of(agent);
-  if (agent.context != nullptr) free_kernel_page(s, p, agent.context);
-  if (agent.latency != nullptr) free_kernel_page(s, p, agent.latency);
+  free_table(s, agent);
+  if (agent.context != nullptr) free_charged_page(s, agent, agent.context);
+  if (agent.latency != nullptr) free_charged_page(s, agent, agent.latency);
   p.agents.remove(agent);
   --p.agent_count;
   const AgentId id = agent.id;
@@ -143,7 +91,6 @@ void tell_peers(State& s, Agent& agent) {
 void take_apart(State& s, Agent& agent, std::string_view state) {
   if (!agent.service) --s.working_agents;
   tell_peers(s, agent);
-  revoke_self(s, agent);
   report_agent(agent, state);
   s.ended.push_back(agent);
 }
@@ -170,7 +117,7 @@ void add_to_directory(Agent& agent, std::string_view name, std::uint32_t handle,
   entry.type = static_cast<std::uint32_t>(type);
 }
 
-Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnRequest& request) {
+Result<Agent*> spawn(State& s, const security::Permit&, const SpawnRequest& request) {
   Partition& p = request.partition;
   if (request.image >= s.package.images().size()) return fail(Error::bad_argument);
   if (p.state != PartitionState::running && p.state != PartitionState::created) return fail(Error::bad_state);
@@ -190,17 +137,17 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   agent.map_base = layout.map;
 
   auto build = [&]() -> Status {
-    const Status loaded =
-        request.original != nullptr ? fork_arena(s, *request.original, p, layout) : load_arena(s, p, image, layout);
+    const Status loaded = request.original != nullptr ? fork_arena(s, *request.original, agent, layout)
+                                                      : load_arena(s, agent, image, layout);
     if (!loaded) return loaded;
-    const auto page = kernel_page(s, p);
+    const auto page = charged_page(s, agent);
     if (!page) return fail(page.error());
     auto* const mine = new (*page) KernelPage{};
     agent.context = &mine->context;
     agent.nonces = &mine->nonces;
     agent.context->initialise(offset(layout.image, image.entry), layout.base.value);
     if (request.deadline.value != 0) {
-      const auto histogram = kernel_page(s, p);
+      const auto histogram = charged_page(s, agent);
       if (!histogram) return fail(histogram.error());
       static_assert(sizeof(sched::Histogram) <= page_bytes);
       agent.latency = new (*histogram) sched::Histogram{};
@@ -210,7 +157,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
     agent.information = reinterpret_cast<rvm_agent_info*>(hal::Port::to_pointer(information->address));
     copy_name(agent.name, request.name);
     fill_information(s, agent, request, image, layout);
-    return give_standard_capabilities(s, permit.authority(), agent, p);
+    return open_table(s, agent);
   };
   if (const Status built = build(); !built) {
     while (release_arena_step(s, agent)) {
@@ -219,11 +166,8 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
     return fail(built.error());
   }
   hal::Port::publish_tables();
-  const std::uint16_t urgency = static_cast<std::uint16_t>(request.priority);
-  agent.base = p.mode == RVM_MODE_REFLEX
-                   ? sched::Priority{static_cast<std::uint16_t>(sched::reflex_base.value + urgency)}
-                   : sched::Priority{urgency};
-  agent.effective = agent.base;
+  agent.urgency = static_cast<std::uint16_t>(request.priority);
+  agent.effective = agent.base = base_priority(agent);
   agent.affinity = request.affinity;
   agent.service = request.service;
   agent.period = request.period;
@@ -232,6 +176,7 @@ Result<Agent*> spawn(State& s, const security::Permit& permit, const SpawnReques
   if (!agent.service) ++s.working_agents;
   ++s.agents_ever;
   if (p.state == PartitionState::created) p.state = PartitionState::running;
+  agent_known(agent);
   return &agent;
 }
 
@@ -266,6 +211,7 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
         agent.ending = static_cast<std::uint8_t>(ending);
         executing_elsewhere = !detach(s, agent);
         agent.state = AgentState::terminated;
+        advice::agent_ended(index_of(agent));
         end_leases_of(s, agent);  // now: where another core executes it, the rest comes later
         return security::Effect{agent.id.value, detail, agent.cpu.value, static_cast<std::uint16_t>(ending)};
       },
@@ -288,19 +234,47 @@ bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, s
 
 void finish_doomed(State& s, Agent& agent) { take_apart(s, agent, ending_name(static_cast<Ending>(agent.ending))); }
 
-void bury(State& s, Agent& agent) {
-  if (unmap_one_region(s, agent) || release_arena_step(s, agent)) return;
+namespace {
+
+/// One step. What it held goes first, mappings included; then its arena; in the end its slot.
+Burial bury(State& s, Agent& agent) {
+  if (agent.capabilities->used() != 0) return close_table_step(s, agent).status ? Burial::step : Burial::log_full;
+  if (release_arena_step(s, agent)) return Burial::step;
   s.ended.remove(agent);
   forget(s, agent);
+  return Burial::step;
 }
 
-bool bury_one_of(State& s, Partition& p) {
-  for (Agent* a = s.ended.front(); a != nullptr; a = partition::List<Agent, &Agent::ended_link>::after(*a)) {
-    if (a->partition != &p) continue;
-    bury(s, *a);
-    return true;
+Burial bury(State& s, RegionObject& region) {
+  const Status done = perform(
+      s, security::Authority::hypervisor(), witness::Kind::region_destroy,
+      [&](const security::Permit&) -> Result<security::Effect> {
+        const security::Effect effect{region.id.value,
+                                      pair_word(s.partitions.at(region.owner).id.value, region.region.pages())};
+        destroy_region(s, region);
+        return effect;
+      },
+      witness::Lane::reserved);
+  return done ? Burial::step : Burial::log_full;
+}
+
+}  // namespace
+
+Burial bury_step(State& s) {
+  if (RegionObject* const region = s.orphans.front()) return bury(s, *region);
+  Agent* const ended = s.ended.front();
+  return ended != nullptr ? bury(s, *ended) : Burial::nothing;
+}
+
+Burial bury_step_of(State& s, const Partition& p) {
+  for (RegionObject* r = s.orphans.front(); r != nullptr;
+       r = partition::List<RegionObject, &RegionObject::orphan_link>::after(*r)) {
+    if (r->owner == index_of(p).value) return bury(s, *r);
   }
-  return false;
+  for (Agent* a = s.ended.front(); a != nullptr; a = partition::List<Agent, &Agent::ended_link>::after(*a)) {
+    if (a->partition == &p) return bury(s, *a);
+  }
+  return Burial::nothing;
 }
 
 void hold(State& s, Agent& agent) {

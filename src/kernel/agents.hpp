@@ -35,17 +35,19 @@ void add_to_directory(Agent& agent, std::string_view name, std::uint32_t handle,
 
 enum class Ending : std::uint8_t { exited = 0, faulted = 1, terminated = 2 };
 
-/// Ends an agent: it runs no more, peers are told; its arena is freed in steps (bury). `detail`: exit code or fault address.
+/// Ends an agent: it runs no more, peers are told; what it held is given back in steps (bury_step). `detail`: exit code or fault address.
 /// An agent that executes on another core is ended by that core a moment later. Always witnessed; false when the log has no
 /// room for the record: nothing happened then and the caller must try again.
 [[nodiscard]] bool end(State& s, Agent& agent, const security::Authority& by, Ending ending, std::uint64_t detail);
 /// The executing core carries out what `end` asked for.
 void finish_doomed(State& s, Agent& agent);
-/// A step of giving back what an ended agent held: a region unmapped, some pages scrubbed and freed, in the end its slot. Done
-/// by idle cores, at each epoch, and by whoever needs the partition's memory.
-void bury(State& s, Agent& agent);
-/// The same for some ended agent of this partition; false when there is none.
-bool bury_one_of(State& s, Partition& p);
+/// A step of giving back what is nobody's any more: some of an ended agent's capabilities removed with what is mapped through
+/// them, some pages scrubbed and freed, in the end its slot; or a region to which no capability leads. Done by idle cores, at
+/// each epoch, and by whoever needs the partition's memory.
+enum class Burial : std::uint8_t { nothing, step, log_full };
+Burial bury_step(State& s);
+/// The same, only of what this partition pays for.
+Burial bury_step_of(State& s, const Partition& p);
 
 /// Stops or lets run an agent without ending its waits.
 void hold(State& s, Agent& agent);

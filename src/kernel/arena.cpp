@@ -28,7 +28,8 @@ Status map_constant(State& s, Partition& p, GuestAddress at, const rvm_package_s
   return p.space.map(at, physical, pages_for(segment.memory_bytes), access, memory::MemoryType::normal);
 }
 
-Status load_segment(State& s, Partition& p, GuestAddress at, const rvm_package_segment& segment) {
+Status load_segment(State& s, const Agent& agent, GuestAddress at, const rvm_package_segment& segment) {
+  Partition& p = s.partition_of(agent);
   const std::byte* content = s.package.bytes().data() + segment.payload;
   const auto access = static_cast<Access>(segment.permissions);
   const std::uint64_t pages = pages_for(segment.memory_bytes);
@@ -39,7 +40,7 @@ Status load_segment(State& s, Partition& p, GuestAddress at, const rvm_package_s
                                           static_cast<std::size_t>(pages) * page_bytes);
     return {};
   }
-  if (auto mapped = map_fresh(s, p, at, pages, access); !mapped) return mapped;
+  if (auto mapped = map_fresh(s, agent, at, pages, access); !mapped) return mapped;
   for (std::uint64_t done = 0; done < segment.file_bytes; done += page_bytes) {
     const auto page = p.space.translate(offset(at, done));
     if (!page) return fail(Error::internal);
@@ -79,22 +80,21 @@ Agent* occupant(State& s, const Partition& p, GuestAddress at) {
   return agent.id.value != 0 && agent.partition == &p && agent.state != AgentState::terminated ? &agent : nullptr;
 }
 
-Result<PhysicalAddress> fresh_page(State& s, const Partition& p) { return s.pages.allocate_run(1, page_owner(p)); }
-
-Status fill_hole(State& s, Partition& p, GuestAddress at) {
-  if (auto mapped = map_fresh(s, p, at, 1, Access::read_write); !mapped) return mapped;
+Status fill_hole(State& s, const Agent& agent, GuestAddress at) {
+  if (auto mapped = map_fresh(s, agent, at, 1, Access::read_write); !mapped) return mapped;
   hal::Port::publish_tables();
   return {};
 }
 
-/// Gives `p` a page of its own instead of one that it shares. It is counted already.
-Status part_with(State& s, Partition& p, GuestAddress at, PhysicalAddress shared) {
+/// Gives the agent a page of its own instead of one that it shares. It is counted already.
+Status part_with(State& s, const Agent& agent, GuestAddress at, PhysicalAddress shared) {
+  Partition& p = s.partition_of(agent);
   const auto forget = [&] {
     hal::Port::publish_tables();
     if (s.vmids.is_current(p.vmid)) hal::Port::invalidate_page({p.space.root(), p.vmid.vmid()}, at);
   };
-  if (s.pages.claim(shared, page_owner(p))) return p.space.replace(at, shared, Access::read_write, forget);
-  const auto own = fresh_page(s, p);
+  if (s.pages.claim(shared, page_owner(agent))) return p.space.replace(at, shared, Access::read_write, forget);
+  const auto own = s.pages.allocate_run(1, page_owner(agent));
   if (!own) return fail(own.error());
   std::memcpy(hal::Port::to_pointer(*own), hal::Port::to_pointer(shared), page_bytes);
   const Status replaced = p.space.replace(at, *own, Access::read_write, forget);
@@ -141,18 +141,19 @@ SlotLayout::SlotLayout(GuestAddress slot, const rvm_package_image& i)
       map(GuestAddress{(heap.value + (std::uint64_t{i.heap_pages} + 1) * page_bytes + map_alignment - 1) &
                        ~(map_alignment - 1)}) {}
 
-Status load_arena(State& s, Partition& p, const rvm_package_image& image, const SlotLayout& layout) {
+Status load_arena(State& s, const Agent& agent, const rvm_package_image& image, const SlotLayout& layout) {
   for (const rvm_package_segment& segment : segments_of(s, image)) {
-    if (auto loaded = load_segment(s, p, offset(layout.image, segment.offset), segment); !loaded) return loaded;
+    if (auto loaded = load_segment(s, agent, offset(layout.image, segment.offset), segment); !loaded) return loaded;
   }
-  if (auto mapped = map_fresh(s, p, layout.stack, image.stack_pages, Access::read_write); !mapped) return mapped;
+  if (auto mapped = map_fresh(s, agent, layout.stack, image.stack_pages, Access::read_write); !mapped) return mapped;
   if ((image.flags & RVM_IMAGE_ON_DEMAND) == 0) {
-    if (auto mapped = map_fresh(s, p, layout.heap, image.heap_pages, Access::read_write); !mapped) return mapped;
+    if (auto mapped = map_fresh(s, agent, layout.heap, image.heap_pages, Access::read_write); !mapped) return mapped;
   }
-  return map_fresh(s, p, layout.base, 1, Access::read);
+  return map_fresh(s, agent, layout.base, 1, Access::read);
 }
 
-Status fork_arena(State& s, Agent& original, Partition& p, const SlotLayout& layout) {
+Status fork_arena(State& s, Agent& original, const Agent& agent, const SlotLayout& layout) {
+  Partition& p = s.partition_of(agent);
   const rvm_package_image& image = s.package.images()[original.image];
   for (const rvm_package_segment& segment : segments_of(s, image)) {
     if (is_writable(segment)) continue;
@@ -168,7 +169,7 @@ Status fork_arena(State& s, Agent& original, Partition& p, const SlotLayout& lay
   hal::Port::publish_tables();
   invalidate(s, s.partition_of(original));
   if (!shared) return shared;
-  return map_fresh(s, p, layout.base, 1, Access::read);
+  return map_fresh(s, agent, layout.base, 1, Access::read);
 }
 
 bool release_arena_step(State& s, Agent& agent) {
@@ -206,9 +207,9 @@ Status touch(State& s, Partition& p, GuestAddress at, Access wanted) {
   each_writable_part(s, image, {agent->slot, image}, [&](const Part& part) {
     if (!part.contains(at)) return true;
     if (!page) {
-      if (part.on_demand) done = fill_hole(s, p, first);
+      if (part.on_demand) done = fill_hole(s, *agent, first);
     } else if (page->access == Access::read) {  // not sealed
-      done = part_with(s, p, first, PhysicalAddress{page->address.value & ~std::uint64_t{page_bytes - 1}});
+      done = part_with(s, *agent, first, PhysicalAddress{page->address.value & ~std::uint64_t{page_bytes - 1}});
     }
     return false;
   });

@@ -22,12 +22,12 @@ struct SlotLayout {
 };
 
 /// Maps and fills an arena as the image has it. After an error some of it is mapped: release_arena_step.
-[[nodiscard]] Status load_arena(State& s, Partition& p, const rvm_package_image& image, const SlotLayout& layout);
+[[nodiscard]] Status load_arena(State& s, const Agent& agent, const rvm_package_image& image, const SlotLayout& layout);
 
-/// Maps for an agent of `p` what `original` has mapped of its arena, but for the information page, which is a fresh one. From now on
+/// Maps for an agent what `original` has mapped of its arena, but for the information page, which is a fresh one. From now on
 /// neither can write a page that both have before it got one of its own. At most maximum_fork_pages. Error::resource_limit: it has
 /// more, or a page has too many sharers already. After an error some is mapped: release_arena_step.
-[[nodiscard]] Status fork_arena(State& s, Agent& original, Partition& p, const SlotLayout& layout);
+[[nodiscard]] Status fork_arena(State& s, Agent& original, const Agent& agent, const SlotLayout& layout);
 
 /// Scrubs and frees up to release_step_pages of an agent's arena, whole or half built. False when nothing is left of it.
 [[nodiscard]] bool release_arena_step(State& s, Agent& agent);

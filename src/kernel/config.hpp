@@ -28,6 +28,8 @@ inline constexpr std::uint32_t device_interrupts_per_epoch = 16;  ///< of each d
 inline constexpr std::uint64_t release_step_pages = 24;  ///< of an ended agent's arena, scrubbed and freed in one go
 inline constexpr std::size_t maximum_ring_bytes = std::size_t{16} << 20;
 
+/// Trust that a refusal costs an agent: some 20 of them in a row, and the coherence engine isolates it.
+inline constexpr BasisPoints refusal_severity{250};
 inline constexpr std::uint32_t default_record_quota = 4;  ///< witness records per epoch and partition
 inline constexpr std::uint32_t record_burst = 256;
 inline constexpr std::uint32_t text_unit = 16;  ///< bytes

@@ -123,6 +123,12 @@ Outcome run_signal(const Request& r) {
       return agent_suspend(r);
     case RVM_HVC_AGENT_RESUME:
       return agent_resume(r);
+    case RVM_HVC_AGENT_MIGRATE:
+      return agent_migrate(r);
+    case RVM_HVC_PARTITION_SPLIT:
+      return partition_split(r);
+    case RVM_HVC_PARTITION_MERGE:
+      return partition_merge(r);
     case RVM_HVC_CAP_DERIVE:
       return cap_derive(r);
     case RVM_HVC_CAP_REVOKE:
@@ -133,6 +139,8 @@ Outcome run_signal(const Request& r) {
       return cap_transfer(r);
     case RVM_HVC_CAP_INSPECT:
       return cap_inspect(r);
+    case RVM_HVC_CAP_OBTAIN:
+      return cap_obtain(r);
     case RVM_HVC_REGION_CREATE:
       return region_create(r);
     case RVM_HVC_REGION_DESTROY:
@@ -169,6 +177,8 @@ Outcome run_signal(const Request& r) {
       return turn_commit(r);
     case RVM_HVC_TURN_ABORT:
       return turn_abort(r);
+    case RVM_HVC_SYSTEM_READ:
+      return system_read(r);
     case RVM_HVC_LEASE_GRANT:
       return lease_grant(r);
     case RVM_HVC_LEASE_RENEW:
@@ -218,8 +228,8 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
     const auto authority = security::Authority::self(partition.id);
     return run(operation, Request{s, core, caller, partition, registers, authority, nullptr});
   }
-  const auto proof = security::Authority::prove(partition.id, *partition.capabilities,
-                                                Handle::from_abi(registers.reg(1)), rule.type, rule.needed);
+  const auto proof = security::Authority::prove(partition.id, *caller.capabilities, Handle::from_abi(registers.reg(1)),
+                                                rule.type, rule.needed);
   if (!proof) return proof.error();
   const Request request{s, core, caller, partition, registers, proof->first, proof->second};
   const proof::Tier tier = partition.type == RVM_PARTITION_AGENT ? rule.tiers.untrusted : rule.tiers.trusted;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "dump.hpp"
 
+#include "capabilities.hpp"
 #include "objects.hpp"
 #include "text.hpp"
 
@@ -41,20 +42,18 @@ void dump_partition(Line& line, const Partition& p) {
 }
 
 void dump_agent(Line& line, const Agent& agent) {
-  const auto base = agent.base.value;
-  const bool reflex = agent.partition->mode == RVM_MODE_REFLEX;
   begin(line, "agent")
       .field("id", agent.id.value)
       .field("partition", agent.partition->id.value)
       .field("image", agent.image)
-      .field("priority", reflex ? base - sched::reflex_base.value : base)
+      .field("priority", agent.urgency)
       .field("suspended", agent.state == AgentState::suspended ? 1 : 0)
       .field("name", name_word(name_of(agent.name)))
       .text("}")
       .print();
 }
 
-void dump_capability(Line& line, State& s, const Partition& holder, std::uint16_t slot, const cap::Capability& c) {
+void dump_capability(Line& line, State& s, const Agent& holder, std::uint16_t slot, const cap::Capability& c) {
   const cap::CapabilityRef parent = c.parent();
   begin(line, "capability")
       .field("holder", holder.id.value)
@@ -81,16 +80,16 @@ void dump_state(State& s) {
   s.partitions.for_each([&](Partition& p) {
     ++objects;
     dump_partition(line, p);
-    for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
-      if (const cap::Capability* const c = s.capabilities.find({index_of(p), slot})) {
-        ++objects;
-        dump_capability(line, s, p, slot, *c);
-      }
-    }
   });
   s.agents.for_each([&](Agent& agent) {
     ++objects;
     dump_agent(line, agent);
+    for (std::uint16_t slot = 1; slot < cap::table_slots; ++slot) {
+      if (const cap::Capability* const c = s.capabilities.find({table_of(agent), slot})) {
+        ++objects;
+        dump_capability(line, s, agent, slot, *c);
+      }
+    }
   });
   s.regions.for_each([&](RegionObject& region) {
     ++objects;

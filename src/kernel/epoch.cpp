@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "epoch.hpp"
 
+#include "boundaries.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
+#include "relocation.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -65,6 +67,9 @@ void summarise_edge(State& s, Edge& edge) {
                .aux = edge.epoch_bytes})) {
     return;
   }
+  edge.past_messages += edge.epoch_messages;
+  edge.past_bytes += edge.epoch_bytes;
+  count_traffic(s, edge);
   edge.epoch_messages = edge.epoch_bytes = edge.epoch_refused = 0;
   edge.in_epoch_list = false;
   s.epoch_edges.remove(edge);
@@ -73,11 +78,13 @@ void summarise_edge(State& s, Edge& edge) {
 void end_epoch(State& s, Nanoseconds now) {
   ++s.epoch;
   expire_leases(s, now);
+  expire_relocation(s, now);
   for (std::uint32_t i = 0; i < edge_summaries_per_epoch && !s.epoch_edges.empty(); ++i) {
     Edge& edge = *s.epoch_edges.front();
     summarise_edge(s, edge);
     if (edge.in_epoch_list) break;
   }
+  begin_boundary_epoch(s);
   std::uint64_t switches = 0;
   std::uint64_t ready = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "evidence.hpp"
 
+#include "rvm/advice/advisor.hpp"
+
 namespace rvm::kernel {
 
 bool record(State& s, witness::Lane lane, witness::Fields fields) {
@@ -43,6 +45,7 @@ bool record_refusal(State& s, Agent& agent, std::uint64_t operation, Error error
     return false;
   }
   ++agent.refused;
+  advice::distrust(index_of(agent), refusal_severity);
   ++p.refused;
   ++s.refused;
   charge_record(s, p.id);

@@ -37,7 +37,7 @@ namespace {
 [[gnu::always_inline]] inline hal::Context* fast_call(State& s, Core& core, hal::Context& registers) {
   Agent& caller = *core.current;
   const auto capability =
-      caller.partition->capabilities->check(Handle::from_abi(registers.reg(1)), ObjectType::edge, rights::write);
+      caller.capabilities->check(Handle::from_abi(registers.reg(1)), ObjectType::edge, rights::write);
   if (!capability) [[unlikely]]
     return nullptr;
   Edge* const edge = s.edges.find(EdgeId{(*capability)->object_id()});

@@ -23,7 +23,7 @@ struct Request {
   void result(unsigned i, std::uint64_t value) const { registers.reg(i) = value; }
   /// P1 for a second handle among the arguments.
   [[nodiscard]] Result<cap::Capability*> second(unsigned i, ObjectType type, Rights needed) const {
-    return partition.capabilities->check(Handle::from_abi(argument(i)), type, needed);
+    return caller.capabilities->check(Handle::from_abi(argument(i)), type, needed);
   }
   /// Of operations for which the policy table names a type.
   [[nodiscard]] cap::Capability& capability() const {
@@ -36,7 +36,7 @@ struct Request {
   [[nodiscard]] Edge* object_edge() const { return s.edges.find(EdgeId{object_id()}); }
   [[nodiscard]] RegionObject* object_region() const { return s.regions.find(RegionId{object_id()}); }
   [[nodiscard]] cap::CapabilityRef object_ref() const {
-    return s.capabilities.ref_of(index_of(partition), capability());
+    return cap::CapabilityTree::ref_of(table_of(caller), capability());
   }
 };
 
@@ -46,6 +46,9 @@ struct Channel {
   Outcome refusal{Error::ok};
 };
 Channel channel_of(const Request& r);
+
+/// The hypercall is repeated a little later, because other cores must leave something first.
+Outcome again(const Request& r);
 
 // hypercalls_partition.cpp
 Outcome partition_create(const Request& r);
@@ -59,6 +62,11 @@ Outcome agent_terminate(const Request& r);
 Outcome agent_info(const Request& r);
 Outcome agent_suspend(const Request& r);
 Outcome agent_resume(const Request& r);
+
+// hypercalls_relocation.cpp
+Outcome agent_migrate(const Request& r);
+Outcome partition_split(const Request& r);
+Outcome partition_merge(const Request& r);
 
 // hypercalls_capability.cpp
 Outcome cap_derive(const Request& r);
@@ -97,6 +105,10 @@ Outcome console_write(const Request& r);
 Outcome memory_seal(const Request& r);
 Outcome witness_head(const Request& r);
 Outcome witness_read(const Request& r);
+
+// hypercalls_observe.cpp
+Outcome system_read(const Request& r);
+Outcome cap_obtain(const Request& r);
 
 // turn.cpp
 Outcome turn_commit(const Request& r);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include "capabilities.hpp"
 #include "evidence.hpp"
 #include "hypercalls.hpp"
 #include "leases.hpp"
@@ -26,18 +27,17 @@ Outcome cap_derive(const Request& r) {
   return perform(r.s, r.authority, witness::Kind::capability_attenuated,
                  [&](const security::Permit&) -> Result<security::Effect> {
                    const hal::VectorScope vectors;  // a capability carries a hash
-                   const auto placed = r.s.capabilities.derive(source, index_of(r.partition), wanted, badge);
+                   if (auto room = make_room(r.s, r.caller); !room) return fail(room.error());
+                   const auto placed = r.s.capabilities.derive(source, table_of(r.caller), wanted, badge);
                    if (!placed) return fail(placed.error());
                    const cap::Capability& c = *r.s.capabilities.find(placed->ref);
                    r.result(1, placed->handle.to_abi());
-                   // The holder is the actor; what it was derived from takes that place.
-                   return security::Effect{c.object_id(), authority_word(c, PartitionId{source.slot}), c.badge(),
-                                           placed->ref.slot};
+                   const std::uint32_t from = witness::place(source.agent.value, source.slot);
+                   return security::Effect{c.object_id(), authority_word(c, from), c.badge(), placed->ref.slot};
                  });
 }
 
 Outcome cap_revoke(const Request& r) {
-  // An agent's own standard capabilities are shared by its partition; they end with it.
   const auto [status, progress] = revoke_step(r.s, r.authority, r.object_ref(), witness::Lane::ordinary);
   return status && progress == cap::Progress::more ? Outcome::repeat(r.registers) : Outcome{status};
 }
@@ -47,9 +47,8 @@ Outcome cap_drop(const Request& r) {
   const cap::CapabilityRef leaf = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::capability_revoke, [&](const security::Permit&) -> Result<security::Effect> {
-        const security::Effect effect{r.object_id(), authority_word(r.capability(), r.partition.id), 1, leaf.slot};
-        const Status dropped = r.s.capabilities.drop(
-            leaf, [&](cap::CapabilityRef ref, cap::Capability& removed) { return before_removal(r.s, ref, removed); });
+        const security::Effect effect{r.object_id(), authority_word(r.capability(), r.caller.id.value), 1, leaf.slot};
+        const Status dropped = r.s.capabilities.drop(leaf, Remover{r.s});
         if (!dropped) return fail(dropped.error());
         return effect;
       });
@@ -60,14 +59,15 @@ Outcome cap_transfer(const Request& r) {
   if (channel.edge == nullptr) return channel.refusal;
   Edge* const edge = channel.edge;
   if (r.capability().mapped_at() != 0 || leased_by(r.s, r.object_ref())) return Error::bad_state;
-  Partition& destination = r.s.partition_of(*edge->receiver);
+  Agent& destination = *edge->receiver;
   const cap::CapabilityRef source = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::capability_delegate, [&](const security::Permit&) -> Result<security::Effect> {
         const hal::VectorScope vectors;  // a capability carries a hash
         // Before the capability moves: a refused transfer leaves the caller the handle it had.
         if (auto ready = prepare_queue(r.s, *edge); !ready) return fail(ready.error());
-        const auto placed = r.s.capabilities.transfer(source, index_of(destination));
+        if (auto room = make_room(r.s, destination); !room) return fail(room.error());
+        const auto placed = r.s.capabilities.transfer(source, table_of(destination));
         if (!placed) return fail(placed.error());
         const cap::Capability& c = *r.s.capabilities.find(placed->ref);
         const RegionObject* region =
@@ -75,8 +75,8 @@ Outcome cap_transfer(const Request& r) {
         const rvm_capability_message message{placed->handle.to_abi(), static_cast<std::uint32_t>(c.type()),
                                              c.rights().bits(), region != nullptr ? region->region.pages() : 0};
         enqueue_capability(r.s, *edge, RVM_MESSAGE_CAPABILITY, message);
-        return security::Effect{c.object_id(), authority_word(c, destination.id),
-                                pair_word(r.partition.id.value, source.slot), placed->ref.slot};
+        return security::Effect{c.object_id(), authority_word(c, destination.id.value),
+                                pair_word(r.caller.id.value, source.slot), placed->ref.slot};
       });
 }
 
@@ -112,11 +112,9 @@ Outcome edge_create(const Request& r) {
       });
   if (!made) return made;
   const std::uint32_t id = edge->id.value;
-  Partition& sending_partition = r.s.partition_of(*sender);
-  Partition& receiving_partition = r.s.partition_of(*receiver);
-  const auto own = mint(r.s, r.authority, r.partition, ObjectType::edge, id, rights::all);
-  const auto write = own ? mint(r.s, r.authority, sending_partition, ObjectType::edge, id, rights::write) : own;
-  const auto read = write ? mint(r.s, r.authority, receiving_partition, ObjectType::edge, id, rights::read) : write;
+  const auto own = mint(r.s, r.authority, r.caller, ObjectType::edge, id, rights::all);
+  const auto write = own ? mint(r.s, r.authority, *sender, ObjectType::edge, id, rights::write) : own;
+  const auto read = write ? mint(r.s, r.authority, *receiver, ObjectType::edge, id, rights::read) : write;
   if (!read) {
     cap::ObjectCapabilities& holders = edge->holders;
     (void)perform(

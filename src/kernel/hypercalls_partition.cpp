@@ -2,6 +2,7 @@
 #include <span>
 
 #include "agents.hpp"
+#include "capabilities.hpp"
 #include "evidence.hpp"
 #include "hypercalls.hpp"
 #include "leases.hpp"
@@ -14,7 +15,7 @@ namespace {
 /// A new capability for the caller on an object it just made; on failure the object is undone by `undo`.
 template <typename Undo>
 Outcome give(const Request& r, ObjectType type, std::uint32_t object, Undo undo) {
-  const auto placed = mint(r.s, r.authority, r.partition, type, object, rights::all);
+  const auto placed = mint(r.s, r.authority, r.caller, type, object, rights::all);
   if (!placed) {
     undo();
     return placed.error();
@@ -24,14 +25,18 @@ Outcome give(const Request& r, ObjectType type, std::uint32_t object, Undo undo)
   return Error::ok;
 }
 
-/// The hypercall is repeated a little later, because other cores must leave something first.
+/// The hypercall is repeated once something was given back.
+Outcome after(Burial buried, const Request& r) {
+  return buried == Burial::step ? Outcome::repeat(r.registers) : Outcome{Error::witness_log_full};
+}
+
+}  // namespace
+
 Outcome again(const Request& r) {
   r.registers.rewind_call();
   block(r.s, r.core, Wait::throttled, hal::Port::now() + Nanoseconds{20'000});
   return Outcome::waiting();
 }
-
-}  // namespace
 
 Outcome partition_create(const Request& r) {
   if (r.object_id() != hypervisor_partition.value) return Error::wrong_type;
@@ -80,7 +85,7 @@ Outcome partition_destroy(const Request& r) {
     if (!end(r.s, *a, r.authority, Ending::terminated, 0)) return Error::witness_log_full;
     return Outcome::repeat(r.registers);
   }
-  if (bury_one_of(r.s, *p)) return Outcome::repeat(r.registers);
+  if (const Burial buried = bury_step_of(r.s, *p); buried != Burial::nothing) return after(buried, r);
   if (p->agent_count != 0) return again(r);
   cap::ObjectCapabilities& holders = p->holders;
   Destruction step;
@@ -152,7 +157,7 @@ namespace {
 
 // Nobody makes an agent that outranks itself, except where the EXECUTE right is for a reflex partition: it says just that.
 bool may_give_priority(const Request& r, std::uint64_t priority) {
-  return priority <= sched::urgency_maximum && (r.caller.base >= sched::reflex_base || priority <= r.caller.base.value);
+  return priority <= sched::urgency_maximum && (r.caller.base >= sched::reflex_base || priority <= r.caller.urgency);
 }
 
 /// Whether nothing changes its memory meanwhile: it waits for a message or a signal, and no device works for it.
@@ -169,7 +174,8 @@ Outcome agent_spawn(const Request& r) {
   const std::uint64_t image = r.argument(2);
   const std::uint64_t priority = r.argument(3);
   if (image >= r.s.package.images().size() || !may_give_priority(r, priority)) return Error::bad_argument;
-  if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
+  if (const Burial buried = bury_step_of(r.s, *p); buried != Burial::nothing) return after(buried, r);
+  if (!slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
   Agent* made = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::task_spawn, [&](const security::Permit& permit) -> Result<security::Effect> {
@@ -204,7 +210,8 @@ Outcome agent_fork(const Request& r) {
   const std::uint64_t priority = r.argument(3);
   if (!may_give_priority(r, priority)) return Error::bad_argument;
   if (!may_be_forked(r.s, *original)) return Error::bad_state;
-  if (bury_one_of(r.s, *p) || !slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
+  if (const Burial buried = bury_step_of(r.s, *p); buried != Burial::nothing) return after(buried, r);
+  if (!slot_ready(r.s, r.s.agents)) return Outcome::repeat(r.registers);
   Agent* made = nullptr;
   const Status done = perform(
       r.s, r.authority, witness::Kind::task_fork, [&](const security::Permit& permit) -> Result<security::Effect> {

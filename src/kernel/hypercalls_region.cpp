@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include "capabilities.hpp"
 #include "evidence.hpp"
 #include "hypercalls.hpp"
 #include "objects.hpp"
@@ -18,21 +19,19 @@ constexpr Rights rights_for(std::uint64_t permissions) {
 /// One step of revoking what was derived from the capability in x1, witnessed as RegionUnshare.
 Step unshare_step(const Request& r) {
   Step step;
-  step.status = perform(
-      r.s, r.authority, witness::Kind::region_unshare, [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
-        cap::Budget budget = revocation_step;
-        const auto revoked =
-            r.s.capabilities.revoke_children(r.object_ref(), budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
-              ++effect.payload;
-              if (c.mapped_at() != 0) ++effect.aux;
-              return before_removal(r.s, ref, c);
-            });
-        if (!revoked) return fail(revoked.error());
-        step.progress = *revoked;
-        if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      });
+  step.status = perform(r.s, r.authority, witness::Kind::region_unshare,
+                        [&](const security::Permit&) -> Result<security::Effect> {
+                          security::Effect effect{.target = r.object_id(), .flags = r.object_ref().slot};
+                          cap::Budget budget = revocation_step;
+                          Remover remover{r.s};
+                          const auto revoked = r.s.capabilities.revoke_children(r.object_ref(), budget, remover);
+                          if (!revoked) return fail(revoked.error());
+                          effect.payload = remover.removed;
+                          effect.aux = pair_word(r.caller.id.value, remover.mappings);
+                          step.progress = *revoked;
+                          if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
+                          return effect;
+                        });
   return step;
 }
 
@@ -51,6 +50,8 @@ Channel channel_of(const Request& r) {
   Edge* const edge = r.s.edges.find(EdgeId{(*capability)->object_id()});
   if (edge == nullptr || edge->receiver == nullptr) return {nullptr, Error::peer_gone};
   if (edge->sender != &r.caller) return {nullptr, Error::rights};
+  // It has ended, and the core that executes it has not let go of it yet.
+  if (edge->receiver->state == AgentState::terminated) return {nullptr, Error::peer_gone};
   if (!has_room(*edge)) return {nullptr, Outcome::queue_full()};
   return {edge, Error::ok};
 }
@@ -69,7 +70,7 @@ Outcome region_create(const Request& r) {
         return security::Effect{region->id.value, pair_word(r.partition.id.value, static_cast<std::uint32_t>(pages))};
       });
   if (!done) return done;
-  const auto placed = mint(r.s, r.authority, r.partition, ObjectType::region, region->id.value, rights::all);
+  const auto placed = mint(r.s, r.authority, r.caller, ObjectType::region, region->id.value, rights::all);
   if (!placed) {
     (void)perform(
         r.s, r.authority, witness::Kind::region_destroy,
@@ -99,8 +100,7 @@ Outcome region_destroy(const Request& r) {
   return perform(
       r.s, r.authority, witness::Kind::region_destroy, [&](const security::Permit&) -> Result<security::Effect> {
         const security::Effect effect{region->id.value, pair_word(r.partition.id.value, region->region.pages())};
-        const Status dropped = r.s.capabilities.drop(
-            root, [&](cap::CapabilityRef ref, cap::Capability& c) { return before_removal(r.s, ref, c); });
+        const Status dropped = r.s.capabilities.drop(root, Remover{r.s});
         if (!dropped) return fail(dropped.error());
         destroy_region(r.s, *region);
         return effect;
@@ -166,18 +166,19 @@ Outcome region_share(const Request& r) {
   if (r.capability().depth() >= cap::max_depth) return Error::delegation_depth;
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
-  Partition& destination = r.s.partition_of(*channel.edge->receiver);
+  Agent& receiver = *channel.edge->receiver;
   const cap::CapabilityRef source = r.object_ref();
   return perform(
       r.s, r.authority, witness::Kind::region_share, [&](const security::Permit&) -> Result<security::Effect> {
         const hal::VectorScope vectors;  // a capability carries a hash
         if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
-        const auto placed = r.s.capabilities.derive(source, index_of(destination), wanted, r.capability().badge());
+        if (auto room = make_room(r.s, receiver); !room) return fail(room.error());
+        const auto placed = r.s.capabilities.derive(source, table_of(receiver), wanted, r.capability().badge());
         if (!placed) return fail(placed.error());
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION, wanted.bits(),
                                              region->region.pages()};
         enqueue_capability(r.s, *channel.edge, RVM_MESSAGE_REGION, message);
-        return security::Effect{region->id.value, pair_word(r.partition.id.value, destination.id.value),
+        return security::Effect{region->id.value, pair_word(r.partition.id.value, r.s.partition_of(receiver).id.value),
                                 places_word(*placed, source, *channel.edge),
                                 r.s.capabilities.find(placed->ref)->rights().bits()};
       });
@@ -196,7 +197,8 @@ Outcome region_transfer(const Request& r) {
   if (r.capability().depth() != 0 || region->owner != index_of(r.partition).value) return Error::rights;
   const Channel channel = channel_of(r);
   if (channel.edge == nullptr) return channel.refusal;
-  Partition& destination = r.s.partition_of(*channel.edge->receiver);
+  Agent& receiver = *channel.edge->receiver;
+  Partition& destination = r.s.partition_of(receiver);
   // The mover keeps nothing: what it shared is revoked, its own mapping goes, then the root moves.
   if (r.capability().has_children()) {
     const auto [status, progress] = unshare_step(r);
@@ -208,7 +210,7 @@ Outcome region_transfer(const Request& r) {
       r.s, r.authority, witness::Kind::region_transfer, [&](const security::Permit&) -> Result<security::Effect> {
         // All that can fail comes first, so that a refused transfer has moved and unmapped nothing.
         if (auto ready = prepare_queue(r.s, *channel.edge); !ready) return fail(ready.error());
-        if (destination.capabilities->used() == cap::table_slots - 1) return fail(Error::resource_limit);
+        if (auto room = make_room(r.s, receiver); !room) return fail(room.error());
         if (&destination != &r.partition) {
           if (auto moved =
                   region->region.transfer(r.s.pages, page_owner(destination), r.partition.account, destination.account);
@@ -218,7 +220,7 @@ Outcome region_transfer(const Request& r) {
         }
         if (r.capability().mapped_at() != 0) unmap_region(r.s, r.partition, r.capability());
         const hal::VectorScope vectors;  // a capability carries a hash
-        const auto placed = r.s.capabilities.transfer(root, index_of(destination));
+        const auto placed = r.s.capabilities.transfer(root, table_of(receiver));
         ensure(placed.has_value());
         const rvm_capability_message message{placed->handle.to_abi(), RVM_OBJECT_REGION,
                                              r.s.capabilities.find(placed->ref)->rights().bits(),

@@ -7,6 +7,7 @@
 #include "arena.hpp"
 #include "evidence.hpp"
 #include "ipc_transfer.hpp"
+#include "objects.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -148,13 +149,8 @@ Outcome reply_wait(State& s, Core& core) {
 Status prepare_queue(State& s, Edge& edge) {
   if (edge.slots != nullptr) return {};
   Partition& payer = s.partition_of(*edge.sender);
-  const std::uint32_t pages = partition::queue_pages(edge.capacity);
-  if (auto charged = payer.account.charge(pages); !charged) return charged;
-  const auto memory = s.pages.allocate_run(pages, page_owner(payer));
-  if (!memory) {
-    payer.account.credit(pages);
-    return fail(memory.error());
-  }
+  const auto memory = charged_run(s, payer, partition::queue_pages(edge.capacity));
+  if (!memory) return fail(memory.error());
   edge.payer = index_of(payer).value;
   edge.slots = reinterpret_cast<partition::MessageSlot*>(hal::Port::to_pointer(*memory));  // zeroed: empty slots
   return {};
@@ -176,12 +172,8 @@ Status stage(State& s, Edge& edge, GuestAddress from, std::uint64_t length) {
   std::span<std::byte> to{slot.bytes};
   PhysicalAddress page{};
   if (length > partition::MessageSlot::inline_bytes) {
-    if (auto charged = p.account.charge(1); !charged) return charged;
-    const auto fresh = s.pages.allocate_run(1, page_owner(p));
-    if (!fresh) {
-      p.account.credit(1);
-      return fail(fresh.error());
-    }
+    const auto fresh = charged_run(s, p, 1);
+    if (!fresh) return fail(fresh.error());
     page = *fresh;
     to = {hal::Port::to_pointer(page), page_bytes};
   }
@@ -198,8 +190,7 @@ void unstage(State& s, Edge& edge) {
   --edge.staged;
   partition::MessageSlot& slot = free_slot(edge);
   if (slot.page.value == 0) return;
-  ensure(s.pages.free_run(slot.page, 1).has_value());
-  s.partition_of(*edge.sender).account.credit(1);
+  free_charged_run(s, s.partition_of(*edge.sender), slot.page, 1);
   slot.page = {};
 }
 
@@ -294,8 +285,7 @@ Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t
   registers.reg(3) = slot.kind;
   registers.reg(4) = source->id.value;
   if (slot.page.value != 0) {
-    ensure(s.pages.free_run(slot.page, 1).has_value());
-    s.partitions.at(source->payer).account.credit(1);
+    free_charged_run(s, s.partitions.at(source->payer), slot.page, 1);
     slot.page = {};
   }
   source->head = (source->head + 1) & (source->capacity - 1);

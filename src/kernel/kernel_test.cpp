@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agents.hpp"
+#include "capabilities.hpp"
 #include "objects.hpp"
 #include "scheduler.hpp"
 #include "test/simulated_kernel.hpp"
@@ -209,7 +210,7 @@ TEST_CASE("a large revocation is done in steps, each with its record, and nothin
   k.run_until("a");
   REQUIRE(k.call(RVM_HVC_REGION_CREATE, {k.handle("partition"), 1}) == Error::ok);
   const std::uint64_t region = k.current->reg(1);
-  const cap::CapabilityTable& table = *k.running().partition->capabilities;
+  const cap::CapabilityTable& table = *k.running().capabilities;
   const unsigned before = table.used();
   std::vector<std::uint64_t> derived{region};
   for (std::size_t i = 0; i < 200; ++i) {
@@ -255,8 +256,8 @@ TEST_CASE("a region whose root was given away goes with its owner, and is mapped
   REQUIRE(k.call(RVM_HVC_REGION_MAP, {message.handle, at, RVM_MAP_READ | RVM_MAP_WRITE}) == Error::ok);
   Partition& theirs = *k.agent("b").partition;
   const std::uint32_t id = theirs.id.value;
-  const auto grant = mint(k.state(), security::Authority::hypervisor(), *k.running().partition, ObjectType::partition,
-                          id, rights::all);
+  const auto grant =
+      mint(k.state(), security::Authority::hypervisor(), k.running(), ObjectType::partition, id, rights::all);
   const std::uint64_t invalidations = k.machine.vmid_invalidations;
   REQUIRE(k.call(RVM_HVC_PARTITION_DESTROY, {grant->handle.to_abi()}) == Error::ok);
   CHECK(!k.running().partition->space.translate(GuestAddress{at}).has_value());
@@ -298,19 +299,19 @@ TEST_CASE("whoever receives is told when its last sender is gone, and is not lef
 TEST_CASE("destroying an edge takes every handle to it; one that both agents left is forgotten too") {
   SimulatedKernel k(pair());
   k.run_until("a");
-  const unsigned a_before = k.running().partition->capabilities->used();
-  const unsigned b_before = k.agent("b").partition->capabilities->used();
+  const unsigned a_before = k.running().capabilities->used();
+  const unsigned b_before = k.agent("b").capabilities->used();
   REQUIRE(k.call(RVM_HVC_EDGE_CREATE, {k.handle("self"), k.handle("peer"), 4, 0}) == Error::ok);
   const std::uint64_t own = k.current->reg(1);
-  CHECK(k.running().partition->capabilities->used() == a_before + 2);
+  CHECK(k.running().capabilities->used() == a_before + 2);
   REQUIRE(k.call(RVM_HVC_EDGE_DESTROY, {own}) == Error::ok);
-  CHECK(k.running().partition->capabilities->used() == a_before);
-  CHECK(k.agent("b").partition->capabilities->used() == b_before);
+  CHECK(k.running().capabilities->used() == a_before);
+  CHECK(k.agent("b").capabilities->used() == b_before);
   CHECK(k.call(RVM_HVC_EDGE_DESTROY, {own}) == Error::bad_capability);
   // An end without REVOKE can be given up.
   REQUIRE(k.call(RVM_HVC_CAP_DROP, {k.handle("to-b")}) == Error::ok);
   CHECK(k.call(RVM_HVC_SEND, {k.handle("to-b"), k.heap(), 1, 0}) == Error::bad_capability);
-  CHECK(k.running().partition->capabilities->used() == a_before - 1);
+  CHECK(k.running().capabilities->used() == a_before - 1);
   k.check_invariants();
 }
 

@@ -59,12 +59,8 @@ bool find_devices(State& s) {
 Device* device_of(State& s, std::uint32_t id) { return id - 1 < s.device_count ? &s.devices[id - 1] : nullptr; }
 
 Result<PhysicalAddress> begin_queues(State& s, Device& device, Partition& payer) {
-  if (auto charged = payer.account.charge(1); !charged) return fail(charged.error());
-  const auto page = s.pages.allocate_run(1, page_owner(payer));
-  if (!page) {
-    payer.account.credit(1);
-    return page;
-  }
+  const auto page = charged_run(s, payer, 1);
+  if (!page) return page;
   if (hal::Port::begin_device(device.port, *page)) return page;
   end_queues(s, device, payer, *page);
   return fail(Error::device_failed);

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "agents.hpp"
+#include "boundaries.hpp"
+#include "capabilities.hpp"
 #include "evidence.hpp"
-#include "leases.hpp"
-#include "rvm/hal/vector_scope.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -22,59 +22,46 @@ std::uint64_t name_word(std::string_view name) {
   return word;
 }
 
-std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder) {
-  return witness::authority(static_cast<std::uint8_t>(capability.type()), capability.rights().bits(),
-                            capability.generation().value, holder.value);
-}
-
 Result<Partition*> create_partition(State& s, const security::Permit&, const PartitionRequest& request) {
   const auto slot = s.partitions.allocate();
   if (!slot) return fail(slot.error());
   Partition& p = **slot;
   p.type = request.type;
   p.mode = request.mode;
+  p.live = request.live;
   p.account.quota = request.page_quota;
-  p.record_quota = request.record_quota != 0 ? request.record_quota : default_record_quota;
-  p.records.configure(p.record_quota, s.epoch_length, std::max(record_burst, p.record_quota));
+  set_record_quota(s, p, request.record_quota != 0 ? request.record_quota : default_record_quota);
   p.text.configure(text_quota, s.epoch_length, text_burst);
   copy_name(p.name, request.name);
 
-  constexpr std::uint32_t table_pages = 1u << cap::table_page_order;
-  Error error = Error::no_memory;
-  if (p.account.charge(table_pages)) {
-    if (const auto table = s.pages.allocate_run(table_pages, page_owner(p))) {
-      p.capability_memory = *table;
-      auto space = memory::StageTwo<hal::Port>::create(s.pages, hal::Port::geometry(), page_owner(p), p.account);
-      if (space) {
-        p.space = std::move(*space);
-        hal::Port::publish_tables();
-        ensure(s.capabilities.open(index_of(p), {hal::Port::to_pointer(*table), cap::table_bytes}).has_value());
-        p.capabilities = s.capabilities.table(index_of(p));
-        ++s.partitions_ever;
-        return &p;
-      }
-      error = space.error();
-      ensure(s.pages.free_run(*table, table_pages).has_value());
-    }
-    p.account.credit(table_pages);
+  auto space = memory::StageTwo<hal::Port>::create(s.pages, hal::Port::geometry(), page_owner(p), p.account);
+  if (!space) {
+    s.partitions.release(p);
+    return fail(space.error());
   }
-  s.partitions.release(p);
-  return fail(error);
+  p.space = std::move(*space);
+  hal::Port::publish_tables();
+  ++s.partitions_ever;
+  partition_known(p);
+  return &p;
+}
+
+void set_record_quota(const State& s, Partition& p, std::uint32_t quota) {
+  p.record_quota = quota;
+  p.records.configure(quota, s.epoch_length, std::max(record_burst, quota));
 }
 
 Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
   ensure(p.agent_count == 0);
   Destruction done;
   cap::Budget budget = revocation_step;
-  const auto visitor = [&](cap::CapabilityRef ref, cap::Capability& c) {
-    ++done.capabilities;
-    return before_removal(s, ref, c);
-  };
-  if (s.capabilities.close(index_of(p), budget, visitor) == cap::Progress::more) return done;
+  Remover remover{s};
   while (!p.regions.empty()) {
     RegionObject& region = *p.regions.front();
-    // Its root may have gone to another partition, and be mapped there.
-    if (s.capabilities.revoke_all(region.holders, budget, visitor) == cap::Progress::more) return done;
+    // What leads there from other partitions, where it may be mapped; its own agents' tables are closed.
+    const cap::Progress progress = s.capabilities.revoke_all(region.holders, budget, remover);
+    done.capabilities = remover.removed;
+    if (progress == cap::Progress::more) return done;
     const cap::Budget cost = 1 + region.region.pages() / pages_per_budget_unit;
     if (budget == 0) return done;
     budget -= std::min(budget, cost);
@@ -84,117 +71,62 @@ Destruction destroy_partition(State& s, const security::Permit&, Partition& p) {
   s.edges.for_each([&](Edge& edge) {
     if (edge.slots != nullptr && edge.payer == index_of(p).value) drop_queue(s, edge);
   });
-  invalidate(s, p);
-  p.space.destroy();
-  constexpr std::uint32_t table_pages = 1u << cap::table_page_order;
-  ensure(s.pages.free_run(p.capability_memory, table_pages).has_value());
-  p.account.credit(table_pages);
-  ensure(p.account.used == 0);
-  s.partitions.release(p);
+  release_partition(s, p);
   done.progress = cap::Progress::done;
   return done;
 }
 
-cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object) {
-  switch (type) {
-    case ObjectType::partition:
-      if (Partition* const p = s.partitions.find(PartitionId{object})) return p->holders;
-      break;
-    case ObjectType::agent:
-      if (Agent* const agent = s.agents.find(AgentId{object})) return agent->holders;
-      break;
-    case ObjectType::edge:
-      if (Edge* const edge = s.edges.find(EdgeId{object})) return edge->holders;
-      break;
-    case ObjectType::region:
-      if (RegionObject* const region = s.regions.find(RegionId{object})) return region->holders;
-      break;
-    case ObjectType::device:
-      if (Device* const device = device_of(s, object)) return device->holders;
-      break;
-    default:
-      break;
-  }
-  return s.permanent;
-}
-
-Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
-                         std::uint32_t object, Rights rights, std::uint64_t badge) {
-  Result<cap::Placed> placed = fail(Error::internal);
-  const Status done =
-      perform(s, by, witness::Kind::capability_grant, [&](const security::Permit&) -> Result<security::Effect> {
-        const hal::VectorScope vectors;  // a capability carries a hash
-        placed = s.capabilities.mint(index_of(holder), cap::Object{object, 0, type}, rights, badge,
-                                     holders_of(s, type, object));
-        if (!placed) return fail(placed.error());
-        const cap::Capability& c = *s.capabilities.find(placed->ref);
-        return security::Effect{object, authority_word(c, holder.id), badge, placed->ref.slot};
-      });
-  if (!done) return fail(done.error());
-  return placed;
-}
-
-cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability) {
-  if (capability.type() == ObjectType::device) end_leases_by(s, ref);
-  if (capability.mapped_at() == 0) return 0;
-  return 1 + unmap_region(s, holder_of(s, ref), capability) / pages_per_budget_unit;
-}
-
-Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef root, witness::Lane lane) {
-  Step step;
-  step.status = perform(
-      s, by, witness::Kind::capability_revoke,
-      [&](const security::Permit&) -> Result<security::Effect> {
-        const cap::Capability& c = *s.capabilities.find(root);
-        security::Effect effect{c.object_id(), authority_word(c, holder_of(s, root).id), 0, root.slot};
-        cap::Budget budget = revocation_step;
-        const auto revoked = s.capabilities.revoke(root, budget, [&](cap::CapabilityRef ref, cap::Capability& removed) {
-          ++effect.aux;
-          return before_removal(s, ref, removed);
-        });
-        if (!revoked) return fail(revoked.error());
-        step.progress = *revoked;
-        if (step.progress == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      },
-      lane);
-  return step;
-}
-
-bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object) {
-  if (holders.empty()) return true;
-  cap::Progress progress = cap::Progress::more;
-  // Without room in the log nothing is revoked, and the slot stays as it is.
-  (void)perform(
-      s, security::Authority::hypervisor(), witness::Kind::capability_revoke,
-      [&](const security::Permit&) -> Result<security::Effect> {
-        security::Effect effect{object, 0, 0, security::all_capabilities};
-        cap::Budget budget = revocation_step;
-        progress = s.capabilities.revoke_all(holders, budget, [&](cap::CapabilityRef ref, cap::Capability& c) {
-          ++effect.aux;
-          effect.payload = static_cast<std::uint64_t>(c.type());
-          return before_removal(s, ref, c);
-        });
-        if (progress == cap::Progress::more) effect.flags |= security::record_unfinished;
-        return effect;
-      },
-      witness::Lane::reserved);
-  return progress == cap::Progress::done;
+void release_partition(State& s, Partition& p) {
+  invalidate(s, p);
+  p.space.destroy();
+  ensure(p.account.used == 0);
+  s.partitions.release(p);
 }
 
 // --- memory ---
 
-Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access) {
+namespace {
+
+Result<PhysicalAddress> charged_run(State& s, Partition& p, PartitionId owner, std::uint32_t pages) {
+  if (auto charged = p.account.charge(pages); !charged) return fail(charged.error());
+  const auto run = s.pages.allocate_run(pages, owner);
+  if (!run) p.account.credit(pages);
+  return run;
+}
+
+}  // namespace
+
+Result<PhysicalAddress> charged_run(State& s, Partition& p, std::uint32_t pages) {
+  return charged_run(s, p, page_owner(p), pages);
+}
+
+Result<PhysicalAddress> charged_run(State& s, const Agent& agent, std::uint32_t pages) {
+  return charged_run(s, s.partition_of(agent), page_owner(agent), pages);
+}
+
+void free_charged_run(State& s, Partition& p, PhysicalAddress run, std::uint32_t pages) {
+  ensure(s.pages.free_run(run, pages).has_value());
+  p.account.credit(pages);
+}
+
+Result<std::byte*> charged_page(State& s, const Agent& agent) {
+  const auto page = charged_run(s, agent, 1);
+  if (!page) return fail(page.error());
+  return hal::Port::to_pointer(*page);
+}
+
+void free_charged_page(State& s, const Agent& agent, const void* page) {
+  free_charged_run(s, s.partition_of(agent), hal::Port::to_physical(page), 1);
+}
+
+// Not inlined: its users are many, and all small beside it.
+[[gnu::noinline]] Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access) {
+  Partition& p = s.partition_of(agent);
   for (std::uint64_t i = 0; i < pages; ++i) {
-    if (auto charged = p.account.charge(1); !charged) return charged;
-    const auto page = s.pages.allocate_run(1, page_owner(p));
-    if (!page) {
-      p.account.credit(1);
-      return fail(page.error());
-    }
+    const auto page = charged_run(s, agent, 1);
+    if (!page) return fail(page.error());
     if (auto mapped = p.space.map(offset(at, i * page_bytes), *page, 1, access, memory::MemoryType::normal); !mapped) {
-      ensure(s.pages.free_run(*page, 1).has_value());
-      p.account.credit(1);
+      free_charged_run(s, p, *page, 1);
       return mapped;
     }
   }
@@ -281,6 +213,7 @@ Result<RegionObject*> create_region(State& s, const security::Permit&, Partition
 void destroy_region(State& s, RegionObject& object) {
   ensure(object.holders.empty());
   Partition& owner = s.partitions.at(object.owner);
+  if (object.orphaned) s.orphans.remove(object);
   object.region.begin_destroy();
   object.region.destroy(s.pages, owner.account);
   owner.regions.remove(object);
@@ -308,6 +241,7 @@ Result<Edge*> create_edge(State& s, const security::Permit&, const EdgeRequest& 
   edge.notify_bit = request.notify_bit;
   request.sender.outbound.push_back(edge);
   request.receiver.inbound.push_back(edge);
+  edge_known(edge);
   return &edge;
 }
 
@@ -319,14 +253,9 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
   if (edge.slots == nullptr) return unread;
   Partition& payer = s.partitions.at(edge.payer);
   for (; edge.count != 0; --edge.count, edge.head = (edge.head + 1) & (edge.capacity - 1)) {
-    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) {
-      ensure(s.pages.free_run(page, 1).has_value());
-      payer.account.credit(1);
-    }
+    if (const PhysicalAddress page = edge.slots[edge.head].page; page.value != 0) free_charged_run(s, payer, page, 1);
   }
-  const std::uint32_t pages = partition::queue_pages(edge.capacity);
-  ensure(s.pages.free_run(hal::Port::to_physical(edge.slots), pages).has_value());
-  payer.account.credit(pages);
+  free_charged_run(s, payer, hal::Port::to_physical(edge.slots), partition::queue_pages(edge.capacity));
   edge.slots = nullptr;
   if (edge.in_pending_list) edge.receiver->pending.remove(edge);
   edge.in_pending_list = false;
@@ -335,6 +264,7 @@ std::uint32_t drop_queue(State& s, Edge& edge) {
 
 void release_edge(State& s, Edge& edge) {
   if (edge.in_epoch_list) s.epoch_edges.remove(edge);
+  advice::edge_ended(partition::Pool<Edge>::index_of(edge.id));
   s.edges.release(edge);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Partitions, capabilities, regions and edges as the kernel keeps them. Under the kernel lock. Mutations take the gate's
+// Partitions, regions and edges as the kernel keeps them. Under the kernel lock. Mutations take the gate's
 // permit or pass the gate themselves.
 #pragma once
 
@@ -14,8 +14,6 @@ namespace rvm::kernel {
 
 /// First 8 bytes of a name, as the `name` field of records.
 [[nodiscard]] std::uint64_t name_word(std::string_view name);
-/// The `authority` field of capability records.
-[[nodiscard]] std::uint64_t authority_word(const cap::Capability& capability, PartitionId holder);
 [[nodiscard]] constexpr std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) {
   return std::uint64_t{high} << 32 | low;
 }
@@ -40,6 +38,7 @@ struct PartitionRequest {
   rvm_partition_mode mode = RVM_MODE_FLOW;
   std::uint32_t page_quota = 0;
   std::uint32_t record_quota = 0;  ///< 0: default
+  bool live = false;               ///< its boundary may move
 };
 [[nodiscard]] Result<Partition*> create_partition(State& s, const security::Permit& permit,
                                                   const PartitionRequest& request);
@@ -47,51 +46,27 @@ struct PartitionRequest {
 /// Gives back everything a partition holds whose agents have ended, then the partition itself. Resumed by calling again.
 struct Destruction {
   cap::Progress progress = cap::Progress::more;
-  std::uint32_t capabilities = 0;  ///< that this step removed
+  std::uint32_t capabilities = 0;  ///< to its regions, that this step removed
   std::uint32_t regions = 0;
 };
 [[nodiscard]] Destruction destroy_partition(State& s, const security::Permit& permit, Partition& p);
-
-// --- capabilities ---
-
-/// Everything that leads to an object; the permanent ones' for an id that is in no pool.
-[[nodiscard]] cap::ObjectCapabilities& holders_of(State& s, ObjectType type, std::uint32_t object);
-
-/// A derivation root, witnessed as CapabilityGrant. With its handle in the holder's table.
-[[nodiscard]] Result<cap::Placed> mint(State& s, const security::Authority& by, Partition& holder, ObjectType type,
-                                       std::uint32_t object, Rights rights, std::uint64_t badge = 0);
-
-/// Removes one capability's effects before it goes: a region that is mapped through it is unmapped and the TLBs are clean.
-/// Returns what that cost beside the removal.
-cap::Budget before_removal(State& s, cap::CapabilityRef ref, cap::Capability& capability);
-
-/// How far one step of a long operation got.
-struct Step {
-  Status status;
-  cap::Progress progress = cap::Progress::done;
-};
-/// One step of revoking a capability with all that was derived from it, witnessed as CapabilityRevoke.
-[[nodiscard]] Step revoke_step(State& s, const security::Authority& by, cap::CapabilityRef root, witness::Lane lane);
-
-/// One step of revoking what still leads to the last occupant of the slot that `pool` hands out next. An object that ended by
-/// itself leaves its holders' handles, which answer PEER_GONE, until then. True when the slot can be taken.
-template <typename T>
-[[nodiscard]] bool slot_ready(State& s, partition::Pool<T>& pool) {
-  T* const slot = pool.next();
-  return slot == nullptr || slot->holders.empty() || revoke_holders(s, slot->holders, pool.last_id(*slot).value);
-}
-/// A step of revoking everything that leads to an object that is gone. True when nothing does any more.
-[[nodiscard]] bool revoke_holders(State& s, cap::ObjectCapabilities& holders, std::uint32_t object);
-
-/// The partition that holds capabilities under this index.
-[[nodiscard]] inline Partition& holder_of(State& s, cap::CapabilityRef ref) {
-  return s.partitions.at(ref.partition.value);
-}
+/// Of a partition that holds nothing any more but its translation tables.
+void release_partition(State& s, Partition& p);
+/// Witness records per epoch that its agents may cause.
+void set_record_quota(const State& s, Partition& p, std::uint32_t quota);
 
 // --- memory ---
 
-/// Maps fresh zeroed pages one by one, charged to the partition.
-[[nodiscard]] Status map_fresh(State& s, Partition& p, GuestAddress at, std::uint64_t pages, Access access);
+/// Zeroed pages in a row, 1..512, which a partition pays for and which are its own, or go with the agent. Errors: no_memory.
+[[nodiscard]] Result<PhysicalAddress> charged_run(State& s, Partition& p, std::uint32_t pages);
+[[nodiscard]] Result<PhysicalAddress> charged_run(State& s, const Agent& agent, std::uint32_t pages);
+void free_charged_run(State& s, Partition& p, PhysicalAddress run, std::uint32_t pages);
+/// One for what the kernel keeps of an agent.
+[[nodiscard]] Result<std::byte*> charged_page(State& s, const Agent& agent);
+void free_charged_page(State& s, const Agent& agent, const void* page);
+
+/// Maps fresh zeroed pages one by one in the agent's slot, charged to its partition.
+[[nodiscard]] Status map_fresh(State& s, const Agent& agent, GuestAddress at, std::uint64_t pages, Access access);
 /// Unmaps a range, cleans the TLBs, and only then frees those pages that belonged to the partition's agents (not to regions
 /// and not to the boot package).
 void release_range(State& s, Partition& p, GuestAddress from, std::uint64_t pages);

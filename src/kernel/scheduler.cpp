@@ -6,6 +6,7 @@
 #include "agents.hpp"
 #include "epoch.hpp"
 #include "evidence.hpp"
+#include "relocation.hpp"
 #include "shutdown.hpp"
 #include "traps.hpp"
 #include "worker.hpp"
@@ -193,10 +194,29 @@ bool rest_worker(Guard& guard, Core& core) {
 
 }  // namespace
 
+sched::Priority base_priority(const Agent& agent) {
+  const Partition& p = *agent.partition;
+  const std::uint32_t above = p.mode == RVM_MODE_REFLEX ? sched::reflex_base.value : p.pressure;
+  return sched::Priority{static_cast<std::uint16_t>(above + agent.urgency)};
+}
+
+void feel_pressure(State& s, Agent& agent) {
+  const bool inherited = agent.base < agent.effective;
+  agent.base = base_priority(agent);
+  const sched::Priority effective = inherited ? std::max(agent.effective, agent.base) : agent.base;
+  if (effective == agent.effective) return;
+  const bool queued = agent.node.queued();
+  sched::RunQueue<>& ready = *s.cores[agent.core].ready;
+  if (queued) ready.remove(s, index_of(agent));
+  agent.effective = effective;
+  if (queued) ready.push(s, index_of(agent), effective);
+}
+
 void charge(Core& core, Nanoseconds now) {
   Agent& agent = *core.current;
   const std::uint64_t elapsed = now.value - agent.resumed_at.value;
   agent.cpu = agent.cpu + Nanoseconds{elapsed};
+  core.busy = Nanoseconds{core.busy.value + elapsed};
   agent.resumed_at = now;
   if (agent.budget.value != 0)
     agent.budget_left = Nanoseconds{agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0};
@@ -279,8 +299,7 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     core.reschedule = true;
   }
   age(s, core);
-  Agent* const ended = s.ended.front();
-  if (ended != nullptr && core.current != nullptr) bury(s, *ended);  // an idle core does it anyway
+  if (core.current != nullptr) (void)bury_step(s);  // an idle core does it anyway
   if (core.index.value == 0) end_epoch(s, now);
   return true;
 }
@@ -336,22 +355,23 @@ hal::Context& resume(Guard& guard, Core& core) {
         }
       }
       leave_current(s, core, now);
+      settle_relocation(s);
     }
     if (Agent* next = take_ready(s, core)) {
       start_turn(s, core, *next, now);
       return *next->context;
     }
-    if (Agent* const ended = s.ended.front()) {
+    if (!s.ended.empty() || !s.orphans.empty()) {
       // Whoever was here may be wanted by another core as soon as the lock is free.
       hal::Port::deactivate(core.loaded);
       core.loaded = nullptr;
       s.vmids.deactivate(core.index);
       if (core.timer_stale) program_timer(s, core, now);
-      bury(s, *ended);
+      const Burial buried = bury_step(s);
       guard.unlock();
       guard.relock();
       if (take_interrupts(s, core)) (void)wake_worker(s, core);
-      continue;
+      if (buried == Burial::step || core.reschedule || !core.ready->empty()) continue;
     }
     if (s.worker.ready && s.worker.core == nullptr) {
       enter_worker(s, core, sched::Priority{0}, never);

@@ -38,6 +38,11 @@ void switch_directly(State& s, Core& core, Agent& next);
   return Nanoseconds{s.epoch_length.value - s.epoch_length.value / 8};
 }
 
+/// The priority that an agent has by itself: urgency + pressure (DC-4), or above all of that in a reflex partition.
+[[nodiscard]] sched::Priority base_priority(const Agent& agent);
+/// Its partition, or the pressure on that, is another now.
+void feel_pressure(State& s, Agent& agent);
+
 /// CPU time of the current agent up to now.
 void charge(Core& core, Nanoseconds now);
 

@@ -2,6 +2,7 @@
 #include "shutdown.hpp"
 
 #include "agents.hpp"
+#include "boundaries.hpp"
 #include "dump.hpp"
 #include "epoch.hpp"
 #include "text.hpp"
@@ -73,9 +74,13 @@ void finish_machine(Guard& guard) {
     if (agent.state != AgentState::terminated) report_agent(agent, agent.wait == Wait::none ? "ready" : "blocked");
   });
   if (s.dump_at_shutdown) {
-    while (Agent* const ended = s.ended.front()) bury(s, *ended);  // the records tell of their end, not of its steps
+    for (Burial buried = Burial::step; buried != Burial::nothing;) {
+      buried = bury_step(s);
+      if (buried == Burial::log_full && !log().pump(UINT32_MAX)) break;  // it cannot be written
+    }
     dump_state(s);
   }
+  report_boundaries(s);
   const Log::Head head = log().close();
   Line line;
   line.text("rvm# {\"t\":\"summary\"")

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "agents.hpp"
+#include "boundaries.hpp"
+#include "capabilities.hpp"
 #include "deferred_proofs.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
@@ -115,6 +117,7 @@ void build_tables(State& s, EarlyMemory& memory) {
       memory.total(), (std::uint64_t{1} << hal::Port::geometry().address_bits) / hal::Port::geometry().slot_bytes);
   s.partitions.use(memory.take<Partition>(s.capacity.partitions));
   s.agents.use(memory.take<Agent>(s.capacity.agents));
+  s.capabilities.use(memory.take<cap::CapabilityTable>(s.capacity.agents));
   s.edges.use(memory.take<Edge>(s.capacity.edges));
   s.regions.use(memory.take<RegionObject>(s.capacity.regions));
   for (std::uint32_t i = 0; i < maximum_cores; ++i) {
@@ -185,7 +188,8 @@ void load_partitions(State& s) {
                                               .type = static_cast<rvm_partition_type>(entry.type),
                                               .mode = static_cast<rvm_partition_mode>(entry.mode),
                                               .page_quota = entry.page_quota,
-                                              .record_quota = entry.witness_quota});
+                                              .record_quota = entry.witness_quota,
+                                              .live = (entry.flags & RVM_PARTITION_LIVE) != 0});
                    if (!p) return fail(p.error());
                    return security::Effect{(*p)->id.value, pair_word((*p)->record_quota, entry.page_quota),
                                            name_word(entry.name), static_cast<std::uint16_t>(entry.type)};
@@ -200,7 +204,16 @@ Partition& loaded_partition(State& s, std::uint32_t index) {
 }
 Agent& loaded_agent(State& s, std::uint32_t index) { return s.agents.at(static_cast<std::uint16_t>(index + 1)); }
 
-void load_agents(State& s) {
+/// What the operator and the control agent know each other by (rvm/boot_package.h).
+void give_control_key(Agent& agent, std::span<const std::byte, 32> device_key, std::uint64_t wall_clock_ns) {
+  const hal::VectorScope vectors;
+  constexpr std::string_view info = RVM_CONTROL_KEY_INFO;
+  ensure(crypto::hkdf_sha256(device_key, crypto::bytes_of(wall_clock_ns), std::as_bytes(std::span{info}),
+                             std::as_writable_bytes(std::span{agent.information->control_key}))
+             .has_value());
+}
+
+void load_agents(State& s, std::span<const std::byte, 32> device_key) {
   for (const rvm_package_agent& entry : s.package.agents()) {
     make_room_for_records();
     must(perform(s, security::Authority::hypervisor(), witness::Kind::task_spawn,
@@ -219,6 +232,8 @@ void load_agents(State& s) {
                                        .budget = Nanoseconds{entry.budget_ns},
                                        .deadline = Nanoseconds{entry.deadline_ns}});
                    if (!agent) return fail(agent.error());
+                   if ((entry.flags & RVM_AGENT_CONTROL) != 0)
+                     give_control_key(**agent, device_key, s.package.header().wall_clock_ns);
                    return security::Effect{(*agent)->id.value, pair_word(p.id.value, entry.priority),
                                            name_word(entry.name), static_cast<std::uint16_t>(entry.image)};
                  }),
@@ -228,7 +243,7 @@ void load_agents(State& s) {
 
 void give_named(State& s, Agent& agent, const char* name, ObjectType type, std::uint32_t object, Rights rights,
                 std::uint64_t badge) {
-  const auto placed = mint(s, security::Authority::hypervisor(), s.partition_of(agent), type, object, rights, badge);
+  const auto placed = mint(s, security::Authority::hypervisor(), agent, type, object, rights, badge);
   must(placed ? Status{} : fail(placed.error()), "a capability could not be given");
   if (*name != '\0') add_to_directory(agent, name, placed->handle.to_abi(), type);
 }
@@ -322,10 +337,11 @@ hal::Context& start(const hal::BootInformation& boot) {
   std::span<witness::Record> ring =
       memory.take<witness::Record>(s.capacity.ring_bytes / sizeof(witness::Record), false);
   std::span<std::byte> staging = memory.take<std::byte>(witness::staging_bytes);
+  const std::span<std::byte> adviser = memory.take<std::byte>(adviser_bytes(s, boot.boot_package), false);
   if (!s.pages.init(memory.rest()))
     refuse("the memory map is not usable", "Give the machine at least 64 MiB (--memory)");
 
-  // CapabilityInit: tables are opened with their partitions. Then WitnessInit; from here on nothing goes unrecorded.
+  // CapabilityInit: tables are opened with their agents. Then WitnessInit; from here on nothing goes unrecorded.
   if (boot.device_key == nullptr) {
     refuse("the platform supplies no device key", "Pass one as fw_cfg file opt/rvm/device-key; `rvm run` does");
   }
@@ -356,6 +372,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   s.witness_each_message = (header.flags & RVM_PACKAGE_IPC_EACH) != 0;
   s.accept_shutdown_byte = (header.flags & RVM_PACKAGE_CONSOLE_SHUTDOWN) != 0;
   s.dump_at_shutdown = (header.flags & RVM_PACKAGE_DUMP_STATE) != 0;
+  start_adviser(s, adviser);
   attest(s, measurement, Phase::scheduler_init, 0, 0);
 
   // RootPartition: the control partition first, then everything else in the package.
@@ -363,7 +380,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   if (!find_devices(s))
     refuse("the manifest names a device that this machine lacks", "Take it out, or run on a machine that has it");
   load_partitions(s);
-  load_agents(s);
+  load_agents(s, *boot.device_key);
   load_links(s);
 
   // Handoff. The other cores wait for the kernel lock, and then for work.

@@ -49,6 +49,7 @@ struct Core {
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
+  Nanoseconds busy{0};  ///< CPU time of agents
 
   // The worker's turn on this core.
   Nanoseconds turn_start = never;      ///< when the worker gets a part of this epoch: not where agents change turns
@@ -88,6 +89,43 @@ struct Device {
   std::uint8_t notify = 64;    ///< bit of the holder's notification word; 64: none
 };
 
+/// Agents on their way from one partition to another (relocation.hpp).
+struct Relocation {
+  // NOLINTBEGIN(readability-redundant-member-init): they may be left out
+  enum class Kind : std::uint8_t { migrate, split, merge };
+  enum class Phase : std::uint8_t {
+    none,
+    stopping,  ///< somebody who is to move still executes
+    finished   ///< the verdict waits for whoever asked
+  };
+  Kind kind = Kind::migrate;
+  Phase phase = Phase::none;
+  std::uint16_t reason = RVM_MOVE_REQUEST;
+  AgentId requester{};  ///< 0: the coherence engine
+  security::Authority by = security::Authority::hypervisor();
+  PartitionId from{};
+  PartitionId to{};           ///< of a split: the one that it made
+  std::uint64_t members = 0;  ///< of a split by request: who leaves, as it was asked for
+  std::uint32_t count = 0;
+  std::array<AgentId, maximum_agents_per_partition> agents{};  ///< in ascending order of their index
+  std::uint64_t held = 0;                                      ///< bit i: agents[i] was stopped for this
+  Nanoseconds begun{0};
+  Status verdict{};
+  // NOLINTEND(readability-redundant-member-init)
+};
+
+/// What became of boundaries since boot (boundaries.hpp).
+struct Boundaries {
+  std::uint64_t splits = 0, merges = 0, migrations = 0;
+  std::uint64_t aborted = 0;  ///< that the adviser asked for
+  std::uint64_t cross_bytes = 0, total_bytes = 0;
+  std::uint64_t epochs = 0, degraded_epochs = 0, budget_exceeded = 0;
+  std::uint64_t engine_ns = 0;
+  std::uint64_t epoch_ns = 0,
+                longest_ns = 0;  ///< that the adviser computed, in this epoch and in the one where it did so longest
+  std::uint32_t load = 0;        ///< of the cores, basis points
+};
+
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 
 struct State {
@@ -111,8 +149,12 @@ struct State {
   bool accept_shutdown_byte = false;
   bool dump_at_shutdown = false;
 
-  partition::List<Agent, &Agent::ended_link> ended;      ///< agents whose arenas are still to be scrubbed and freed
-  partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
+  partition::List<Agent, &Agent::ended_link> ended;  ///< agents whose arenas are still to be scrubbed and freed
+  partition::List<RegionObject, &RegionObject::orphan_link> orphans;  ///< regions that nothing leads to any more
+  partition::List<Edge, &Edge::epoch_link> epoch_edges;               ///< with traffic since their last summary
+  Relocation relocation;
+  Boundaries boundaries;
+  std::uint32_t census = 0;  ///< number of the last (belongings.hpp)
   std::uint64_t epoch = 0;
   std::uint64_t messages_at_epoch = 0;
   std::uint64_t switches_at_epoch = 0;
@@ -131,7 +173,7 @@ struct State {
 
   // Large members last, so that the others are within reach of a load's immediate offset.
   memory::VmidAllocator vmids;
-  cap::CapabilitySpace<maximum_partitions> capabilities;
+  cap::CapabilityTree capabilities;
 
   [[nodiscard]] sched::Node& node(sched::NodeIndex i) { return agents.at(i).node; }
   [[nodiscard]] static Partition& partition_of(const Agent& agent) { return *agent.partition; }
@@ -153,10 +195,17 @@ extern constinit Log the_log;
 [[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) {
   return partition::Pool<Agent>::index_of(agent.id);
 }
-[[nodiscard]] inline cap::PartitionIndex index_of(const Partition& p) {
-  return cap::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
+/// Under which the agent's capabilities lie. It keeps them wherever it goes.
+[[nodiscard]] inline cap::AgentIndex table_of(const Agent& agent) { return cap::AgentIndex{index_of(agent)}; }
+[[nodiscard]] inline partition::PartitionIndex index_of(const Partition& p) {
+  return partition::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
 }
-/// Pages are accounted under the partition's index, not its id.
+/// Owners of pages, as the page allocator names them: partitions by their index, and behind them agents, for what goes with an
+/// agent wherever it goes.
 [[nodiscard]] inline PartitionId page_owner(const Partition& p) { return PartitionId{index_of(p).value}; }
+[[nodiscard]] inline PartitionId page_owner(const Agent& agent) {
+  return PartitionId{maximum_partitions + index_of(agent)};
+}
+static_assert(maximum_partitions + maximum_agents <= memory::PageWord::owner_max);
 
 }  // namespace rvm::kernel

@@ -39,8 +39,7 @@ Outcome stage_next(const Request& r, Staged& staged) {
   const GuestAddress at{r.argument(1) + staged.count() * sizeof message};
   if (auto copied = copy_in(r.s, r.partition, at, std::as_writable_bytes(std::span{&message, 1})); !copied)
     return copied;
-  const auto capability =
-      r.partition.capabilities->check(Handle::from_abi(message.edge), ObjectType::edge, rights::write);
+  const auto capability = r.caller.capabilities->check(Handle::from_abi(message.edge), ObjectType::edge, rights::write);
   if (!capability) return capability.error();
   Edge* const edge = r.s.edges.find(EdgeId{(*capability)->object_id()});
   if (edge == nullptr || edge->receiver == nullptr) return Error::peer_gone;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include <doctest/doctest.h>
 
+#include "capabilities.hpp"
 #include "test/simulated_kernel.hpp"
 
 namespace rvm::kernel::test {
@@ -120,12 +121,16 @@ TEST_CASE("a turn with one message that cannot be sent sends none, leaves no pag
   }
 }
 
-TEST_CASE("an edge on which another agent of the partition sends is not the actor's") {
+TEST_CASE("an edge on which another agent sends is not the actor's, even with a handle that has all rights to it") {
   Turn t;
   t.k.run_until("near");
   const auto others = t.k.handle("not-mine");
+  REQUIRE(t.k.call(RVM_HVC_CAP_INSPECT, {others}) == Error::ok);
+  const auto edge = static_cast<std::uint32_t>(t.k.current->reg(3));
   t.k.run_until("actor");
-  t.messages.push_back({others, 1, t.text});
+  const auto own =
+      mint(t.k.state(), security::Authority::hypervisor(), t.k.running(), ObjectType::edge, edge, rights::all);
+  t.messages.push_back({own->handle.to_abi(), 1, t.text});
   CHECK(t.commit() == Error::rights);
   CHECK(t.received("far", 1) == 0);
 }

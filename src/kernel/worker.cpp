@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "boundaries.hpp"
 #include "deferred_proofs.hpp"
 #include "scheduler.hpp"
 
@@ -15,10 +16,15 @@ constinit std::atomic<bool> retired{false};
 /// Not inlined: the core must be asked for anew each time, for the worker may have moved since.
 [[gnu::noinline, maybe_unused]] void interrupt_this_core() { hal::Port::send_reschedule(hal::Port::current_core()); }
 
-/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence.
+/// The log first, for everybody waits when it is full; but it does not keep those waiting for ever who have shown evidence. The
+/// adviser gets a piece of its time after each batch: it has little to do, but a log that never comes to its end must not stop it.
 [[maybe_unused]] bool work_through() {
   bool worked = false;
-  for (std::uint32_t i = 0; i < batches_per_proof && log().pump(seal_batch); ++i) worked = true;
+  bool sealed = true;
+  for (std::uint32_t i = 0; i < batches_per_proof && sealed; ++i) {
+    sealed = log().pump(seal_batch);
+    worked = work_on_boundaries() || sealed || worked;
+  }
   return deferred_proofs().verify_one() || worked || log().sign_head();
 }
 
@@ -41,7 +47,7 @@ void start_worker(State& s) {
 
 bool wake_worker(State& s, Core& core) {
   if (s.worker.context == nullptr) return true;
-  if (!log().has_work() && !deferred_proofs().has_work()) return false;
+  if (!log().has_work() && !deferred_proofs().has_work() && !boundaries_have_work(s)) return false;
   s.worker.ready = true;
   if (s.worker.core != nullptr || core.current == nullptr) return false;  // it is at it, or about to be
   for (std::uint32_t i = 0; i < s.core_count; ++i) {
@@ -61,7 +67,8 @@ bool wake_worker(State& s, Core& core) {
 
 bool work_a_little() {
   const bool sealed = log().pump(seal_batch);
-  return deferred_proofs().verify_one() || sealed;
+  const bool advised = work_on_boundaries();
+  return deferred_proofs().verify_one() || sealed || advised;
 }
 
 void enter_worker(State& s, Core& core, sched::Priority floor, Nanoseconds turn_end) {

@@ -519,6 +519,101 @@ TEST_CASE("stage 2: share maps in another place what is mapped here, page by pag
   }
 }
 
+TEST_CASE("stage 2: relink hands a slot to another address space, and nothing else") {
+  for (const hal::TranslationGeometry& g : {forty, forty_four}) {
+    std::mt19937 random{g.address_bits + 3000};
+    const auto below = [&](std::uint64_t bound) { return random() % bound; };
+    for (int round = 0; round < 200; ++round) {
+      Fixture f{g};
+      PageAccount account;
+      Tables other = std::move(*Tables::create(f.allocator, g, PartitionId{4}, account));
+      const std::uint32_t root_pages = account.used;
+      std::map<std::uint64_t, std::uint64_t> here;  // page -> pages of its mapping
+      std::map<std::uint64_t, std::uint64_t> there;
+      std::map<std::uint64_t, std::uint64_t>* lists[] = {&here, &there};
+      Tables* spaces[] = {&f.tables, &other};
+      // Slots 1 to 4, of which odd ones may begin here and even ones there; pages, and blocks of 2 MiB.
+      for (int i = 0; i < 60; ++i) {
+        const std::uint64_t slot = 1 + below(4);
+        const std::uint64_t pages = below(6) == 0 ? 512 : 1;
+        const std::uint64_t at = slot * g.slot_bytes + (below(g.slot_bytes / (2 * mib)) % 5) * 2 * mib +
+                                 (pages == 1 ? below(512) * page_bytes : 0);
+        if (spaces[slot & 1 ? 0 : 1]->map(GuestAddress{at}, offset(backing, at), pages, Access::read,
+                                          MemoryType::normal))
+          lists[slot & 1 ? 0 : 1]->emplace(at, pages);
+      }
+      for (int move = 0; move < 8; ++move) {
+        const std::uint64_t slot = 1 + below(4);
+        const GuestAddress base{slot * g.slot_bytes};
+        const auto in_slot = [&](std::uint64_t at) { return at / g.slot_bytes == slot; };
+        const int from = std::ranges::any_of(here, [&](const auto& m) { return in_slot(m.first); }) ? 0 : 1;
+        std::uint64_t pages = 0;
+        for (const auto& [at, n] : *lists[from]) pages += in_slot(at) ? n : 0;
+        const SlotContents contents = spaces[from]->slot_contents(base, g.slot_bytes);
+        REQUIRE(contents.pages == pages);
+        PageAccount& giver = from == 0 ? f.account : account;
+        PageAccount& taker = from == 0 ? account : f.account;
+        // Without room for a table above the slot's entries nothing happens; there may be one already.
+        if (below(3) == 0) taker.quota = taker.used;
+        const Result<Unmapped> moved = spaces[from]->relink(base, g.slot_bytes, *spaces[1 - from]);
+        taker.quota = 0;
+        if (!moved) {
+          REQUIRE(moved.error() == Error::no_memory);
+          REQUIRE(spaces[from]->slot_contents(base, g.slot_bytes).pages == pages);
+          REQUIRE(spaces[1 - from]->slot_contents(base, g.slot_bytes).pages == 0);
+          continue;
+        }
+        giver.credit(contents.tables);
+        REQUIRE(taker.charge(contents.tables));
+        for (auto m = lists[from]->begin(); m != lists[from]->end();) {
+          if (!in_slot(m->first)) {
+            ++m;
+            continue;
+          }
+          lists[1 - from]->insert(*m);
+          m = lists[from]->erase(m);
+        }
+        if (moved->tables_retired) spaces[from]->release_retired();
+        for (int side : {0, 1}) {
+          for (const auto& [at, n] : *lists[side]) {
+            const auto leaf = hardware_walk(spaces[side]->root(), g, at + (n - 1) * page_bytes);
+            REQUIRE(leaf);
+            REQUIRE(leaf->output == backing.value + at + (n - 1) * page_bytes);
+            REQUIRE(!hardware_walk(spaces[1 - side]->root(), g, at));
+          }
+        }
+      }
+      // All counts of live entries are right: what is empty goes, and every table is found under its owner.
+      for (int side : {0, 1}) {
+        for (const auto& [at, n] : *lists[side]) REQUIRE(spaces[side]->unmap(GuestAddress{at}, n, ignore));
+        spaces[side]->release_retired();
+      }
+      REQUIRE(f.tables_used() == 0);
+      REQUIRE(account.used == root_pages);
+      other.destroy();
+      REQUIRE(account.used == 0);
+    }
+  }
+}
+
+TEST_CASE("stage 2: protect changes the access of pages and blocks, and of nothing beside them") {
+  for (const hal::TranslationGeometry& g : {forty, forty_four}) {
+    Fixture f{g};
+    // A page before, pages up to a block, the block, pages behind it, and one after.
+    REQUIRE(f.map(2 * mib - 4 * page_bytes, 2 * mib - 4 * page_bytes, 520));
+    f.tables.protect(GuestAddress{2 * mib - 3 * page_bytes}, 518, Access::read);
+    for (std::uint64_t i = 0; i < 520; ++i) {
+      const std::uint64_t at = 2 * mib - 4 * page_bytes + i * page_bytes;
+      const Access expected = i == 0 || i == 519 ? Access::read_write : Access::read;
+      const auto found = f.tables.translate(GuestAddress{at});
+      REQUIRE(found);
+      REQUIRE(found->access == expected);
+      REQUIRE(found->address.value == backing.value + at);
+    }
+    CHECK(hardware_leaf(f.tables.root(), g, 2 * mib).level == 2);
+  }
+}
+
 TEST_CASE("stage 2: replace wants a page that is mapped by itself") {
   Fixture f{forty};
   REQUIRE(f.map(0x1000, 0x5000, 1));

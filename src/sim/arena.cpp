@@ -300,7 +300,7 @@ void Simulation::judge_arena_success(Agent& agent, const Attempt& a) {
     return;
   }
   if (a.operation != RVM_HVC_AGENT_FORK) return;
-  const auto c = named(*agent.partition, agent.context->reg(1));
+  const auto c = named(agent, agent.context->reg(1));
   const Agent* const made = c ? state_->agents.find(AgentId{c->object.id}) : nullptr;
   require(made != nullptr && c->object.type == ObjectType::agent && agent.context->reg(2) == made->id.value &&
               made->partition->id.value == a.object->object.id,
@@ -315,8 +315,7 @@ void Simulation::judge_arena_success(Agent& agent, const Attempt& a) {
   });
   require(made->state == kernel::AgentState::suspended && made->held && made->wait == Wait::none, "fork",
           "a fork is not suspended");
-  require(made->base <= agent.base || made->partition->mode == RVM_MODE_REFLEX, "priority",
-          "a fork outranks its maker");
+  require(may_outrank(agent, *made), "priority", "a fork outranks its maker");
   const rvm_agent_info& info = *made->information;
   require(info.forked_from == a.second->object.id && info.argument == a.x[4] && info.agent_id == made->id.value &&
               info.partition_id == made->partition->id.value && info.slot_base == made->slot.value,

@@ -71,8 +71,8 @@ void Simulation::let_device_act(Random& random) {
     if (machine.requests[number].empty() || std::ranges::find(machine.done, number) != machine.done.end()) continue;
     for (const hal::DeviceBuffer& buffer : machine.requests[number]) {
       const auto owner = state_->pages.owner_of(page_of(buffer.address));
-      require(!buffer.device_writes || (owner && owner->value == kernel::index_of(*device.holder->partition).value),
-              "dma", "a device writes to memory that its holder's partition does not own");
+      require(!buffer.device_writes || (owner && *owner == kernel::page_owner(*device.holder)), "dma",
+              "a device writes to memory that its holder does not own");
     }
     const std::vector<hal::DeviceBuffer> buffers = machine.requests[number];
     hardware.finish_device_request(device.port, number, static_cast<std::byte>(random.below(256)),
@@ -94,7 +94,7 @@ void Simulation::choose_device_arguments(const Agent& agent, std::uint64_t opera
   const rvm_agent_info& info = *agent.information;
   switch (operation) {
     case RVM_HVC_LEASE_GRANT: {
-      const auto c = named(*agent.partition, registers.reg(1));
+      const auto c = named(agent, registers.reg(1));
       const bool queues = c && c->object.type == ObjectType::device && is_dma(*c);
       set(2, random.pick({1, 2, 3, 10, 30, 100, RVM_LEASE_EPOCHS_MAX, 0, RVM_LEASE_EPOCHS_MAX + 1}));
       set(3, queues ? 0 : info.map_base + random.below(24) * 8 * page_bytes);
@@ -266,7 +266,7 @@ void Simulation::check_devices() {
             "lease", "a leased device is neither mapped nor does it have queues, or both");
     const cap::Capability* const by = state_->capabilities.find(d.by);
     require(by != nullptr && by->live() && by->type() == ObjectType::device &&
-                by->object_id() == kernel::id_of(*state_, d) && d.by.partition == kernel::index_of(*holder->partition),
+                by->object_id() == kernel::id_of(*state_, d) && d.by.agent == kernel::table_of(*holder),
             "lease", "a device is held without the capability through which it was leased");
     // Where the log has no room for the record it ends with a later epoch.
     require(

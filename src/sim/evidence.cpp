@@ -19,7 +19,9 @@ namespace {
 constexpr bool calls_for_scan(witness::Kind kind) {
   using enum witness::Kind;
   return kind != proof_rejected && kind != scheduler_epoch && kind != ipc_send && kind != ipc_receive &&
-         kind != vmid_reclaim && kind != witness_flood && kind != tree_head;
+         kind != vmid_reclaim && kind != witness_flood && kind != tree_head && kind != coherence_recomputed &&
+         kind != min_cut_budget_exceeded && kind != degraded_mode_entered && kind != degraded_mode_exited &&
+         kind != migration_timeout;
 }
 
 /// The disk of the simulated machine as a file for the verifier.
@@ -90,24 +92,31 @@ void Simulation::note_birth(const witness::Record& r) {
     case witness::Kind::region_create:
       require(r.target_object != 0, "record", "a record of success names no object");
       break;
+    case witness::Kind::task_terminate:
+      note_home(r);
+      return;
+    case witness::Kind::partition_migrate:
+    case witness::Kind::partition_split:
+    case witness::Kind::partition_merge:
+      note_relocation(r);
+      return;
     default:
       return;
   }
   switch (r.action_kind) {
     case witness::Kind::partition_create:
-      // In the order of their indices, so that a scan of the capability tables comes out sorted.
-      partitions_.insert(std::ranges::lower_bound(partitions_, r.target_object & 0xffff, {},
-                                                  [](std::uint32_t id) { return id & 0xffff; }),
-                         r.target_object);
-      std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
-                  std::uint16_t{0});
+      partitions_.push_back(r.target_object);
       break;
     case witness::Kind::task_spawn:
-      agents_.push_back(r.target_object);
-      break;
     case witness::Kind::task_fork:
-      agents_.push_back(r.target_object);
-      note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));
+      // In the order of their indices, so that a scan of the capability tables comes out sorted.
+      agents_.insert(
+          std::ranges::lower_bound(agents_, r.target_object & 0xffff, {}, [](std::uint32_t id) { return id & 0xffff; }),
+          r.target_object);
+      note_home(r);
+      std::fill_n(generations_.begin() + std::ptrdiff_t{r.target_object & 0xffff} * cap::table_slots, cap::table_slots,
+                  std::uint16_t{0});
+      if (r.action_kind == witness::Kind::task_fork) note_fork(r.target_object, static_cast<std::uint32_t>(r.aux));
       break;
     case witness::Kind::comm_edge_create:
       edges_.push_back(r.target_object);

@@ -38,6 +38,9 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_PARTITION_DESTROY, partition_destroy);
   set(RVM_HVC_PARTITION_SUSPEND, partition_suspend);
   set(RVM_HVC_PARTITION_RESUME, partition_resume);
+  set(RVM_HVC_PARTITION_SPLIT, partition_split);
+  set(RVM_HVC_PARTITION_MERGE, partition_merge);
+  set(RVM_HVC_AGENT_MIGRATE, partition_migrate);
   set(RVM_HVC_AGENT_SPAWN, task_spawn);
   set(RVM_HVC_AGENT_FORK, task_fork);
   set(RVM_HVC_MEMORY_SEAL, memory_seal);
@@ -48,6 +51,7 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
   set(RVM_HVC_CAP_REVOKE, capability_revoke);
   set(RVM_HVC_CAP_DROP, capability_revoke);
   set(RVM_HVC_CAP_TRANSFER, capability_delegate);
+  set(RVM_HVC_CAP_OBTAIN, capability_grant);
   set(RVM_HVC_REGION_CREATE, region_create);
   set(RVM_HVC_REGION_DESTROY, region_destroy);
   set(RVM_HVC_REGION_MAP, region_map);
@@ -68,6 +72,12 @@ constexpr std::array<std::uint8_t, RVM_HVC_LIMIT> evidence = [] {
 constexpr bool makes_new_object(std::uint64_t operation) {
   return operation == RVM_HVC_PARTITION_CREATE || operation == RVM_HVC_AGENT_SPAWN || operation == RVM_HVC_AGENT_FORK ||
          operation == RVM_HVC_REGION_CREATE || operation == RVM_HVC_EDGE_CREATE;
+}
+
+/// Agents are moved when all have come to rest, and the call is repeated until then.
+constexpr bool moves_agents(std::uint64_t operation) {
+  return operation == RVM_HVC_AGENT_MIGRATE || operation == RVM_HVC_PARTITION_SPLIT ||
+         operation == RVM_HVC_PARTITION_MERGE;
 }
 
 /// Errors that say "not now" rather than "not you".
@@ -96,21 +106,21 @@ AgentView& Simulation::view(const Agent& agent) {
   return v;
 }
 
-std::optional<SeenCapability> Simulation::named(const Partition& p, std::uint64_t handle) {
+std::optional<SeenCapability> Simulation::named(const Agent& agent, std::uint64_t handle) {
   const auto low = static_cast<std::uint32_t>(handle);
   const std::uint32_t slot = low & 0xffff;
   if (slot == 0 || slot >= cap::table_slots || handle >> 32 != 0) return std::nullopt;
-  const cap::CapabilityRef ref{kernel::index_of(p), static_cast<std::uint16_t>(slot)};
+  const cap::CapabilityRef ref{kernel::table_of(agent), static_cast<std::uint16_t>(slot)};
   const cap::Capability* const c = state_->capabilities.find(ref);
   if (c == nullptr || !c->live() || c->generation().value != low >> 16) return std::nullopt;
   return see(ref, *c);
 }
 
-Error Simulation::p1(const Partition& p, std::uint64_t operation, std::uint64_t handle) {
+Error Simulation::p1(const Agent& agent, std::uint64_t operation, std::uint64_t handle) {
   if (operation >= rules.size() || !rules[operation].exists) return Error::bad_operation;
   const Rule& rule = rules[operation];
   if (rule.type == ObjectType::none) return Error::ok;
-  const auto capability = named(p, handle);
+  const auto capability = named(agent, handle);
   if (!capability) return Error::bad_capability;
   if (rule.type != ObjectType::any && capability->object.type != rule.type) return Error::wrong_type;
   return (capability->rights & rule.rights) == rule.rights ? Error::ok : Error::rights;
@@ -173,7 +183,7 @@ std::vector<std::uint64_t> Simulation::subtree(const SeenCapability& root, bool 
     more = false;
     for (const SeenCapability& c : capabilities_) {
       if (c.parent.empty() || keys.contains(c.key())) continue;
-      if (!keys.contains(std::uint32_t{c.parent.partition.value} << 16 | c.parent.slot)) continue;
+      if (!keys.contains(std::uint32_t{c.parent.agent.value} << 16 | c.parent.slot)) continue;
       keys.insert(c.key());
       found.push_back(std::uint64_t{c.key()} << 16 | c.generation);
       more = true;
@@ -190,14 +200,16 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
   const bool again = a.active;
   if (!again) a = Attempt{};
   a.active = true;
+  a.repeated = again;
+  a.home = p.id.value;
   a.pc = registers.pc + 4;
   a.operation = registers.reg(0);
   for (unsigned i = 0; i < a.x.size(); ++i) a.x[i] = registers.reg(i);
-  a.expected = p1(p, a.operation, a.x[1]);
+  a.expected = p1(agent, a.operation, a.x[1]);
   a.object = a.second = std::nullopt;
-  a.first_record = kernel::log().ring.reserved();
-  if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(p, a.x[1]);
-  a.second = named(p, a.x[2]);
+  if (!again || !moves_agents(a.operation)) a.first_record = kernel::log().ring.reserved();
+  if (a.operation < rules.size() && rules[a.operation].type != ObjectType::none) a.object = named(agent, a.x[1]);
+  a.second = named(agent, a.x[2]);
   if (const std::uint8_t tier = tier_of(agent, a.operation); a.expected == Error::ok && tier >= 2) {
     a.nonce = registers.reg(12);
     if (!p2(agent, a, registers)) a.expected = Error::proof;
@@ -238,7 +250,8 @@ void Simulation::begin_attempt(std::uint32_t core, Agent& agent) {
         const Partition* doomed = state_->partitions.find(PartitionId{a.object->object.id});
         if (doomed == nullptr) break;
         for (const SeenCapability& c : capabilities_) {
-          if (c.ref.partition != kernel::index_of(*doomed)) continue;
+          // Of an agent that ended before, what was derived stays.
+          if (holder(c).partition != doomed || holder(c).state == kernel::AgentState::terminated) continue;
           const auto below = subtree(c, true);
           a.doomed.insert(a.doomed.end(), below.begin(), below.end());
         }
@@ -342,6 +355,8 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
       return "MEMORY_SEAL answered " + std::to_string(static_cast<int>(error)) + " and not " +
              std::to_string(static_cast<int>(attempt.seal));
     });
+  require(!moves_agents(attempt.operation) || attempt.repeated || relocation_record(attempt) == nullptr, "relocation",
+          "agents were moved by a call that was refused");
   // Bounds are part of the proof of REGION_MAP and LEASE_GRANT, and evidence may be bad.
   require(error != Error::proof || attempt.expected == Error::proof || attempt.operation == RVM_HVC_REGION_MAP ||
               attempt.operation == RVM_HVC_LEASE_GRANT,
@@ -352,7 +367,7 @@ void Simulation::judge_refusal(Agent& agent, const Attempt& attempt, Error error
   bool found = false;
   for (std::uint64_t i = attempt.first_record; i < records_.size() && !found; ++i) {
     const witness::Record& r = records_[i];
-    found = r.action_kind == witness::Kind::proof_rejected && r.actor_partition == agent.partition->id.value &&
+    found = r.action_kind == witness::Kind::proof_rejected && r.actor_partition == attempt.home &&
             r.target_object == agent.id.value && r.flags == code && r.payload == attempt.x[1] && r.aux == attempt.x[2];
   }
   require(found, "refusal-recorded", [&] {
@@ -374,34 +389,35 @@ void Simulation::judge_success(Agent& agent, const Attempt& attempt) {
     for (std::uint64_t i = attempt.first_record; i < records_.size() && !found; ++i) {
       const witness::Record& r = records_[i];
       found = static_cast<std::uint8_t>(r.action_kind) == evidence[attempt.operation] && (r.flags & 0x8000) == 0 &&
-              r.actor_partition == agent.partition->id.value && r.proof_tier >= tier &&
+              r.actor_partition == attempt.home && r.proof_tier >= tier &&
               (makes_new_object(attempt.operation) ||
-               r.target_object == (attempt.object ? attempt.object->object.id : agent.id.value));
+               r.target_object == (attempt.operation == RVM_HVC_CAP_OBTAIN ? attempt.x[3]
+                                   : attempt.object                        ? attempt.object->object.id
+                                                                           : agent.id.value));
     }
     require(found, "mutation-recorded",
             [&] { return std::string{operation_name(attempt.operation)} + " succeeded without its record"; });
   }
   for (const std::uint64_t doomed : attempt.doomed) {
-    const cap::CapabilityRef ref{cap::PartitionIndex{static_cast<std::uint16_t>(doomed >> 32)},
+    const cap::CapabilityRef ref{cap::AgentIndex{static_cast<std::uint16_t>(doomed >> 32)},
                                  static_cast<std::uint16_t>(doomed >> 16)};
-    require(state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation",
-            [&] {
-              return std::string{operation_name(attempt.operation)} + " returned and capability " +
-                     std::to_string(ref.slot) + " of partition index " + std::to_string(ref.partition.value) +
-                     " is still there";
-            });
+    require(
+        state_->capabilities.find(ref, Generation{static_cast<std::uint16_t>(doomed)}) == nullptr, "revocation", [&] {
+          return std::string{operation_name(attempt.operation)} + " returned and capability " +
+                 std::to_string(ref.slot) + " of agent index " + std::to_string(ref.agent.value) + " is still there";
+        });
   }
   judge_arena_success(agent, attempt);
+  judge_relocation_success(agent, attempt);
   judge_capability_success(agent, attempt);
   judge_message_success(agent, attempt);
   judge_device_success(agent, attempt);
 }
 
 void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) {
-  const Partition& p = *agent.partition;
   hal::Context& registers = *agent.context;
   const auto made = [&](unsigned i) {
-    const auto c = named(p, registers.reg(i));
+    const auto c = named(agent, registers.reg(i));
     require(c.has_value(), "new-capability",
             [&] { return std::string{operation_name(attempt.operation)} + " answered a handle that names nothing"; });
     return *c;
@@ -419,9 +435,20 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       require(child.parent == parent.ref && child.object == parent.object, "derivation", "derived from something else");
       require(child.badge == (attempt.x[3] != 0 ? attempt.x[3] : parent.badge), "badge", "a derived badge is wrong");
       if (!grant) {
-        const auto after = named(p, attempt.x[1]);
+        const auto after = named(agent, attempt.x[1]);
         require(!after || (after->rights & RVM_RIGHT_GRANT_ONCE) == 0, "grant-once", "GRANT_ONCE was not consumed");
       }
+      break;
+    }
+    case RVM_HVC_CAP_OBTAIN: {
+      const SeenCapability c = made(1);
+      const std::uint32_t allowed = RVM_RIGHT_EXECUTE | RVM_RIGHT_PROVE;
+      require(attempt.object->object.id == 0 && (attempt.object->rights & allowed) == allowed, "authority",
+              "a capability was obtained without one to the hypervisor");
+      require(c.rights == attempt.x[4] && (c.rights & ~attempt.object->rights) == 0, "attenuation",
+              "a capability was obtained with rights that the hypervisor's has not");
+      require(c.object.id == attempt.x[3] && static_cast<std::uint64_t>(c.object.type) == attempt.x[2] && c.depth == 0,
+              "new-capability", "CAP_OBTAIN gave a capability to something else");
       break;
     }
     case RVM_HVC_CAP_INSPECT:
@@ -445,8 +472,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       require(spawned != nullptr && c.object.type == ObjectType::agent &&
                   spawned->partition->id.value == attempt.object->object.id,
               "new-capability", "AGENT_SPAWN made an agent somewhere else");
-      require(spawned->base <= agent.base || spawned->partition->mode == RVM_MODE_REFLEX, "priority",
-              "an agent outranks its maker");
+      require(may_outrank(agent, *spawned), "priority", "an agent outranks its maker");
       // What it finds: its own data, and zeros.
       const rvm_agent_info& info = *spawned->information;
       for (std::uint64_t at = info.heap_base; at < info.heap_base + info.heap_size; at += 512) {
@@ -477,7 +503,7 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
       break;
     }
     case RVM_HVC_REGION_MAP: {
-      const auto c = named(p, attempt.x[1]);
+      const auto c = named(agent, attempt.x[1]);
       require(c && c->mapped_at == attempt.x[2] >> page_shift && static_cast<std::uint64_t>(c->access) == attempt.x[3],
               "mapping", "REGION_MAP mapped something else");
       AgentView& v = view(agent);
@@ -512,11 +538,27 @@ void Simulation::judge_capability_success(Agent& agent, const Attempt& attempt) 
 }
 
 /// The kernel wrote there for the agent, who must be able to do so itself.
-void Simulation::require_writable(const Agent& agent, std::uint64_t at) {
-  const auto found = machine_.hardware.walk({agent.partition->space.root(), 0}, GuestAddress{at});
+void Simulation::require_writable(const Agent& agent, const Attempt& attempt, std::uint64_t at) {
+  const auto found = machine_.hardware.walk({reached(agent, attempt, at).space.root(), 0}, GuestAddress{at});
   require(
       found && allows(found->access, Access::write) && found->frame << page_shift >= hal::SimulatedMachine::ram_base,
       "copy", "the kernel wrote where the agent may not");
+}
+
+void Simulation::judge_observation(Agent& agent, const Attempt& attempt) {
+  hal::Context& registers = *agent.context;
+  require(attempt.object->object.id == 0, "authority", "the system was read without a capability to the hypervisor");
+  constexpr std::array<std::uint64_t, 5> sizes{0, sizeof(rvm_machine_status), sizeof(rvm_partition_status),
+                                               sizeof(rvm_agent_status), sizeof(rvm_edge_status)};
+  require(attempt.x[2] != 0 && attempt.x[2] < sizes.size(), "observation",
+          "SYSTEM_READ answered for what is not there");
+  const std::uint64_t bytes = registers.reg(1) * sizes[attempt.x[2]];
+  require(bytes <= attempt.x[5] && bytes <= page_bytes, "observation", "SYSTEM_READ wrote more than there is room for");
+  require(registers.reg(2) == 0 || registers.reg(2) > attempt.x[3], "observation", "SYSTEM_READ goes in circles");
+  if (bytes == 0) return;
+  for (std::uint64_t at = attempt.x[4]; at < attempt.x[4] + bytes; at = (at | (page_bytes - 1)) + 1)
+    require_writable(agent, attempt, at);
+  note_written(reached(agent, attempt, attempt.x[4]), attempt.x[4], bytes);
 }
 
 void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
@@ -554,8 +596,8 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
     case RVM_HVC_RECEIVE: {
       const auto edge = static_cast<std::uint32_t>(registers.reg(4));
       for (std::uint64_t at = attempt.x[2]; at < attempt.x[2] + registers.reg(2); at = (at | (page_bytes - 1)) + 1)
-        require_writable(agent, at);
-      note_written(*agent.partition, attempt.x[2], registers.reg(2));
+        require_writable(agent, attempt, at);
+      note_written(reached(agent, attempt, attempt.x[2]), attempt.x[2], registers.reg(2));
       auto& queue = queues_[edge];
       require(!queue.empty(), "ipc", "a message was received that nobody sent, or twice");
       const SentMessage message = queue.front();
@@ -565,7 +607,7 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       require(registers.reg(1) == edge_badges_[edge], "badge",
               "a message arrived under another badge than its edge has");
       if (message.kind == RVM_MESSAGE_BYTES && message.length != 0) {
-        require(digest_of(*agent.partition, attempt.x[2], message.length) == message.digest, "ipc",
+        require(digest_of(reached(agent, attempt, attempt.x[2]), attempt.x[2], message.length) == message.digest, "ipc",
                 "a message arrived changed");
       }
       break;
@@ -574,15 +616,18 @@ void Simulation::judge_message_success(Agent& agent, const Attempt& attempt) {
       judge_turn(agent, attempt);
       break;
     case RVM_HVC_WITNESS_READ:
-      require_writable(agent, attempt.x[3]);
-      note_written(*agent.partition, attempt.x[3], sizeof(witness::Record));
+      require_writable(agent, attempt, attempt.x[3]);
+      note_written(reached(agent, attempt, attempt.x[3]), attempt.x[3], sizeof(witness::Record));
+      break;
+    case RVM_HVC_SYSTEM_READ:
+      judge_observation(agent, attempt);
       break;
     case RVM_HVC_WAIT:
       require(registers.reg(1) != 0 && (registers.reg(1) & ~attempt.x[1]) == 0, "ipc",
               "WAIT took bits that were not asked for");
       break;
     case RVM_HVC_SELF:
-      require(registers.reg(1) == agent.id.value && registers.reg(2) == agent.partition->id.value, "identity",
+      require(registers.reg(1) == agent.id.value && registers.reg(2) == attempt.home, "identity",
               "SELF names somebody else");
       break;
     default:

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "rvm/advice/advisor.hpp"
+
 namespace rvm::sim {
 namespace {
 
@@ -36,6 +38,7 @@ void Machine::power_on(std::span<const std::byte> package, std::span<const std::
   new (&kernel::the_state) kernel::Locked<kernel::State>{};
   std::destroy_at(&kernel::the_log);
   new (&kernel::the_log) kernel::Log{};
+  (void)advice::start({}, {}, {});  // without memory: whoever advised before is gone
 
   std::memset(hardware.ram.data(), 0xa5, hardware.ram.size());
   for (auto& core : hardware.cores) core = {};

@@ -54,16 +54,17 @@ void Simulation::check_memory() {
   };
 
   // What the kernel itself uses, and the regions.
-  each_partition([&](Partition& p) {
-    claim(p.capability_memory, std::uint64_t{1} << cap::table_page_order, kernel_use, kernel::index_of(p).value);
-  });
   each_agent([&](Agent& a) {
-    const std::uint16_t owner = kernel::index_of(*a.partition).value;
+    const auto owner = static_cast<std::uint16_t>(kernel::page_owner(a).value);
+    for (const cap::Capability* page : a.capabilities->pages())
+      claim(hal::Port::to_physical(page), 1, kernel_use, owner);
     claim(hal::Port::to_physical(a.context), 1, kernel_use, owner);
     if (a.latency != nullptr) claim(hal::Port::to_physical(a.latency), 1, kernel_use, owner);
   });
   each_edge([&](Edge& e) {
     if (e.slots == nullptr) return;
+    require(e.sender == nullptr || e.payer == kernel::index_of(*e.sender->partition).value, "ipc",
+            "a queue is paid for by another partition than its sender's");
     claim(hal::Port::to_physical(e.slots), partition::queue_pages(e.capacity), kernel_use, e.payer);
     require(e.count <= e.capacity, "ipc", "a queue holds more than it can");
     for (std::uint32_t i = 0; i < e.count; ++i) {
@@ -77,6 +78,7 @@ void Simulation::check_memory() {
   }
   each_region([&](RegionObject& r) {
     require(s.partitions.at(r.owner).id.value != 0, "region", "a region's owner is gone");
+    require(!r.holders.empty() || r.orphaned, "region", "a region to which nothing leads will be there for ever");
     for (const memory::Extent& extent : r.region.extents()) claim(extent.base(), extent.pages(), region, r.owner);
   });
 
@@ -125,7 +127,8 @@ void Simulation::check_memory() {
           }
           check_place(p, covered + k * page_bytes);
           if (s.pages.sharers(PhysicalAddress{frame}) == 0) {
-            claim(PhysicalAddress{frame}, 1, agent, owner);
+            const std::uint64_t slot = (covered + k * page_bytes) / h.geometry.slot_bytes;  // check_place: somebody's
+            claim(PhysicalAddress{frame}, 1, agent, static_cast<std::uint16_t>(kernel::maximum_partitions + slot));
             continue;
           }
           require(!allows(access, Access::write), "isolation", "a page that several have is writable for one of them");
@@ -140,7 +143,7 @@ void Simulation::check_memory() {
     // A region's page is mapped only through a live capability of this partition, there, with no more than its rights.
     std::uint64_t accounted = 0;
     for (const SeenCapability& c : capabilities_) {
-      if (c.ref.partition.value != owner || c.mapped_at == 0) continue;
+      if (holder(c).partition != &p || c.mapped_at == 0) continue;
       RegionObject* const r = s.regions.find(RegionId{c.object.id});
       require(r != nullptr && c.object.type == ObjectType::region, "mapping", "a mapping of a region that is gone");
       const std::uint32_t access_rights =
@@ -175,8 +178,8 @@ void Simulation::check_memory() {
                          (roles_[page] == agent || (!buffer.device_writes && roles_[page] == shared) ||
                           (!buffer.device_writes && buffer.address.value - package.base.value < package.bytes));
         require(own, "dma", "a device is told to reach what is no agent's own memory");
-        require(roles_[page] != agent || owners[page] == kernel::index_of(*d.holder->partition).value, "dma",
-                "a device is told to reach another partition's memory");
+        require(roles_[page] != agent || owners[page] == kernel::page_owner(*d.holder).value, "dma",
+                "a device is told to reach another agent's memory");
       }
     }
   }
@@ -198,15 +201,22 @@ void Simulation::check_memory() {
       continue;
     }
     require(roles_[page] != none, "page-leak", [&] {
-      return "page " + std::to_string(page) + " belongs to partition index " + std::to_string(owner->value) +
+      return "page " + std::to_string(page) + " belongs to owner " + std::to_string(owner->value) +
              " and to nothing in it";
     });
     require(owners[page] == owner->value, "page-owner", [&] {
-      return "page " + std::to_string(page) + " is used by partition index " + std::to_string(owners[page]) +
-             " and owned by " + std::to_string(owner->value);
+      return "page " + std::to_string(page) + " is used by owner " + std::to_string(owners[page]) + " and owned by " +
+             std::to_string(owner->value);
     });
-    require(owner->value < owned.size(), "page-owner", "a page belongs to a partition that never was");
-    ++owned[owner->value];
+    // What is an agent's counts for the partition that it is in.
+    std::uint32_t payer = owner->value;
+    if (payer >= kernel::maximum_partitions) {
+      const Agent& holder = s.agents.at(static_cast<std::uint16_t>(payer - kernel::maximum_partitions));
+      require(holder.id.value != 0, "page-owner", "a page belongs to an agent that is no more");
+      payer = kernel::index_of(*holder.partition).value;
+    }
+    require(payer < owned.size(), "page-owner", "a page belongs to a partition that never was");
+    ++owned[payer];
   }
   each_partition([&](Partition& p) {
     require(owned[kernel::index_of(p).value] == p.account.used, "pages", [&] {
@@ -267,7 +277,7 @@ void Simulation::check_links() {
     if (c.parent.empty()) {
       ++roots[std::uint64_t{static_cast<std::uint8_t>(c.object.type)} << 32 | c.object.id];
     } else {
-      ++children[std::uint32_t{c.parent.partition.value} << 16 | c.parent.slot];
+      ++children[std::uint32_t{c.parent.agent.value} << 16 | c.parent.slot];
     }
   }
   for (const SeenCapability& c : capabilities_) {

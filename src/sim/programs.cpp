@@ -30,9 +30,12 @@ constexpr std::array weights{
     Weight{RVM_HVC_PARTITION_SUSPEND, 1, 1},
     Weight{RVM_HVC_PARTITION_RESUME, 2, 4},
     Weight{RVM_HVC_PARTITION_INFO, 1, 1},
+    Weight{RVM_HVC_PARTITION_SPLIT, 1, 5},
+    Weight{RVM_HVC_PARTITION_MERGE, 1, 6},
     Weight{RVM_HVC_AGENT_SPAWN, 2, 6},
     Weight{RVM_HVC_AGENT_FORK, 4, 6},
     Weight{RVM_HVC_AGENT_TERMINATE, 1, 1},
+    Weight{RVM_HVC_AGENT_MIGRATE, 2, 6},
     Weight{RVM_HVC_AGENT_INFO, 1, 1},
     Weight{RVM_HVC_AGENT_SUSPEND, 2, 2},
     Weight{RVM_HVC_AGENT_RESUME, 2, 6},
@@ -41,6 +44,7 @@ constexpr std::array weights{
     Weight{RVM_HVC_CAP_DROP, 3, 3},
     Weight{RVM_HVC_CAP_TRANSFER, 6, 6},
     Weight{RVM_HVC_CAP_INSPECT, 2, 1},
+    Weight{RVM_HVC_CAP_OBTAIN, 2, 2},
     Weight{RVM_HVC_REGION_CREATE, 6, 3},
     Weight{RVM_HVC_REGION_DESTROY, 3, 2},
     Weight{RVM_HVC_REGION_MAP, 12, 4},
@@ -55,10 +59,11 @@ constexpr std::array weights{
     Weight{RVM_HVC_SEND, 14, 6},
     Weight{RVM_HVC_RECEIVE, 16, 6},
     Weight{RVM_HVC_SIGNAL, 5, 4},
-    Weight{RVM_HVC_EDGE_CREATE, 4, 10},
+    Weight{RVM_HVC_EDGE_CREATE, 4, 16},
     Weight{RVM_HVC_EDGE_DESTROY, 1, 2},
     Weight{RVM_HVC_WITNESS_HEAD, 1, 1},
     Weight{RVM_HVC_WITNESS_READ, 1, 1},
+    Weight{RVM_HVC_SYSTEM_READ, 2, 2},
     Weight{RVM_HVC_TURN_COMMIT, 8, 3},
     Weight{RVM_HVC_TURN_ABORT, 1, 1},
     Weight{RVM_HVC_LEASE_GRANT, 12, 2},
@@ -134,7 +139,7 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
     if (state_->agents.live() < 6)
       return random.pick({RVM_HVC_AGENT_SPAWN, RVM_HVC_AGENT_SPAWN, RVM_HVC_PARTITION_CREATE});
     if (state_->partitions.live() > 12) return RVM_HVC_PARTITION_DESTROY;
-    if (agent.partition->capabilities->used() > 200) return RVM_HVC_CAP_REVOKE;
+    if (agent.capabilities->used() > 200) return RVM_HVC_CAP_REVOKE;
     if (profile_.churn && !random.one_in(4)) {
       // Partitions are made, run once and are destroyed, until VMIDs run out.
       const auto has = [&](std::uint32_t rights, bool (*wanted)(const Partition&)) {
@@ -173,12 +178,12 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
 
 std::uint32_t Simulation::handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
                                      const std::function<bool(const SeenCapability&)>& wanted) {
-  const std::uint16_t index = kernel::index_of(*agent.partition).value;
+  const std::uint16_t index = kernel::index_of(agent);
   const auto first = std::lower_bound(capabilities_.begin(), capabilities_.end(), std::uint32_t{index} << 16,
                                       [](const SeenCapability& c, std::uint32_t key) { return c.key() < key; });
   std::uint32_t found = 0;
   std::uint32_t count = 0;
-  for (auto c = first; c != capabilities_.end() && c->ref.partition.value == index; ++c) {
+  for (auto c = first; c != capabilities_.end() && c->ref.agent.value == index; ++c) {
     if (!c->live || (type != ObjectType::any && c->object.type != type) || (c->rights & rights) != rights) continue;
     if (wanted && !wanted(*c)) continue;
     if (random.below(++count) == 0) found = c->handle();
@@ -230,6 +235,30 @@ std::uint64_t Simulation::hostile_value(const Agent& agent, Random& random) {
       return machine_.hardware.now.value + random.below(3'000'000);
     default:
       return random.next();
+  }
+}
+
+void Simulation::choose_observation(const Agent& agent, std::uint64_t operation, hal::Context& registers,
+                                    Random& random) {
+  const auto set = [&](unsigned i, std::uint64_t value) { registers.reg(i) = value; };
+  if (!random.one_in(8)) {
+    set(1, handle_for(agent, ObjectType::partition, demands[operation].rights, random,
+                      [](const SeenCapability& c) { return c.object.id == 0; }));
+  }
+  if (operation == RVM_HVC_SYSTEM_READ) {
+    set(2, random.below(6));
+    set(3, random.pick({0, 0, 1, 255, 256, random.below(20'000)}));
+    set(4, own_address(agent, random));
+    set(5, random.pick({0, 39, 40, 80, 136, 4096, 4096, 4096, 4097}));
+    return;
+  }
+  const bool agents = random.one_in(2);
+  set(2, random.one_in(8) ? random.below(8) : std::uint64_t{agents ? RVM_OBJECT_AGENT : RVM_OBJECT_PARTITION});
+  set(3, random.below(24) | std::uint64_t{random.below(3)} << 16);
+  set(4, random.pick({RVM_RIGHT_READ, RVM_RIGHT_READ | RVM_RIGHT_WRITE, RVM_RIGHT_ALL, random.below(256)}));
+  if (const auto source = named(agent, registers.reg(1)); source && !random.one_in(4)) {
+    const std::uint64_t wanted = registers.reg(4) & source->rights;
+    if (wanted != 0) set(4, wanted);
   }
 }
 
@@ -327,6 +356,11 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(3, random.pick({10, 40, 50, 50, 51}));
       if (operation == RVM_HVC_AGENT_FORK) choose_fork(agent, registers, random);
       break;
+    case RVM_HVC_AGENT_MIGRATE:
+    case RVM_HVC_PARTITION_SPLIT:
+    case RVM_HVC_PARTITION_MERGE:
+      choose_relocation(agent, operation, registers, random);
+      break;
     case RVM_HVC_MEMORY_SEAL:
       choose_seal(agent, registers, random);
       break;
@@ -335,7 +369,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       if (!random.one_in(6)) set(1, handle_for(agent, ObjectType::any, right, random));
       set(2, some_rights());
       if (!random.one_in(3)) {
-        if (const auto source = named(*agent.partition, registers.reg(1))) {
+        if (const auto source = named(agent, registers.reg(1))) {
           const std::uint64_t wanted = registers.reg(2) & source->rights;
           if (wanted != 0) set(2, wanted);
         }
@@ -389,7 +423,7 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
     case RVM_HVC_REGION_SHARE:
       if (!random.one_in(10)) set(2, sending());
       set(3, some_rights());
-      if (const auto source = named(*agent.partition, registers.reg(1)); source && !random.one_in(4)) {
+      if (const auto source = named(agent, registers.reg(1)); source && !random.one_in(4)) {
         const std::uint64_t wanted = registers.reg(3) & source->rights;
         if (wanted != 0) set(3, wanted);
       }
@@ -409,9 +443,16 @@ void Simulation::choose_arguments(const Agent& agent, std::uint64_t operation, h
       set(4, deadline());
       break;
     case RVM_HVC_EDGE_CREATE:
-      set(2, handle_for(agent, ObjectType::agent, RVM_RIGHT_WRITE, random));
+      set(2, handle_for(agent, ObjectType::agent, RVM_RIGHT_WRITE, random, [&](const SeenCapability& c) {
+            const auto sender = named(agent, registers.reg(1));
+            return !sender || sender->object.id != c.object.id || random.one_in(20);
+          }));
       set(3, random.pick({1, 2, 4, 16, 64, 3, 0}));
       set(4, random.pick({0, 0, random.next()}));
+      break;
+    case RVM_HVC_CAP_OBTAIN:
+    case RVM_HVC_SYSTEM_READ:
+      choose_observation(agent, operation, registers, random);
       break;
     case RVM_HVC_WITNESS_READ:
       set(2, kernel::log().ring.sealed() - random.below(300));
@@ -436,7 +477,7 @@ bool Simulation::is_suicide(const Agent& agent, std::uint64_t operation, hal::Co
     default:
       return false;
   }
-  const auto object = named(*agent.partition, registers.reg(1));
+  const auto object = named(agent, registers.reg(1));
   return object && ((object->object.type == ObjectType::agent && object->object.id == agent.id.value) ||
                     (object->object.type == ObjectType::partition && object->object.id == 0));
 }
@@ -459,7 +500,10 @@ void Simulation::present_proof(Agent& agent, hal::Context& registers, Random& ra
   subject.not_after_ns = now + 5'000'000 + random.below(1'000'000);
   subject.tier = tier_of(agent, registers.reg(0));
   const std::uint32_t flaw = random.below(80);
-  if (flaw == 0) subject.nonce = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin() - random.below(6000);
+  if (flaw == 0) {
+    const std::uint64_t highest = v.used_nonces.empty() ? 0 : *v.used_nonces.rbegin();
+    subject.nonce = highest - std::min<std::uint64_t>(highest, random.below(6000));
+  }
   if (flaw == 1) subject.not_before_ns = now - std::min<std::uint64_t>(now, 200'000);
   if (flaw == 1) subject.not_after_ns = now - std::min<std::uint64_t>(now, 100'000);
   if (flaw == 2) subject.not_before_ns = now + 1'000'000;

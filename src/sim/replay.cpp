@@ -124,10 +124,10 @@ void Simulation::check_replay() {
 void Simulation::check_replayed(const SeenCapability& c) {
   const auto place = [&](cap::CapabilityRef ref) {
     if (ref.empty()) return CapabilityPlace{};
-    return CapabilityPlace{state_->partitions.at(ref.partition.value).id.value, ref.slot};
+    return CapabilityPlace{state_->agents.at(ref.agent.value).id.value, ref.slot};
   };
   const CapabilityPlace at = place(c.ref);
-  const Named name{"partition", at.partition, at.slot};
+  const Named name{"agent", at.agent, at.slot};
   const auto found = replay_.state().capabilities.find(at);
   if (found == replay_.state().capabilities.end()) differs(name, "that it holds a capability");
   const witness::CapabilityState& replayed = found->second;
@@ -139,9 +139,7 @@ void Simulation::check_replayed(const SeenCapability& c) {
   same(c.badge, replayed.badge, name, "its badge");
   same(place(c.parent), replayed.parent, name, "its parent");
   const std::uint64_t mapped_at = std::uint64_t{c.mapped_at} << page_shift;
-  const std::uint64_t slot = mapped_at / machine_.hardware.geometry.slot_bytes;
-  const bool of_ended = mapped_at != 0 && ended(state_->agents.at(static_cast<std::uint16_t>(slot)));
-  same(of_ended ? 0 : mapped_at, replayed.mapped_at, name, "where it maps its region");
+  same(ended(holder(c)) ? 0 : mapped_at, replayed.mapped_at, name, "where it maps its region");
 }
 
 }  // namespace rvm::sim

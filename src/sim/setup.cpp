@@ -11,6 +11,20 @@ namespace {
 constexpr std::uint64_t setup_stream = UINT64_MAX;
 constexpr std::uint32_t heap_pages = 5;
 
+/// The coherence engine so that it moves agents within the few epochs that a run has.
+rvm_package_coherence restless() {
+  rvm_package_coherence c = boot::coherence_defaults();
+  c.flags = RVM_COHERENCE_ENABLED;
+  c.minimum_weight = 16;
+  c.move_cost = 0;
+  c.migrate_margin = 500;
+  c.split_cohesion = 5000;
+  c.merge_mutual = 2000;
+  c.distrust = 9000;
+  c.persistence = c.cooldown = 1;
+  return c;
+}
+
 }  // namespace
 
 Profile Simulation::profile_of(std::uint64_t seed) {
@@ -23,6 +37,8 @@ Profile Simulation::profile_of(std::uint64_t seed) {
   p.churn = r.one_in(10);
   if (r.one_in(4)) p.page_quota = 60 + r.below(150);
   p.on_demand = r.one_in(2);
+  p.movable = r.one_in(2);
+  p.advised = p.movable && r.one_in(2);
   if (r.one_in(5)) p.record_quota = 1 + r.below(40);
   p.power_cut_in = static_cast<std::uint32_t>(r.pick({1500, 4000, 10'000, 100'000}));
   if (r.one_in(6)) p.disk_error_in = static_cast<std::uint32_t>(r.pick({5, 20, 200}));
@@ -37,6 +53,7 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   b.heap_pages = heap_pages;
   b.image_flags = profile_.on_demand ? RVM_IMAGE_ON_DEMAND : 0u;
   b.flags = RVM_PACKAGE_CONSOLE_SHUTDOWN | (profile_.each_message ? RVM_PACKAGE_IPC_EACH : 0u);
+  if (profile_.advised) b.coherence = restless();
   constexpr std::uint32_t everything = RVM_RIGHT_ALL;
   b.partition("control");
   std::vector<std::uint32_t> agents;
@@ -47,8 +64,10 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   for (std::uint32_t i = 0; i < profile_.partitions; ++i) {
     const std::uint32_t p = b.partition("p" + std::to_string(i), profile_.page_quota);
     b.last_partition().witness_quota = profile_.record_quota;
-    if (!r.one_in(3)) b.last_partition().type = RVM_PARTITION_INFRASTRUCTURE;
+    if (profile_.movable ? r.one_in(8) : !r.one_in(3)) b.last_partition().type = RVM_PARTITION_INFRASTRUCTURE;
     if (r.one_in(8)) b.last_partition().mode = RVM_MODE_REFLEX;
+    if (b.last_partition().type == RVM_PARTITION_AGENT && b.last_partition().mode == RVM_MODE_FLOW)
+      b.last_partition().flags = RVM_PARTITION_LIVE;
     partitions.push_back(p);
     for (std::uint32_t k = 0; k < profile_.agents_per_partition; ++k) {
       agents.push_back(b.agent("a" + std::to_string(agents.size()), p,
@@ -68,7 +87,7 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   const auto any = [&](const std::vector<std::uint32_t>& from) {
     return from[r.below(static_cast<std::uint32_t>(from.size()))];
   };
-  const std::uint32_t edges = static_cast<std::uint32_t>(agents.size()) * 2;
+  const std::uint32_t edges = static_cast<std::uint32_t>(agents.size()) * 3;
   for (std::uint32_t i = 0; i < edges; ++i) {
     const std::uint32_t from = any(agents);
     const std::uint32_t to = any(agents);
@@ -79,8 +98,11 @@ std::vector<std::byte> Simulation::make_package(std::uint32_t boot) const {
   for (std::uint32_t i = 1; i < partitions.size(); ++i) b.grant("p", supervisor, RVM_OBJECT_PARTITION, i, everything);
   for (std::uint32_t i = 1; i < agents.size(); ++i) {
     b.grant("a", supervisor, RVM_OBJECT_AGENT, agents[i], everything);
-    const std::uint32_t to = any(agents);
-    if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, 1 + r.below(everything));
+    for (std::uint32_t peers = 1 + r.below(4); peers != 0; --peers) {
+      const std::uint32_t to = any(agents);
+      const std::uint32_t some = r.one_in(2) ? everything : 1 + r.below(everything);
+      if (to != supervisor) b.grant("peer", agents[i], RVM_OBJECT_AGENT, to, some);
+    }
     if (r.one_in(3)) b.grant("some", agents[i], RVM_OBJECT_PARTITION, any(partitions), 1 + r.below(everything));
     // Some may fork: a template, into its own partition or into others.
     const std::uint32_t original = any(agents);
@@ -129,7 +151,10 @@ void Simulation::boot(Random& random) {
   edge_badges_.clear();
   capabilities_.clear();
   shared_frames_.clear();
-  generations_.assign(std::size_t{kernel::maximum_partitions} * cap::table_slots, 0);
+  relocated_.clear();
+  quotas_.clear();
+  homes_.assign(kernel::maximum_agents, {});
+  generations_.assign(std::size_t{kernel::maximum_agents} * cap::table_slots, 0);
   for (auto* list : {&partitions_, &agents_, &edges_, &regions_}) list->clear();
   scan_due_ = full_scan_due_ = true;
   shape_ = leaving_ = doomed_ = 0;

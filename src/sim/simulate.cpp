@@ -21,7 +21,7 @@ volatile std::uint32_t progress = 0;
 volatile std::uint32_t progress_seen = 0;
 
 void on_signal(int signal) {
-  if (signal == SIGALRM) {
+  if (signal == SIGVTALRM) {
     if (progress != progress_seen) {
       progress_seen = progress;
       idle_ticks = 0;
@@ -34,7 +34,7 @@ void on_signal(int signal) {
   siglongjmp(escape, 1);
 }
 
-constexpr std::array signals{SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGALRM};
+constexpr std::array signals{SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGVTALRM};
 
 /// Handlers and the watchdog while a run lasts.
 class Guarded {
@@ -63,7 +63,7 @@ class Guarded {
  private:
   static void tick(timeval every) {
     const itimerval timer{every, every};
-    setitimer(ITIMER_REAL, &timer, nullptr);
+    setitimer(ITIMER_VIRTUAL, &timer, nullptr);
   }
   std::array<char, 65536> storage_{};
   std::array<struct sigaction, signals.size()> old_{};
@@ -75,7 +75,7 @@ const char* meaning(int signal) {
     case SIGILL:
     case SIGTRAP:
       return "the kernel stopped: an ensure() does not hold";
-    case SIGALRM:
+    case SIGVTALRM:
       return "the kernel does not return";
     default:
       return "the kernel made a wild access";
@@ -116,6 +116,8 @@ void Coverage::add(const Coverage& other) {
   vmid_reclaims += other.vmid_reclaims;
   messages += other.messages;
   forks += other.forks;
+  relocations += other.relocations;
+  advised += other.advised;
   supplied += other.supplied;
 }
 
@@ -124,7 +126,7 @@ Result simulate(const Options& options) {
   Result result;
   Simulation simulation{options};
   if (sigsetjmp(escape, 1) != 0) {
-    result.violation = Violation{result.steps, caught == SIGALRM ? "hang" : "stopped", meaning(caught)};
+    result.violation = Violation{result.steps, caught == SIGVTALRM ? "hang" : "stopped", meaning(caught)};
   } else {
     try {
       run(simulation, options, result);

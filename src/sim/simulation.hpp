@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // One run of one seed. The parts: setup.cpp (what the machine starts with), programs.cpp (what agents do), expectations.cpp
-// (what a hypercall must have done), arena.cpp (what agents find in their memory), structure.cpp, devices.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
+// (what a hypercall must have done), relocations.cpp (agents that change partitions), arena.cpp (what agents find in their memory), structure.cpp, devices.cpp, memory.cpp, evidence.cpp and replay.cpp (what must hold at any time), run.cpp (the loop).
 #pragma once
 
 #include <array>
@@ -37,6 +37,8 @@ struct Profile {
   bool each_message = false;
   bool churn = false;      ///< partitions come and go as fast as they can
   bool on_demand = false;  ///< heaps have no memory until it is touched
+  bool movable = false;    ///< boundaries of most partitions may move
+  bool advised = false;    ///< the coherence engine moves some of them
   std::uint32_t page_quota = 0;
   std::uint32_t record_quota = 1'000'000;
   std::uint32_t power_cut_in = 5000;  ///< one step in so many
@@ -59,7 +61,7 @@ struct SeenCapability {
   Access access = Access::none;
 
   [[nodiscard]] std::uint32_t handle() const { return ref.slot | std::uint32_t{generation} << 16; }
-  [[nodiscard]] std::uint32_t key() const { return std::uint32_t{ref.partition.value} << 16 | ref.slot; }
+  [[nodiscard]] std::uint32_t key() const { return std::uint32_t{ref.agent.value} << 16 | ref.slot; }
 };
 
 /// What a message must be when it is received.
@@ -72,7 +74,9 @@ struct SentMessage {
 /// The hypercall an agent is in, and what was true when it made it.
 struct Attempt {
   bool active = false;
-  std::uint64_t pc = 0;  ///< of the instruction after the HVC
+  bool repeated = false;   ///< it was made before, and not answered
+  std::uint32_t home = 0;  ///< the partition in which its agent made it
+  std::uint64_t pc = 0;    ///< of the instruction after the HVC
   std::uint64_t operation = 0;
   std::array<std::uint64_t, 10> x{};
   Error expected = Error::ok;            ///< what P1 must answer
@@ -99,6 +103,27 @@ struct Shadow {
   bool known = false;
   std::map<std::uint64_t, std::array<std::byte, page_bytes>> pages;
   std::set<std::uint64_t> sealed;
+};
+
+/// Where an agent is, by the records of the log.
+struct Home {
+  std::uint32_t agent = 0;
+  std::uint32_t partition = 0;
+  bool lives = false;
+};
+
+/// Agents that changed partitions, by the record that says so.
+struct Relocated {
+  witness::Kind kind = witness::Kind::partition_migrate;
+  std::uint32_t from = 0, to = 0;
+  std::uint32_t pages = 0;            ///< of a split: the page quota of the partition that it made
+  std::set<std::uint16_t> movers;     ///< indices of agents
+  std::set<std::uint16_t> remaining;  ///< of those that lived in `from` as well
+};
+
+/// What a partition may use.
+struct Quotas {
+  std::uint32_t pages = 0, records = 0;
 };
 
 /// What the simulation knows about an agent.
@@ -146,6 +171,7 @@ class Simulation {
 
   // programs.cpp
   [[nodiscard]] std::uint64_t choose_operation(const Agent& agent, Random& random);
+  void choose_observation(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   void choose_arguments(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
   [[nodiscard]] std::uint64_t hostile_value(const Agent& agent, Random& random);
   [[nodiscard]] std::uint32_t handle_for(const Agent& agent, ObjectType type, std::uint32_t rights, Random& random,
@@ -166,6 +192,24 @@ class Simulation {
   [[nodiscard]] bool executes(std::uint32_t core, const Agent& agent) const;
   [[nodiscard]] bool prepare_memory(std::uint32_t core, const Agent& agent, hal::Context& registers, Random& random);
   void fill_buffer(std::uint32_t core, const Agent& agent, std::uint64_t at, std::uint64_t length, Random& random);
+
+  // relocations.cpp
+  void choose_relocation(const Agent& agent, std::uint64_t operation, hal::Context& registers, Random& random);
+  [[nodiscard]] bool is_governed_alone(const Agent& agent, const Partition& p) const;
+  void note_home(const witness::Record& r);
+  void note_relocation(const witness::Record& r);
+  [[nodiscard]] Partition& reached(const Agent& agent, const Attempt& attempt, std::uint64_t at);
+  [[nodiscard]] const witness::Record* relocation_record(const Attempt& attempt) const;
+  void judge_relocation_success(const Agent& agent, const Attempt& attempt);
+  [[nodiscard]] std::uint32_t object_now(const SeenCapability& before, bool alone) const;
+  [[nodiscard]] bool may_be_restricted(const SeenCapability& c, const std::vector<SeenCapability>& before) const;
+  void require_loss_explained(const SeenCapability& old, const SeenCapability& now,
+                              const std::vector<SeenCapability>& before) const;
+  [[nodiscard]] bool has_on(const std::vector<SeenCapability>& all, std::uint32_t region,
+                            const std::set<std::uint16_t>& side) const;
+  void judge_boundaries();
+  void check_shared(const Relocated& r) const;
+  void check_quotas();
 
   // arena.cpp
   [[nodiscard]] static std::vector<std::uint64_t> writable_pages(const Agent& agent);
@@ -198,10 +242,11 @@ class Simulation {
   void judge_success(Agent& agent, const Attempt& attempt);
   void judge_capability_success(Agent& agent, const Attempt& attempt);
   void judge_message_success(Agent& agent, const Attempt& attempt);
+  void judge_observation(Agent& agent, const Attempt& attempt);
   void follow_calls();
-  void require_writable(const Agent& agent, std::uint64_t at);
-  [[nodiscard]] std::optional<SeenCapability> named(const Partition& p, std::uint64_t handle);
-  [[nodiscard]] Error p1(const Partition& p, std::uint64_t operation, std::uint64_t handle);
+  void require_writable(const Agent& agent, const Attempt& attempt, std::uint64_t at);
+  [[nodiscard]] std::optional<SeenCapability> named(const Agent& agent, std::uint64_t handle);
+  [[nodiscard]] Error p1(const Agent& agent, std::uint64_t operation, std::uint64_t handle);
   [[nodiscard]] bool p2(const Agent& agent, const Attempt& a, hal::Context& registers);
   [[nodiscard]] std::uint64_t digest_of(const Partition& p, std::uint64_t at, std::uint64_t length);
   [[nodiscard]] AgentView& view(const Agent& agent);
@@ -218,6 +263,7 @@ class Simulation {
   void compare_capabilities(const std::vector<SeenCapability>& before, const std::vector<SeenCapability>& now);
   [[nodiscard]] SeenCapability see(cap::CapabilityRef ref, const cap::Capability& c) const;
   [[nodiscard]] const SeenCapability* seen(cap::CapabilityRef ref) const;
+  [[nodiscard]] const Agent& holder(const SeenCapability& c) const { return state_->agents.at(c.ref.agent.value); }
 
   // devices.cpp
   static std::vector<hal::SimulatedMachine::Device> make_devices();
@@ -283,6 +329,9 @@ class Simulation {
   bool departed_ = false;      ///< one of them was since the last scan
   bool scan_due_ = true;
   bool full_scan_due_ = false;
+  std::vector<Home> homes_;                                  ///< by index of the agent
+  std::vector<Relocated> relocated_;                         ///< since the last scan
+  std::map<std::uint32_t, Quotas> quotas_;                   ///< of each partition, as of the last scan
   std::map<std::uint32_t, std::deque<SentMessage>> queues_;  ///< by edge id
   std::map<std::uint32_t, std::uint64_t> edge_badges_;
   std::vector<std::uint8_t> roles_;
@@ -309,6 +358,10 @@ template <typename Detail>
 void require(bool holds, const char* invariant, Detail detail) {
   if (!holds) [[unlikely]]
     broken(invariant, detail());
+}
+/// Whether an agent may have made another as urgent as that is. What its partition's cut pressure adds is nobody's doing.
+[[nodiscard]] inline bool may_outrank(const Agent& maker, const Agent& made) {
+  return made.urgency <= maker.urgency || maker.base >= sched::reflex_base || made.partition->mode == RVM_MODE_REFLEX;
 }
 /// Of a page, by its role as check_memory found it.
 [[nodiscard]] bool is_agents_or_table(std::uint8_t role);

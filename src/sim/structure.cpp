@@ -161,8 +161,7 @@ void Simulation::check_counts() {
   each_partition([&](Partition& p) {
     owned += p.account.used;
     require(p.account.quota == 0 || p.account.used <= p.account.quota, "quota", "a partition owns more than its quota");
-    shape = Random::mix(shape ^ p.capabilities->used() ^ std::uint64_t{p.id.value} << 20) +
-            (static_cast<std::uint64_t>(p.state) << 40);
+    shape = Random::mix(shape ^ std::uint64_t{p.id.value} << 20) + (static_cast<std::uint64_t>(p.state) << 40);
   });
   for (const kernel::Device& d : devices()) owned += d.broken ? 1 : 0;  // nobody's any more
   // Each sharer pays for a page that several have.
@@ -174,7 +173,8 @@ void Simulation::check_counts() {
   std::uint32_t leaving = 0;
   std::uint32_t doomed = 0;
   each_agent([&](Agent& a) {
-    shape = Random::mix(shape ^ a.id.value) + (static_cast<std::uint64_t>(a.state) << 32);
+    shape = Random::mix(shape ^ a.id.value ^ std::uint64_t{a.capabilities->used()} << 40) +
+            (static_cast<std::uint64_t>(a.state) << 32) + a.partition->id.value;
     leaving += a.state == kernel::AgentState::terminated ? 1 : 0;
     doomed += a.doomed && a.executing ? 1 : 0;
   });
@@ -208,7 +208,7 @@ SeenCapability Simulation::see(cap::CapabilityRef ref, const cap::Capability& c)
 }
 
 const SeenCapability* Simulation::seen(cap::CapabilityRef ref) const {
-  const std::uint32_t key = std::uint32_t{ref.partition.value} << 16 | ref.slot;
+  const std::uint32_t key = std::uint32_t{ref.agent.value} << 16 | ref.slot;
   const auto at = std::lower_bound(capabilities_.begin(), capabilities_.end(), key,
                                    [](const SeenCapability& c, std::uint32_t k) { return c.key() < k; });
   return at != capabilities_.end() && at->key() == key ? &*at : nullptr;
@@ -217,13 +217,13 @@ const SeenCapability* Simulation::seen(cap::CapabilityRef ref) const {
 void Simulation::scan_capabilities() {
   scan_due_ = false;
   scratch_.clear();
-  each_partition([&](Partition& p) {
-    const cap::CapabilityTable& table = *p.capabilities;
-    if (p.state == kernel::PartitionState::destroyed && !table.open()) return;  // half taken apart
-    require(table.open(), "capabilities", "a partition has no capability table");
+  each_agent([&](Agent& a) {
+    const cap::CapabilityTable& table = *a.capabilities;
+    require(table.open() && &table == state_->capabilities.table(kernel::table_of(a)), "capabilities",
+            "an agent has no capability table, or another's");
     unsigned left = table.used();
     for (std::uint16_t slot = 1; slot < cap::table_slots && left != 0; ++slot) {
-      const cap::CapabilityRef ref{kernel::index_of(p), slot};
+      const cap::CapabilityRef ref{kernel::table_of(a), slot};
       const cap::Capability* const c = state_->capabilities.find(ref);
       if (c == nullptr) continue;
       --left;
@@ -233,6 +233,7 @@ void Simulation::scan_capabilities() {
   });
   std::swap(capabilities_, scratch_);
   compare_capabilities(scratch_, capabilities_);
+  judge_boundaries();
   scanned_at_ = records_.size();
   departed_ = false;
 }
@@ -240,13 +241,10 @@ void Simulation::scan_capabilities() {
 void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
                                       const std::vector<SeenCapability>& now) {
   for (const SeenCapability& c : now) {
-    if (c.parent.empty()) {
-      require(c.depth == 0, "derivation", "a capability without a parent has a depth");
-      continue;
-    }
+    if (c.parent.empty()) continue;
     const SeenCapability* const parent = seen(c.parent);
     require(parent != nullptr, "derivation", "a capability's parent is gone");
-    require(parent->object == c.object && parent->depth + 1 == c.depth && c.depth <= cap::max_depth, "derivation",
+    require(parent->object == c.object && parent->depth < c.depth && c.depth <= cap::max_depth, "derivation",
             "a capability and its parent do not fit");
     require((c.rights & ~parent->rights) == 0, "attenuation", "a capability has a right that its parent lacks");
   }
@@ -260,9 +258,12 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
     }
     const bool same = old != before.end() && old->key() == c.key() && old->generation == c.generation;
     if (same) {
-      require(old->object == c.object && old->depth == c.depth && old->badge == c.badge, "capabilities",
-              "a capability changed in its place");
+      const bool alone = !state_->capabilities.find(c.ref)->has_children();
+      require(object_now(*old, alone) == c.object.id && old->object.type == c.object.type && old->depth == c.depth &&
+                  old->badge == c.badge,
+              "capabilities", "a capability changed in its place");
       require((c.rights & ~old->rights) == 0, "attenuation", "a capability gained a right");
+      require_loss_explained(*old, c, before);
       require(old->mapped_at == c.mapped_at ||
                   recorded({Kind::region_map, Kind::region_unmap, Kind::region_transfer, Kind::task_terminate,
                             Kind::region_unshare},
@@ -280,22 +281,31 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
     require(last != c.generation, "generation", "a slot was used again under the same generation");
     last = c.generation;
     if (before.empty()) continue;  // the first look after a boot
-    const Partition& holder = state_->partitions.at(c.ref.partition.value);
+    const std::uint32_t holds = holder(c).id.value;
     const std::uint64_t authority =
-        witness::authority(static_cast<std::uint8_t>(c.object.type), 0, c.generation, holder.id.value);
+        witness::authority(static_cast<std::uint8_t>(c.object.type), 0, c.generation, holds);
     const auto arrived = [&](const witness::Record& r) {
       const witness::RegionPlaces places = witness::region_places(r.aux);
       return c.object.type == ObjectType::region && places.to_slot == c.ref.slot && places.generation == c.generation &&
-             static_cast<std::uint32_t>(r.payload) == holder.id.value;
+             (static_cast<std::uint32_t>(r.payload) == holder(c).partition->id.value || !relocated_.empty());
     };
     bool given = false;
     for (std::uint64_t i = std::min<std::uint64_t>(scanned_at_, records_.size()); i < records_.size() && !given; ++i) {
       const witness::Record& r = records_[i];
-      if ((r.flags & 0x8000) != 0 || r.target_object != c.object.id) continue;
+      if ((r.flags & 0x8000) != 0) continue;
+      if ((r.action_kind == Kind::task_spawn || r.action_kind == Kind::task_fork) && r.target_object == holds &&
+          c.ref.slot <= witness::standard_capabilities.size()) {
+        const witness::StandardCapability& standard = witness::standard_capabilities[c.ref.slot - 1];
+        given = c.object.id == witness::standard_object(standard, static_cast<std::uint32_t>(r.payload >> 32), holds) &&
+                static_cast<std::uint8_t>(c.object.type) == standard.type && c.rights == standard.rights &&
+                c.generation == 1 && c.depth == 0;
+        continue;
+      }
+      if (r.target_object != c.object.id) continue;
       switch (r.action_kind) {
         case Kind::capability_attenuated:
           given = witness::slot_of(r.flags) == c.ref.slot && (r.payload & 0xffff'00ff) == (authority & 0xffff'00ff) &&
-                  r.actor_partition == holder.id.value && (c.rights & ~(r.payload >> 8 & 0xff)) == 0;
+                  r.payload >> 48 == c.ref.agent.value && (c.rights & ~(r.payload >> 8 & 0xff)) == 0;
           break;
         case Kind::capability_grant:
         case Kind::capability_delegate:
@@ -314,8 +324,8 @@ void Simulation::compare_capabilities(const std::vector<SeenCapability>& before,
       }
     }
     require(given, "mutation-recorded", [&] {
-      return "a capability appeared in slot " + std::to_string(c.ref.slot) + " of partition index " +
-             std::to_string(c.ref.partition.value) + " and no record gave it";
+      return "a capability appeared in slot " + std::to_string(c.ref.slot) + " of agent index " +
+             std::to_string(c.ref.agent.value) + " and no record gave it";
     });
   }
   removed |= old != before.end();

@@ -57,7 +57,7 @@ void Simulation::note_turn(const Agent& agent, Attempt& a) {
       bytes[b] = from != nullptr ? *from : std::byte{0};
     }
     std::memcpy(&message, bytes, sizeof message);
-    const auto edge = named(*agent.partition, message.edge);
+    const auto edge = named(agent, message.edge);
     if (!edge || message.length > RVM_MESSAGE_BYTES_MAX) return;
     a.turn.emplace_back(*edge, SentMessage{static_cast<std::uint16_t>(message.length), RVM_MESSAGE_BYTES,
                                            digest_of(*agent.partition, message.address, message.length)});

@@ -193,6 +193,10 @@ class Fuzzer {
         // Mostly lengths that are refused: the console is not what is tested here.
         if (r.x[3] != 0 && r.x[3] <= RVM_CONSOLE_BYTES_MAX && random_.below(32) != 0) r.x[3] += RVM_CONSOLE_BYTES_MAX;
         return true;
+      case RVM_HVC_SYSTEM_READ:
+        r.x[2] = random_.below(6);
+        into_target(r.x[4], r.x[5]);
+        return true;
       case RVM_HVC_WITNESS_READ:
         r.x[3] = reinterpret_cast<std::uint64_t>(arena.target.data()) + random_.below(sizeof arena.target - 64);
         return true;

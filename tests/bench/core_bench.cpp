@@ -161,16 +161,28 @@ bool p2_is_constant() {
   return good;
 }
 
-struct alignas(64) TableBlock {
-  std::array<std::byte, cap::table_bytes> bytes{};
+/// A table of full size, and its tree.
+struct Table {
+  struct alignas(page_bytes) Page {
+    std::array<std::byte, page_bytes> bytes{};
+  };
+  static constexpr cap::AgentIndex index{0};
+  std::array<Page, cap::table_pages> pages{};
+  std::array<cap::CapabilityTable, 1> tables;
+  cap::CapabilityTree tree;
+  cap::ObjectCapabilities all;
+
+  [[nodiscard]] bool open() {
+    tree.use(tables);
+    bool good = tree.open(index, pages[0].bytes).has_value();
+    for (std::size_t i = 1; i < pages.size(); ++i) good = good && tree.grow(index, pages[i].bytes).has_value();
+    return good;
+  }
 };
 
 bool p1_is_constant() {
-  auto block = std::make_unique<TableBlock>();
-  auto space = std::make_unique<cap::CapabilitySpace<1>>();
-  cap::ObjectCapabilities all;
-  const cap::PartitionIndex index{0};
-  if (!space->open(index, block->bytes)) return false;
+  auto space = std::make_unique<Table>();
+  if (!space->open()) return false;
   // Capabilities alike but for what must not show: rights, badge, object.
   std::array<std::array<Handle, variants>, 2> handles;
   std::mt19937_64 random(2);
@@ -178,10 +190,10 @@ bool p1_is_constant() {
     for (unsigned kind = 0; kind < 2; ++kind) {
       const Rights rights{kind == 0 ? std::uint64_t{RVM_RIGHT_READ} : RVM_RIGHT_READ | (random() & RVM_RIGHT_ALL)};
       const cap::Object object{kind == 0 ? 1 : static_cast<std::uint32_t>(random()), 0, ObjectType::region};
-      handles[kind][i] = space->mint(index, object, rights, kind == 0 ? 0 : random(), all)->handle;
+      handles[kind][i] = space->tree.mint(Table::index, object, rights, kind == 0 ? 0 : random(), space->all)->handle;
     }
   }
-  const cap::CapabilityTable& table = *space->table(index);
+  const cap::CapabilityTable& table = *space->tree.table(Table::index);
   Handle asked;
   return constant(
       "P1: one / any rights, object and badge",
@@ -194,16 +206,14 @@ bool p1_is_constant() {
 }
 
 void bench_p1(benchmark::State& state) {
-  auto block = std::make_unique<TableBlock>();
-  auto space = std::make_unique<cap::CapabilitySpace<1>>();
-  cap::ObjectCapabilities all;
-  if (!space->open(cap::PartitionIndex{0}, block->bytes)) return;
+  auto space = std::make_unique<Table>();
+  if (!space->open()) return;
   const Handle handle =
-      space->mint(cap::PartitionIndex{0}, cap::Object{1, 0, ObjectType::region}, rights::all, 0, all)->handle;
+      space->tree.mint(Table::index, cap::Object{1, 0, ObjectType::region}, rights::all, 0, space->all)->handle;
   for (auto _ : state) {
     Handle asked = handle;
     benchmark::DoNotOptimize(asked);
-    benchmark::DoNotOptimize(space->table(cap::PartitionIndex{0})->check(asked, ObjectType::region, rights::read));
+    benchmark::DoNotOptimize(space->tree.table(Table::index)->check(asked, ObjectType::region, rights::read));
   }
 }
 BENCHMARK(bench_p1)->Name("p1_check");

@@ -63,6 +63,8 @@ class Attacks(rvm_test.RvmTest):
         refused = {(r["flags"] & 0xff, r["flags"] >> 8) for r in records}
         for operation, errors in {
                 0x1d: [2, 3, 4, 5, 8],              # AGENT_FORK: capability, type, right, argument, state
+                0x25: [2, 3, 4],                    # CAP_OBTAIN: capability, type, right
+                0x44: [2, 3],                       # SYSTEM_READ: capability, type
                 0x2f: [3, 5, 6, 7, 8, 20],          # MEMORY_SEAL: type, argument, address, alignment, state, proof
                 0x48: [4, 5, 6, 7, 8, 14, 20, 22],  # LEASE_GRANT: rights, argument, address, ..., proof, DMA
                 0x49: [2, 3, 5, 21],                # LEASE_RENEW: capability, type, argument, no lease

@@ -18,10 +18,12 @@ CEILING = {
     "fork": 20_000,
     "warm_spawn": 20_000,
     "warm_spawn_ready": 25_000,
+    "migrate_1mib": 100_000,
 }
 MEMORY_CEILING = {"fork": 64 << 10, "warm_spawn": 64 << 10}
-FIGURES = (*CEILING, "ipc_signal", "region_map_page", "witness_emit", "witness_ring_emit", "sha256_block", "wasm_first_turn", "cold_spawn_1mib")
-TEXT_CEILING = 120 << 10
+FIGURES = (*CEILING, "ipc_signal", "region_map_page", "witness_emit", "witness_ring_emit", "sha256_block", "wasm_first_turn", "cold_spawn_1mib",
+           "split_32", "merge_32")
+TEXT_CEILING = 176 << 10  # with layer 2; what the core alone may have: tests/e2e/degraded.py
 TOLERANCE = 0.05
 # Boot reads the volume and spins until the disk has answered, which takes as long as the host likes: this one figure has a
 # ceiling but neither repeats to the instruction nor belongs in a baseline.

@@ -154,7 +154,7 @@ class Errors(rvm_test.RvmTest):
 
     def test_time_limit(self):
         """--for is an orderly end: the log is complete."""
-        self.run_ok(rvm_test.EXAMPLES / "swarm" / "swarm.toml", "--for", "300ms")
+        self.run_ok(rvm_test.EXAMPLES / "traffic" / "swarm.toml", "--for", "300ms")
 
     def test_help_and_version(self):
         for arguments in (["--help"], ["run", "--help"], ["witness", "--help"], ["bench", "--help"], ["new", "--help"],

@@ -53,7 +53,7 @@ peer_name = "fuzzer"
 [[grant]]
 agent = "fuzzer"
 type = "hypervisor"
-rights = ["write", "prove"]
+rights = ["read", "write", "prove"]
 name = "hypervisor"
 [[grant]]
 agent = "fuzzer"

@@ -27,7 +27,7 @@ class Heads(rvm_test.RvmTest):
         if not Heads.made:
             # Two boots of agents that pause, so that there are heads within a boot and at each end.
             for _ in range(2):
-                self.run_ok(rvm_test.EXAMPLES / "swarm", "--cpus", "2", "--disk", self.disk)
+                self.run_ok(rvm_test.EXAMPLES / "traffic", "--cpus", "2", "--disk", self.disk)
             Heads.made = (self.disk.read_bytes(), self.key_file().read_bytes())
         self.key_file().parent.mkdir(parents=True, exist_ok=True)
         self.disk.write_bytes(Heads.made[0])
@@ -84,7 +84,7 @@ class Heads(rvm_test.RvmTest):
 
     def test_a_head_shows_that_a_log_was_cut_back_or_replaced(self):
         fresh = self.folder / "fresh.img"
-        self.run_ok(rvm_test.EXAMPLES / "swarm", "--cpus", "2", "--disk", fresh)
+        self.run_ok(rvm_test.EXAMPLES / "traffic", "--cpus", "2", "--disk", fresh)
         result = self.verify("--heads", self.heads, disk=fresh)
         self.assertEqual(result.returncode, 1, str(result))
         self.assertIn("its origin is", result.stderr)

@@ -8,7 +8,7 @@ import time
 import rvm_test
 
 ATTACKS = rvm_test.EXAMPLES / "attacks" / "swarm.toml"
-SWARM = rvm_test.EXAMPLES / "swarm" / "swarm.toml"
+SWARM = rvm_test.EXAMPLES / "traffic" / "swarm.toml"
 REGION_KINDS = range(0x20, 0x29)
 
 

@@ -14,7 +14,7 @@ import time
 
 import rvm_test
 
-MANIFEST = rvm_test.EXAMPLES / "swarm" / "swarm.toml"
+MANIFEST = rvm_test.EXAMPLES / "traffic" / "swarm.toml"
 CUTS = 50
 SEED = 5
 SPAN = 4.0  # seconds from the start of the program within which the power fails: reset, boot, and the swarm at work

@@ -34,7 +34,7 @@ def main():
     coverage = result["coverage"]
     # A simulation in which something never happens tests nothing of it.
     expected = {"boots": 3, "power_cuts": 2, "torn_tails": 1, "disk_errors": 0.5, "faults": 1, "full_scans": 50,
-                "forks": 5, "supplied": 20}
+                "forks": 5, "supplied": 20, "relocations": 50}
     for name, per_seed in expected.items():
         check(coverage[name] >= per_seed * seeds, f"{name}: only {coverage[name]} in {seeds} seeds")
     check(coverage["shutdowns"] >= seeds // 10, f"only {coverage['shutdowns']} orderly shutdowns")

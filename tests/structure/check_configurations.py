@@ -22,8 +22,8 @@ def main():
         run = configure(target, {name: "OFF" for name in OPTIONAL})
         if run.returncode != 0:
             failures.append(f"{target} without optional modules does not configure:\n{run.stderr}")
-    # The engine is for agents: a microcontroller's firmware has none.
-    for target, name in (("appliance", "RVM_COHERENCE"), ("seed", "RVM_WASM"), ("appliance", "RVM_GPU")):
+    # Both engines are for the appliance's agents: a microcontroller's firmware has none.
+    for target, name in (("seed", "RVM_COHERENCE"), ("seed", "RVM_WASM"), ("appliance", "RVM_GPU")):
         run = configure(target, {name: "ON"})
         if run.returncode == 0 or f"{name}=ON" not in run.stderr or f"{name}=OFF" not in run.stderr:
             failures.append(f"{name}=ON: no clear refusal:\n{run.stderr}")

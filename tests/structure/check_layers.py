@@ -16,9 +16,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # below layer 2 may know that layers 2 and 3 exist.
 LAYER = {
     "types": 1, "hal": 1, "crypto": 1, "cap": 1, "memory": 1, "witness": 1, "proof": 1, "security": 1,
-    "partition": 1, "sched": 1, "boot": 1, "kernel": 1,
+    "partition": 1, "sched": 1, "boot": 1, "advice": 1, "kernel": 1,
     "coherence": 2,
-    "wasm": 3, "gpu": 3,
+    "wasm": 3, "gpu": 3, "control": 3,
     "sim": 4,  # not part of the product: nothing in src may depend on it
 }
 ASSEMBLY_LINES_MAX = 500  # per architecture

@@ -222,6 +222,21 @@ static inline enum rvm_error rvm_partition_create(rvm_handle hypervisor, uint64_
 static inline enum rvm_error rvm_partition_destroy(rvm_handle p) {
   return rvm_call4_proven(RVM_HVC_PARTITION_DESTROY, p, 0, 0, 0);
 }
+/* Bit i of `members` chooses the i-th living agent of `p`, in ascending order of their ids' lower 16 bits: those leave it for a
+ * new partition, to which the caller gets a capability. */
+static inline enum rvm_error rvm_partition_split(rvm_handle p, uint64_t members, rvm_handle* made, uint64_t* id) {
+  struct rvm_registers r = {{RVM_HVC_PARTITION_SPLIT, p, members, 0, 0, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  if (e == RVM_ERROR_OK) {
+    *made = (rvm_handle)r.x[1];
+    if (id) *id = r.x[2];
+  }
+  return e;
+}
+/* All agents of `absorbed` go to `p`, and `absorbed` ends. */
+static inline enum rvm_error rvm_partition_merge(rvm_handle p, rvm_handle absorbed) {
+  return rvm_call4_proven(RVM_HVC_PARTITION_MERGE, p, absorbed, 0, 0);
+}
 static inline enum rvm_error rvm_partition_suspend(rvm_handle p) {
   return rvm_call4(RVM_HVC_PARTITION_SUSPEND, p, 0, 0, 0);
 }
@@ -266,6 +281,10 @@ static inline enum rvm_error rvm_agent_fork(rvm_handle partition, rvm_handle ori
     if (id) *id = r.x[2];
   }
   return e;
+}
+/* The agent lives in another partition afterwards; its memory, handles and messages are what they were. */
+static inline enum rvm_error rvm_agent_migrate(rvm_handle a, rvm_handle partition) {
+  return rvm_call4_proven(RVM_HVC_AGENT_MIGRATE, a, partition, 0, 0);
 }
 static inline enum rvm_error rvm_agent_terminate(rvm_handle a) {
   return rvm_call4(RVM_HVC_AGENT_TERMINATE, a, 0, 0, 0);
@@ -315,6 +334,28 @@ static inline enum rvm_error rvm_cap_inspect(rvm_handle h, struct rvm_capability
     c->object = r.x[3];
     c->badge = r.x[4];
     c->depth = r.x[5];
+  }
+  return e;
+}
+
+/* A capability to any partition or agent, for whoever has EXECUTE on the hypervisor: type is RVM_OBJECT_PARTITION or RVM_OBJECT_AGENT. */
+static inline enum rvm_error rvm_cap_obtain(rvm_handle hypervisor, uint64_t type, uint64_t id, uint64_t rights,
+                                            rvm_handle* handle) {
+  struct rvm_registers r = {{RVM_HVC_CAP_OBTAIN, hypervisor, type, id, rights, 0, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke_proven(&r);
+  if (e == RVM_ERROR_OK) *handle = (rvm_handle)r.x[1];
+  return e;
+}
+
+/* What the machine is made of and does. Writes an array of the structure that belongs to `what` (RVM_READ_*), and where to go on; 0 at
+ * the end. */
+static inline enum rvm_error rvm_system_read(rvm_handle hypervisor, uint64_t what, uint64_t* cursor, void* to,
+                                             uint64_t bytes, uint64_t* entries) {
+  struct rvm_registers r = {{RVM_HVC_SYSTEM_READ, hypervisor, what, *cursor, rvm_guest_address(to), bytes, 0, 0, 0, 0}};
+  enum rvm_error e = (enum rvm_error)rvm_invoke(&r);
+  if (e == RVM_ERROR_OK) {
+    *entries = r.x[1];
+    *cursor = r.x[2];
   }
   return e;
 }

@@ -59,6 +59,11 @@ enum class Error : std::uint32_t {
   no_lease = RVM_ERROR_NO_LEASE,
   dma_refused = RVM_ERROR_DMA_REFUSED,
   device_failed = RVM_ERROR_DEVICE_FAILED,
+  no_shared_edge = RVM_ERROR_NO_SHARED_EDGE,
+  not_coherent = RVM_ERROR_NOT_COHERENT,
+  lease_conflict = RVM_ERROR_LEASE_CONFLICT,
+  region_overlap = RVM_ERROR_REGION_OVERLAP,
+  capability_conflict = RVM_ERROR_CAPABILITY_CONFLICT,
 };
 
 [[nodiscard]] inline std::string_view name(Error e) { return rvm_error_name(static_cast<rvm_error>(e)); }
@@ -84,7 +89,7 @@ template <typename T>
 
 // ---- handles, rights, time -------------------------------------------------------------------------------------------
 
-/// A capability of this partition for one type of object. Passing one type for another does not compile.
+/// A capability of this agent for one type of object. Passing one type for another does not compile.
 template <std::uint32_t Type>
 struct Handle {
   static constexpr std::uint32_t type = Type;
@@ -395,6 +400,16 @@ template <AnyHandle H>
   return result(e, std::move(a));
 }
 [[nodiscard]] inline Status destroy(Partition p) { return status(rvm_partition_destroy(p.raw)); }
+/// Those that `members` chooses, as bits in ascending order of their index, get a partition of their own.
+[[nodiscard]] inline Result<Partition> split(Partition p, std::uint64_t members) {
+  Partition made;
+  const rvm_error e = rvm_partition_split(p.raw, members, &made.raw, nullptr);
+  return result(e, std::move(made));
+}
+[[nodiscard]] inline Status merge(Partition into, Partition absorbed) {
+  return status(rvm_partition_merge(into.raw, absorbed.raw));
+}
+[[nodiscard]] inline Status migrate(AgentRef a, Partition to) { return status(rvm_agent_migrate(a.raw, to.raw)); }
 [[nodiscard]] inline Status suspend(Partition p) { return status(rvm_partition_suspend(p.raw)); }
 [[nodiscard]] inline Status resume(Partition p) { return status(rvm_partition_resume(p.raw)); }
 [[nodiscard]] inline Status terminate(AgentRef a) { return status(rvm_agent_terminate(a.raw)); }
@@ -403,7 +418,7 @@ template <AnyHandle H>
 
 struct EdgeEnds {
   Edge owner;               ///< in the caller's table, all rights
-  rvm_handle sender = 0;    ///< in the sender's partition's table
+  rvm_handle sender = 0;    ///< in the sender's table
   rvm_handle receiver = 0;  ///< in the receiver's
 };
 [[nodiscard]] inline Result<EdgeEnds> create_edge(AgentRef sender, AgentRef receiver, std::uint64_t queue,

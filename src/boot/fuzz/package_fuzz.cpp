@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "rvm/boot/coherence.hpp"
 #include "rvm/boot/package.hpp"
 
 namespace {
@@ -38,6 +39,8 @@ struct SoundPackage {
     header.header_bytes = sizeof header;
     header.total_bytes = sizeof *this;
     header.epoch_us = 1000;
+    header.coherence = rvm::boot::coherence_defaults();
+    header.coherence.flags = RVM_COHERENCE_ENABLED;
     header.partitions = table<rvm_package_partition>(offsetof(SoundPackage, partitions), 2);
     header.images = table<rvm_package_image>(offsetof(SoundPackage, image), 1);
     header.segments = table<rvm_package_segment>(offsetof(SoundPackage, segment), 1);
@@ -46,6 +49,7 @@ struct SoundPackage {
     header.grants = table<rvm_package_grant>(offsetof(SoundPackage, grants), 2);
     header.devices = table<rvm_package_device>(offsetof(SoundPackage, devices), 2);
     partitions[0].type = RVM_PARTITION_ROOT;
+    partitions[1].flags = RVM_PARTITION_LIVE;
     image.segment_count = 1;
     image.bytes = RVM_PAGE_SIZE;
     image.stack_pages = 1;
@@ -80,6 +84,16 @@ SoundPackage changed(std::span<const std::uint8_t> changes) {
   return package;
 }
 
+bool sound(const rvm_package_coherence& c) {
+  bool ok = c.flags <= 3 && c.budget >= 1 && c.budget <= RVM_COHERENCE_BUDGET_MAX;
+#define RVM_X(type, name, least, greatest, fallback, doc) \
+  ok = ok && std::int64_t{c.name} >= (least) && std::int64_t{c.name} <= (greatest);
+  RVM_COHERENCE_SETTING_TABLE(RVM_X)
+#undef RVM_X
+  return ok && c.interval[0] >= 1 && c.interval[0] <= c.interval[1] && c.interval[1] <= c.interval[2] &&
+         c.interval[2] <= RVM_COHERENCE_INTERVAL_MAX;
+}
+
 /// Whether it is accepted; then all of it must be as promised.
 bool check(std::span<const std::byte> bytes) {
   const auto package =
@@ -90,6 +104,10 @@ bool check(std::span<const std::byte> bytes) {
   }
   const std::uint64_t total = package->header().total_bytes;
   if (total > bytes.size()) std::abort();
+  if (!sound(package->header().coherence)) std::abort();
+  for (const rvm_package_partition& p : package->partitions()) {
+    if (p.flags != 0 && (p.type != RVM_PARTITION_AGENT || p.mode != RVM_MODE_FLOW)) std::abort();
+  }
   for (const rvm_package_segment& s : package->segments()) {
     if (s.payload > total || s.file_bytes > total - s.payload) std::abort();
     if ((s.permissions & RVM_MAP_WRITE) != 0 && (s.permissions & RVM_MAP_EXECUTE) != 0) std::abort();

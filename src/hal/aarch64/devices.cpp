@@ -110,12 +110,16 @@ std::span<const DeviceDescription> Port::devices() {
   return {port_state.device_descriptions.begin(), port_state.device_descriptions.size()};
 }
 void Port::permit_device_interrupt(std::uint32_t device, bool permitted) {
-  const InterruptLine line = port_state.devices[device].line;
-  if (permitted) {
-    enable_device_interrupt(line, rvm_cores[0]);
+  LeasedDevice& leased = port_state.devices[device];
+  if (!permitted) {
+    disable_device_interrupt(leased.line);
+  } else if (leased.line_set_up) {
+    // A line that reports edges would never report again what is forgotten here.
+    resume_device_interrupt(leased.line);
   } else {
-    disable_device_interrupt(line);
+    enable_device_interrupt(leased.line, rvm_cores[0]);
   }
+  leased.line_set_up = permitted;
 }
 bool Port::begin_device(std::uint32_t device, PhysicalAddress queues) {
   const DmaRegisters registers{port_state.device_descriptions[device].registers.base.value};

@@ -176,6 +176,10 @@ void enable_device_interrupt(InterruptLine line, const Core& core) {
   set_up_line(distributor, line);
 }
 
+void resume_device_interrupt(InterruptLine line) {
+  distributor.write(at::enable + line.number / 32 * 4, 1u << line.number % 32);
+}
+
 void disable_device_interrupt(InterruptLine line) {
   distributor.write(at::disable + line.number / 32 * 4, 1u << line.number % 32);
 }

@@ -21,8 +21,10 @@ void begin_interrupts(const GicDescription& gic);
 /// On each core: its private interrupts and CPU interface. `timer` is the private interrupt of the EL2 timer. An error is a
 /// text for people.
 [[nodiscard]] std::expected<void, std::string_view> begin_core_interrupts(Core& core, InterruptLine timer);
-/// Routes a shared interrupt to `core` and permits it.
+/// Routes a shared interrupt to `core` and permits it. What was pending is forgotten.
 void enable_device_interrupt(InterruptLine line, const Core& core);
+/// Permits it again. What came meanwhile is taken now.
+void resume_device_interrupt(InterruptLine line);
 void disable_device_interrupt(InterruptLine line);
 void send_core_interrupt(const Core& target);
 

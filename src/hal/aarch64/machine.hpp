@@ -25,6 +25,7 @@ struct DmaRegisters : DeviceRegisters {
 /// One of Port::devices(): its description is in the list beside.
 struct LeasedDevice {
   InterruptLine line;
+  bool line_set_up = false;          ///< since the lease began
   VirtioLease<DmaRegisters> queues;  ///< with DMA
 };
 inline constexpr std::size_t device_limit = 16;

@@ -54,6 +54,7 @@ std::vector<std::byte> PackageBuilder::build(std::span<const std::byte, 32> devi
   header.total_bytes = bytes.size();
   header.flags = RVM_PACKAGE_DEVELOPMENT | flags;
   header.epoch_us = 1000;
+  header.coherence = coherence;
   const auto digest = crypto::sha256(std::span{bytes}.subspan(sizeof header));
   std::memcpy(header.payload_digest, digest.data(), digest.size());
   std::array<std::byte, 32> key{};

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rvm/boot/coherence.hpp"
 #include "rvm/boot_package.h"
 
 namespace rvm::kernel::test {
@@ -74,6 +75,8 @@ class PackageBuilder {
   /// Pages of every agent's heap.
   std::uint32_t heap_pages = 4;
   std::uint32_t image_flags = 0;  ///< rvm_image_flags
+  /// Off unless a test switches it on; partitions are live only with RVM_PARTITION_LIVE among their flags.
+  rvm_package_coherence coherence = boot::coherence_defaults();
   /// The finished package, authenticated under `device_key`.
   [[nodiscard]] std::vector<std::byte> build(std::span<const std::byte, 32> device_key) const;
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "../objects.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "rvm/proof/p2.hpp"
 
 namespace rvm::kernel::test {
@@ -40,6 +41,7 @@ SimulatedKernel::SimulatedKernel(const PackageBuilder& builder, std::size_t ram_
   new (&the_state) Locked<State>{};
   std::destroy_at(&the_log);
   new (&the_log) Log{};
+  CHECK_FALSE(advice::start({}, {}, {}));  // without settings and memory it does nothing more, whatever it did before
   hal::Port::use(machine);
   for (std::size_t i = 0; i < key_.size(); ++i) key_[i] = static_cast<std::byte>(i * 7 + 1);
   const std::vector<std::byte> package = builder.build(key_);

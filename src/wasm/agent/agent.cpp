@@ -52,7 +52,7 @@ class Partition final : public rvm::wasm::ActorSystem {
     const rvm_error e = rvm_receive(edge, buffer.data(), buffer.size(), wait ? RVM_FOREVER : 0, &r);
     if (e != RVM_ERROR_OK) return std::unexpected{e};
     if (r.kind != RVM_MESSAGE_BYTES && buffer.size() >= sizeof(rvm_capability_message)) {
-      // A module has no use for a capability, and the partition's table has room for few.
+      // A module has no use for a capability, and the agent's table has room for few.
       rvm_capability_message message{};
       std::memcpy(&message, buffer.data(), sizeof message);
       (void)rvm_cap_drop(message.handle);

@@ -8,6 +8,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/witness/effects.hpp"
+#include "words.hpp"
 #include "wrong.hpp"
 
 namespace rvm::witness {
@@ -16,11 +17,8 @@ namespace {
 
 constexpr std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
 
-std::uint32_t high(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
-std::uint32_t low(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
-
 std::unexpected<std::string> no_capability(CapabilityPlace at) {
-  return wrong(fmt::format("partition {} has no capability in slot {}", at.partition, at.slot));
+  return wrong(fmt::format("agent {} has no capability in slot {}", at.agent, at.slot));
 }
 
 }  // namespace
@@ -30,6 +28,7 @@ Replay::Applied Replay::apply(const Record& r) {
   if (r.action_kind == Kind::boot_attestation && (r.flags & 0xffu) == first_phase) {
     state_ = {};
     roots_.clear();
+    indices_.clear();
     ++boots_;
     return {};
   }
@@ -46,6 +45,12 @@ Replay::Applied Replay::apply(const Record& r) {
     case Kind::partition_suspend:
     case Kind::partition_resume:
       return apply_partition(r);
+    case Kind::partition_split:
+      return apply_split(r);
+    case Kind::partition_merge:
+      return apply_merge(r);
+    case Kind::partition_migrate:
+      return apply_migrate(r);
     case Kind::task_spawn:
     case Kind::task_fork:
     case Kind::task_terminate:
@@ -98,18 +103,13 @@ Replay::Applied Replay::apply_partition(const Record& r) {
   return {};
 }
 
-// In the kernel's order: the table slot by slot, then region by region what leads there and the region itself.
+// In the kernel's order: region by region what leads there and the region itself.
 Replay::Applied Replay::destroy_partition(const Record& r) {
   PartitionRecordState& p = state_.partitions[r.target_object];
   p.phase = PartitionPhase::destroyed;
   const bool finished = (r.flags & record_unfinished) == 0;
   std::uint64_t capabilities = finished ? all : high(r.aux);
   std::uint64_t regions = finished ? all : low(r.aux);
-  while (capabilities != 0) {
-    const auto first = state_.capabilities.lower_bound({r.target_object, 0});
-    if (first == state_.capabilities.end() || first->first.partition != r.target_object) break;
-    capabilities -= remove_subtree(first->first, false, capabilities);
-  }
   while (!p.regions.empty()) {
     const Object region{RVM_OBJECT_REGION, p.regions.front()};
     capabilities -= remove_all(region, capabilities);
@@ -140,7 +140,7 @@ Replay::Applied Replay::apply_agent(const Record& r) {
     const std::uint64_t name = fork ? original->second.name : r.aux;
     state_.agents[r.target_object] = {
         .partition = high(r.payload), .image = r.flags, .priority = low(r.payload), .name = name, .suspended = fork};
-    return {};
+    return begin_agent(r.target_object, high(r.payload));
   }
   if (found == state_.agents.end()) return wrong(fmt::format("there is no agent {}", r.target_object));
   if (r.action_kind == Kind::task_terminate) {
@@ -151,15 +151,32 @@ Replay::Applied Replay::apply_agent(const Record& r) {
   return {};
 }
 
-// What ends with an agent: its leases, what its partition mapped into its slot, and its ends of edges.
+std::uint32_t Replay::agent_at(std::uint16_t index) const {
+  const auto found = indices_.find(index);
+  return found == indices_.end() ? 0 : found->second;
+}
+
+// What an agent has from its beginning.
+Replay::Applied Replay::begin_agent(std::uint32_t agent, std::uint32_t partition) {
+  indices_[static_cast<std::uint16_t>(agent)] = agent;
+  std::uint16_t slot = 0;
+  for (const StandardCapability& standard : standard_capabilities) {
+    CapabilityState root;
+    root.object = standard_object(standard, partition, agent);
+    root.type = standard.type;
+    root.rights = standard.rights;
+    root.generation = 1;
+    if (auto placed = place({agent, ++slot}, std::move(root)); !placed) return placed;
+  }
+  return {};
+}
+
+// What ends with an agent: its leases, what it mapped, and its ends of edges. Its capabilities go with records of their own.
 void Replay::end_agent(std::uint32_t agent) {
   std::erase_if(state_.leases, [&](const auto& lease) { return lease.second.agent == agent; });
-  const std::uint32_t partition = state_.agents[agent].partition;
-  const std::uint64_t slot = (agent & 0xffffu) * slot_bytes_;
-  for (auto c = state_.capabilities.lower_bound({partition, 0});
-       c != state_.capabilities.end() && c->first.partition == partition; ++c) {
-    const std::uint64_t at = c->second.mapped_at;
-    if (at >= slot && at < slot + slot_bytes_) c->second.mapped_at = c->second.mapped_access = 0;
+  for (auto c = state_.capabilities.lower_bound({agent, 0}); c != state_.capabilities.end() && c->first.agent == agent;
+       ++c) {
+    c->second.mapped_at = c->second.mapped_access = 0;
   }
   for (auto& [id, edge] : state_.edges) {
     if (edge.sender == agent) edge.sender = 0;
@@ -171,15 +188,18 @@ void Replay::end_agent(std::uint32_t agent) {
 
 // --- capabilities ---
 
+/// Roots of the same object, or what was derived from the same parent.
+std::vector<CapabilityPlace>& Replay::siblings_of(const CapabilityState& c) {
+  return c.parent.slot == 0 ? roots_[{c.type, c.object}] : state_.capabilities[c.parent].children;
+}
+
 Replay::Applied Replay::place(CapabilityPlace at, CapabilityState capability) {
-  if (!state_.partitions.contains(at.partition)) return wrong(fmt::format("there is no partition {}", at.partition));
-  const Object object{capability.type, capability.object};
-  const bool root = capability.parent.slot == 0;
-  const CapabilityPlace parent = capability.parent;
-  if (!state_.capabilities.emplace(at, std::move(capability)).second) {
-    return wrong(fmt::format("slot {} of partition {} is taken", at.slot, at.partition));
+  if (!state_.agents.contains(at.agent)) return wrong(fmt::format("there is no agent {}", at.agent));
+  const auto [placed, fresh] = state_.capabilities.emplace(at, std::move(capability));
+  if (!fresh) {
+    return wrong(fmt::format("slot {} of agent {} is taken", at.slot, at.agent));
   }
-  (root ? roots_[object] : state_.capabilities[parent].children).push_back(at);
+  siblings_of(placed->second).push_back(at);
   return {};
 }
 
@@ -206,16 +226,16 @@ Replay::Applied Replay::derive(CapabilityPlace parent, CapabilityPlace at, std::
 Replay::Applied Replay::move(CapabilityPlace from, CapabilityPlace to, std::uint16_t generation) {
   auto moved = state_.capabilities.extract(from);
   if (moved.empty()) return no_capability(from);
-  if (state_.capabilities.contains(to) || !state_.partitions.contains(to.partition)) {
-    const auto error = wrong(fmt::format("slot {} of partition {} cannot take it", to.slot, to.partition));
+  if (state_.capabilities.contains(to) || !state_.agents.contains(to.agent)) {
+    const auto error = wrong(fmt::format("slot {} of agent {} cannot take it", to.slot, to.agent));
     state_.capabilities.insert(std::move(moved));
     return error;
   }
   moved.key() = to;
   CapabilityState& c = moved.mapped();
   c.generation = generation;
-  auto& siblings = c.parent.slot == 0 ? roots_[{c.type, c.object}] : state_.capabilities[c.parent].children;
-  std::ranges::replace(siblings, from, to);
+  c.revoking = false;
+  std::ranges::replace(siblings_of(c), from, to);
   for (const CapabilityPlace child : c.children) state_.capabilities[child].parent = to;
   state_.capabilities.insert(std::move(moved));
   return {};
@@ -226,7 +246,7 @@ void Replay::erase(CapabilityPlace leaf) {
   const CapabilityState& c = found->second;
   if (c.type == RVM_OBJECT_DEVICE)
     std::erase_if(state_.leases, [&](const auto& lease) { return lease.second.by == leaf; });
-  auto& siblings = c.parent.slot == 0 ? roots_[{c.type, c.object}] : state_.capabilities[c.parent].children;
+  auto& siblings = siblings_of(c);
   if (siblings.back() == leaf) {
     siblings.pop_back();
   } else {
@@ -259,7 +279,45 @@ std::uint64_t Replay::remove_all(Object object, std::uint64_t count) {
   return removed;
 }
 
+/// The newest child becomes the newest child of whom `parent` was derived from.
+void Replay::hand_up_child(CapabilityPlace parent) {
+  CapabilityState& leaving = state_.capabilities[parent];
+  const CapabilityPlace at = leaving.children.back();
+  leaving.children.pop_back();
+  CapabilityState& child = state_.capabilities[at];
+  child.parent = leaving.parent;
+  siblings_of(child).push_back(at);
+}
+
+/// One by one from the first slot, as the kernel does: what was derived goes up first, unless it is to go as well.
+Replay::Applied Replay::close_table(const Record& r) {
+  const bool keep = (r.flags & all_capabilities) == 0;
+  std::uint64_t handed_up = r.payload;
+  std::uint64_t removed = r.aux;
+  const auto first = [&] {
+    const auto found = state_.capabilities.lower_bound({r.target_object, 0});
+    return found == state_.capabilities.end() || found->first.agent != r.target_object ? CapabilityPlace{}
+                                                                                       : found->first;
+  };
+  for (CapabilityPlace leaving = first(); leaving.slot != 0; leaving = first()) {
+    const CapabilityState& c = state_.capabilities[leaving];
+    if (keep && !c.revoking && !c.children.empty()) {
+      if (handed_up == 0) break;
+      --handed_up;
+      hand_up_child(leaving);
+      continue;
+    }
+    if (removed == 0) break;
+    removed -= remove_subtree(leaving, false, removed);
+  }
+  if (removed != 0 || handed_up != 0) return wrong(fmt::format("says more went than agent {} had", r.target_object));
+  if (((r.flags & record_unfinished) == 0) != (first().slot == 0))
+    return wrong(fmt::format("does not say whether agent {} has some left", r.target_object));
+  return {};
+}
+
 Replay::Applied Replay::revoke(const Record& r) {
+  if ((r.flags & agents_capabilities) != 0) return close_table(r);
   const bool finished = (r.flags & record_unfinished) == 0;
   std::uint64_t removed = 0;
   bool left = false;
@@ -271,7 +329,9 @@ Replay::Applied Replay::revoke(const Record& r) {
     const CapabilityPlace root{high(r.payload), slot_of(r.flags)};
     if (!state_.capabilities.contains(root)) return no_capability(root);
     removed = remove_subtree(root, false, r.aux);
-    left = state_.capabilities.contains(root);
+    const auto rest = state_.capabilities.find(root);
+    left = rest != state_.capabilities.end();
+    if (left) rest->second.revoking = true;
   }
   if (removed != r.aux) return wrong(fmt::format("says {} capabilities went, there were {}", r.aux, removed));
   if (finished == left) return wrong(finished ? "says all went, some are left" : "says some are left, none is");
@@ -292,9 +352,11 @@ Replay::Applied Replay::apply_capability(const Record& r) {
       root.badge = r.aux;
       return place(at, std::move(root));
     }
-    case Kind::capability_attenuated:
-      return derive({r.actor_partition, static_cast<std::uint16_t>(high(r.payload))},
-                    {r.actor_partition, slot_of(r.flags)}, rights, generation, r.aux);
+    case Kind::capability_attenuated: {
+      const std::uint32_t agent = agent_at(static_cast<std::uint16_t>(high(r.payload) >> 16));
+      return derive({agent, static_cast<std::uint16_t>(high(r.payload))}, {agent, slot_of(r.flags)}, rights, generation,
+                    r.aux);
+    }
     case Kind::capability_delegate:
       return move({high(r.aux), static_cast<std::uint16_t>(low(r.aux))}, at, generation);
     default:
@@ -328,10 +390,12 @@ Replay::Applied Replay::apply_region(const Record& r) {
       return {};
     case Kind::region_transfer: {
       const std::uint32_t to = low(r.payload);
-      if (auto moved = move({r.actor_partition, places.from_slot}, {to, places.to_slot}, places.generation); !moved)
-        return moved;
+      const auto edge = state_.edges.find(places.edge);
+      if (edge == state_.edges.end()) return wrong(fmt::format("there is no edge {}", places.edge));
+      const CapabilityPlace at{edge->second.receiver, places.to_slot};
+      if (auto moved = move({edge->second.sender, places.from_slot}, at, places.generation); !moved) return moved;
       // What the mover had mapped goes with it.
-      CapabilityState& root = state_.capabilities.at({to, places.to_slot});
+      CapabilityState& root = state_.capabilities.at(at);
       root.mapped_at = 0;
       root.mapped_access = 0;
       std::erase(state_.partitions[found->second.owner].regions, r.target_object);
@@ -340,22 +404,28 @@ Replay::Applied Replay::apply_region(const Record& r) {
       return {};
     }
     case Kind::region_share: {
-      const CapabilityPlace parent{r.actor_partition, places.from_slot};
+      const auto edge = state_.edges.find(places.edge);
+      if (edge == state_.edges.end()) return wrong(fmt::format("there is no edge {}", places.edge));
+      const CapabilityPlace parent{edge->second.sender, places.from_slot};
       const auto from = state_.capabilities.find(parent);
       if (from == state_.capabilities.end()) return no_capability(parent);
-      return derive(parent, {low(r.payload), places.to_slot}, static_cast<std::uint8_t>(r.flags), places.generation,
-                    from->second.badge);
+      return derive(parent, {edge->second.receiver, places.to_slot}, static_cast<std::uint8_t>(r.flags),
+                    places.generation, from->second.badge);
     }
     case Kind::region_unshare: {
-      const CapabilityPlace root{r.actor_partition, slot_of(r.flags)};
-      if (!state_.capabilities.contains(root)) return no_capability(root);
+      const CapabilityPlace root{high(r.aux), slot_of(r.flags)};
+      const auto shared = state_.capabilities.find(root);
+      if (shared == state_.capabilities.end()) return no_capability(root);
       const std::uint64_t removed = remove_subtree(root, true, r.payload);
+      shared->second.revoking = (r.flags & record_unfinished) != 0;
       if (removed != r.payload)
         return wrong(fmt::format("says {} capabilities went, there were {}", r.payload, removed));
       return {};
     }
     default: {
-      const CapabilityPlace at{r.actor_partition, static_cast<std::uint16_t>(high(r.aux))};
+      // The address tells in whose slot it is mapped, and so through whose capability.
+      const CapabilityPlace at{agent_at(static_cast<std::uint16_t>(r.payload / slot_bytes_)),
+                               static_cast<std::uint16_t>(high(r.aux))};
       const auto c = state_.capabilities.find(at);
       if (c == state_.capabilities.end()) return no_capability(at);
       const bool map = r.action_kind == Kind::region_map;
@@ -389,7 +459,7 @@ Replay::Applied Replay::apply_edge(const Record& r) {
 Replay::Applied Replay::apply_lease(const Record& r) {
   const auto found = state_.leases.find(r.target_object);
   if (r.action_kind == Kind::device_lease_grant) {
-    const CapabilityPlace by{r.actor_partition, slot_of(r.flags)};
+    const CapabilityPlace by{high(r.payload), slot_of(r.flags)};
     if (found != state_.leases.end()) return wrong(fmt::format("device {} is leased already", r.target_object));
     if (!state_.agents.contains(high(r.payload))) return wrong(fmt::format("there is no agent {}", high(r.payload)));
     if (!state_.capabilities.contains(by)) return no_capability(by);

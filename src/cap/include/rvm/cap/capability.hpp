@@ -11,15 +11,16 @@
 
 namespace rvm::cap {
 
-/// Dense position of a partition in the kernel's tables, unlike its id.
-using PartitionIndex = Strong<struct PartitionIndexTag, std::uint16_t>;
+/// Dense position of an agent in the kernel's tables, unlike its id. A table belongs to an agent, wherever that is.
+using AgentIndex = Strong<struct AgentIndexTag, std::uint16_t>;
 
 inline constexpr unsigned table_slots = 256;  ///< slot 0 stays empty: it is what a refused lookup may touch
-inline constexpr std::uint8_t max_depth = 8;  ///< greatest distance from a derivation root
+inline constexpr std::uint8_t max_depth =
+    8;  ///< greatest number of derivations between a minted capability and another
 
 /// Where a capability lies. Slot 0 is never used, so the zero reference names none.
 struct CapabilityRef {
-  PartitionIndex partition;
+  AgentIndex agent;
   std::uint16_t slot = 0;
 
   [[nodiscard]] constexpr bool empty() const { return slot == 0; }
@@ -51,6 +52,7 @@ class Capability {
   [[nodiscard]] std::uint32_t object_id() const { return object_id_; }
   [[nodiscard]] Rights rights() const { return rights_; }
   [[nodiscard]] std::uint64_t badge() const { return badge_; }
+  /// How many derivations made it. Its ancestors may be fewer: those of ended agents are gone.
   [[nodiscard]] std::uint8_t depth() const { return depth_; }
   [[nodiscard]] Generation generation() const { return generation_; }
   /// First four bytes, big-endian, of the SHA-256 of the canonical encoding (capability.cpp), for witness records. Brought
@@ -102,7 +104,8 @@ class Capability {
   bool revoking_children_;                   ///< children are being revoked: none may be added anywhere below
   std::uint16_t next_free_;                  ///< of a free slot; 0 ends the queue
   ObjectCapabilities* object_capabilities_;  ///< of a root
-  std::uint64_t reserved_[1];
+  std::uint16_t slot_;                       ///< its own
+  std::uint16_t reserved_[3];
 };
 
 }  // namespace rvm::cap

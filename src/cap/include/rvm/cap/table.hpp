@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// A partition's capability table and the P1 check that every hypercall passes.
+// An agent's capability table and the P1 check that every hypercall passes.
+//
+// A table has 64 slots at first and grows to 256, a page at a time. Its pages never move, so that a reference to a capability
+// stays good while the table grows. Where it has no page yet, a page of empty slots stands that all tables share.
 //
 // Hardening against speculation: the slot number is masked, so not even a mispredicted path reads outside the table; and
 // the verdict selects, by data flow rather than by branch, between the capability asked for and slot 0, which is always
@@ -9,6 +12,7 @@
 // verdict; which error to report is worked out only after a refusal.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,10 +24,9 @@
 
 namespace rvm::cap {
 
-inline constexpr std::size_t table_bytes = table_slots * sizeof(Capability);
-inline constexpr std::size_t table_page_order = 2;
 static_assert(sizeof(Capability) == 64);
-static_assert(table_bytes == page_bytes << table_page_order);
+inline constexpr unsigned page_slots = page_bytes / sizeof(Capability);
+inline constexpr unsigned table_pages = table_slots / page_slots;  ///< at most
 
 class CapabilityTable {
  public:
@@ -32,38 +35,43 @@ class CapabilityTable {
   CapabilityTable& operator=(const CapabilityTable&) = delete;
   ~CapabilityTable() = default;
 
-  [[nodiscard]] bool open() const { return slots_ != nullptr; }
+  [[nodiscard]] bool open() const { return page_count_ != 0; }
   [[nodiscard]] unsigned used() const { return used_; }
+  /// Whether the next capability needs a page that the table does not have yet.
+  [[nodiscard]] bool full() const { return used_ + 1u == page_count_ * page_slots; }
+  /// Its pages, for whoever accounts for them.
+  [[nodiscard]] std::span<Capability* const> pages() const { return std::span{pages_}.first(page_count_); }
 
   /// The capability that `handle` names. Error::bad_capability if there is none.
   [[nodiscard]] Result<Capability*> resolve(Handle handle) const;
   /// P1: the handle resolves, its object is of type `type` (ObjectType::any accepts all) and it has all of `needed`.
   /// Errors: bad_capability, wrong_type, rights. The table must be open.
   [[nodiscard]] Result<Capability*> check(Handle handle, ObjectType type, Rights needed) const;
-  /// Handle and slot of a capability of this table.
-  [[nodiscard]] std::uint16_t slot_of(const Capability& capability) const {
-    return static_cast<std::uint16_t>(&capability - slots_);
-  }
-  [[nodiscard]] Handle handle_of(const Capability& capability) const {
-    return {slot_of(capability), capability.generation()};
+  [[nodiscard]] static Handle handle_of(const Capability& capability) {
+    return {capability.slot_, capability.generation()};
   }
 
  private:
   friend class CapabilityTree;
-  [[nodiscard]] Error refusal(Handle handle, ObjectType type, Rights needed) const;
-  [[nodiscard]] Capability& at(std::uint16_t slot) const { return slots_[slot & (table_slots - 1)]; }
+  enum class Closing : std::uint8_t { no, keeping, revoking };  ///< the latter two: what becomes of what was derived
 
-  Capability* slots_ = nullptr;
+  [[nodiscard]] Error refusal(Handle handle, ObjectType type, Rights needed) const;
+  [[nodiscard]] Capability& at(std::uint16_t slot) const {
+    return pages_[slot / page_slots % table_pages][slot % page_slots];
+  }
+
+  std::array<Capability*, table_pages> pages_{};
   std::uint16_t free_head_ = 0;  ///< queue of slots used before, oldest first, so that generations wrap late; 0 = empty
   std::uint16_t free_tail_ = 0;
   std::uint16_t touched_ = 0;  ///< slots 1..touched_ were used before, those above never
   std::uint16_t used_ = 0;
-  bool closing_ = false;
+  std::uint8_t page_count_ = 0;
+  Closing closing_ = Closing::no;
 };
 
 inline Result<Capability*> CapabilityTable::check(Handle handle, ObjectType type, Rights needed) const {
   const std::uint32_t slot = handle.slot & (table_slots - 1);
-  const Capability& claimed = slots_[slot];
+  const Capability& claimed = pages_[slot / page_slots][slot % page_slots];
   const std::uint32_t type_bits = type == ObjectType::any ? 0u : 0xffu;
   // Each term is zero exactly when it is in order; none can set bit 31.
   const std::uint32_t wrong =
@@ -80,7 +88,8 @@ inline Result<Capability*> CapabilityTable::check(Handle handle, ObjectType type
 #elif defined(__GNUC__)
   asm volatile("" : "+r"(mask));  // sound: emits nothing; hides the origin of `mask` as above
 #endif
-  Capability* const selected = slots_ + (slot & mask);
+  const std::uint32_t chosen = slot & mask;
+  Capability* const selected = pages_[chosen / page_slots] + chosen % page_slots;
   if (wrong != 0) [[unlikely]] {
     return fail(refusal(handle, type, needed));
   }

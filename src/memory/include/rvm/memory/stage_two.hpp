@@ -41,6 +41,12 @@ struct Translation {
   MemoryType type;
 };
 
+/// What hangs on the entries of a slot (relink).
+struct SlotContents {
+  std::uint32_t tables = 0;  ///< charged to the account
+  std::uint64_t pages = 0;   ///< mapped, singly or in blocks, whoever pays for them
+};
+
 /// What an unmap leaves to do, see above.
 struct Unmapped {
   bool tables_retired;  ///< invalidate by VMID, then release_retired(); else invalidating the single pages suffices
@@ -88,6 +94,10 @@ class [[nodiscard]] StageTwo {
   template <typename Visitor>
   [[nodiscard]] Status visit(GuestAddress guest, std::uint64_t pages, Visitor&& visitor);
 
+  /// Everything in a range that is wholly mapped, and in which no block begins outside or ends outside, has this access from now
+  /// on. Taking permissions away needs an invalidation as unmap does.
+  void protect(GuestAddress guest, std::uint64_t pages, Access access);
+
   /// Maps in `other`, at `there`, what is mapped here in a range without blocks. `take(Translation) -> Result<Access>` sees every page,
   /// in ascending order, and says what access both have from now on; its error ends it, and so does one of map, after
   /// `give_back(Translation)`. What was mapped by then stays. The addresses are equal modulo 2 MiB, and nothing is mapped there yet.
@@ -99,6 +109,16 @@ class [[nodiscard]] StageTwo {
   /// old entry and the new one (break-before-make, Arm ARM D8.16). Error::bad_address: it is not mapped so.
   template <typename Invalidate>
   [[nodiscard]] Status replace(GuestAddress guest, PhysicalAddress physical, Access access, Invalidate&& invalidate);
+
+  /// What is mapped in [slot, slot + bytes): a power of two of at least 2 MiB, aligned to its size, with no block that reaches
+  /// beyond it.
+  [[nodiscard]] SlotContents slot_contents(GuestAddress slot, std::uint64_t bytes) const;
+
+  /// Hands what is mapped in a slot to `other`, at the same addresses, by moving the entries that it hangs on. Nothing is copied;
+  /// both have the same geometry, and `other` has nothing mapped there. The caller moves the charges: slot_contents().tables,
+  /// and what it charged for the pages. Then as after unmap: publish, invalidate the VMID here, release_retired() here.
+  /// Error::no_memory, without effect: other's table above those entries.
+  [[nodiscard]] Result<Unmapped> relink(GuestAddress slot, std::uint64_t bytes, StageTwo& other);
 
   /// Frees all tables; the mapped pages are not touched. Only when no core uses them and the VMID was invalidated.
   void destroy();
@@ -134,6 +154,7 @@ class [[nodiscard]] StageTwo {
       ++level;
       shift -= 9;
       step.parent = step.entry;
+      // A page is no table, so no shift is below that of a page. NOLINTNEXTLINE(clang-analyzer-core.BitwiseShift)
       step.entry = table_at(step.entry->address()) + ((address >> shift) & (entries_per_table - 1));
     }
     step.level = level;
@@ -183,6 +204,11 @@ class [[nodiscard]] StageTwo {
   void fill(const Step& step, unsigned count, PhysicalAddress output, Access access, MemoryType type);
   void split(const Step& step);
   [[nodiscard]] bool clear(Step step, std::uint64_t address, unsigned count);
+  [[nodiscard]] bool retire_empty(Step step, std::uint64_t address);
+  [[nodiscard]] Step find_slot(std::uint64_t address, unsigned level) const;
+  /// `visitor(Descriptor, level)` sees what is valid in the entries of a slot and in the tables below them, but for pages.
+  template <typename Visitor>
+  static void each_in_slot(Table entry, unsigned level, unsigned entries, Visitor&& visitor);
   void free_table(PhysicalAddress table, unsigned order);
 
   PageAllocator<Machine>* allocator_ = nullptr;
@@ -199,5 +225,6 @@ class [[nodiscard]] StageTwo {
 
 }  // namespace rvm::memory
 
-#include "rvm/memory/stage_two_map.hpp"    // IWYU pragma: export
-#include "rvm/memory/stage_two_unmap.hpp"  // IWYU pragma: export
+#include "rvm/memory/stage_two_map.hpp"     // IWYU pragma: export
+#include "rvm/memory/stage_two_relink.hpp"  // IWYU pragma: export
+#include "rvm/memory/stage_two_unmap.hpp"   // IWYU pragma: export

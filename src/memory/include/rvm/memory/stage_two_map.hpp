@@ -113,6 +113,19 @@ Status StageTwo<Machine>::visit(GuestAddress guest, std::uint64_t pages, Visitor
 }
 
 template <TableMachine Machine>
+void StageTwo<Machine>::protect(GuestAddress guest, std::uint64_t pages, Access access) {
+  const std::uint64_t end = guest.value + (pages << page_shift);
+  for (std::uint64_t at = guest.value; at < end;) {
+    const Step here = find(at);
+    const unsigned count = here.level == page_level ? run_in_table(at, end) : 1;
+    const std::uint64_t bytes = count * level_bytes(here.level);
+    ensure((at & (level_bytes(here.level) - 1)) == 0 && bytes <= end - at && all_valid(here.entry, count));
+    for (unsigned i = 0; i < count; ++i) store(here.entry + i, here.entry[i].with_access(access));
+    at += bytes;
+  }
+}
+
+template <TableMachine Machine>
 template <typename Take, typename GiveBack>
 Status StageTwo<Machine>::share(GuestAddress guest, std::uint64_t pages, StageTwo& other, GuestAddress there,
                                 Take&& take, GiveBack&& give_back) {

@@ -114,8 +114,14 @@ bool StageTwo<Machine>::clear(Step step, std::uint64_t address, unsigned count) 
   for (unsigned i = 0; i < count; ++i) {
     store(step.entry + i, Descriptor{});
   }
-  bool retired = false;
   add_live(step.parent, -static_cast<int>(count));
+  return retire_empty(step, address);
+}
+
+/// Retires the table of an entry just cleared, and those above it, as far as they became empty.
+template <TableMachine Machine>
+bool StageTwo<Machine>::retire_empty(Step step, std::uint64_t address) {
+  bool retired = false;
   while (step.parent != nullptr && step.parent->live() == 0) {
     const PhysicalAddress table = step.parent->address();
     store(step.parent, Descriptor{});

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "rvm/abi.h"
-#include "rvm/cap/capability.hpp"
+#include "rvm/cap/table.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/partition/edge.hpp"
 #include "rvm/partition/lifecycle.hpp"
@@ -35,8 +35,21 @@ enum class Wait : std::uint8_t {
   budget,     ///< its CPU budget for this period is used up
 };
 
+/// What became of a relocation that an agent asked for; it makes its call again until there is one.
+struct RelocationVerdict {
+  std::uint8_t kind = 0;  ///< Relocation::Kind plus one; 0: there is none
+  Error error = Error::ok;
+  std::uint32_t first = 0, second = 0;  ///< ids that it named
+  std::uint64_t members = 0;
+  std::uint32_t made = 0;  ///< id of the partition that a split made
+
+  [[nodiscard]] bool answers(const RelocationVerdict& asked) const {
+    return kind == asked.kind && first == asked.first && second == asked.second && members == asked.members;
+  }
+};
+
 /// A schedulable execution context: saved registers, an arena at a fixed guest-physical slot, and its place in the
-/// scheduler and in IPC. Lives in one partition at a time. The kernel lock protects every member.
+/// scheduler and in IPC, and what it may do. Lives in one partition at a time. The kernel lock protects every member.
 struct Agent {
   AgentId id;
   std::uint16_t reuse = 0;
@@ -50,16 +63,19 @@ struct Agent {
   bool held = false;          ///< suspended, itself or with its partition: runnable but not to be run
   bool yielded = false;       ///< gave up the rest of its turn
   bool doomed = false;        ///< to be ended by the core that executes it, as soon as that enters the kernel
+  bool moving = false;        ///< to another partition, in the operation under way
   bool timed_job = false;     ///< in a job that was released at `job_release`
   bool job_starting = false;  ///< released, has not run since
   Partition* partition = nullptr;
-  std::uint32_t core = 0;  ///< where it last ran or is queued
+  cap::CapabilityTable* capabilities = nullptr;  ///< its own; goes with it wherever it goes
+  std::uint32_t core = 0;                        ///< where it last ran or is queued
   std::int32_t affinity = -1;
 
   hal::Context* context = nullptr;       ///< in the agent's kernel page
   proof::NonceWindow* nonces = nullptr;  ///< of its proofs; in the same page
   sched::Node node;
-  sched::Priority base;       ///< from the manifest or the spawner
+  std::uint16_t urgency = 0;  ///< 0..10000, from the manifest or the spawner
+  sched::Priority base;       ///< urgency with its partition's pressure, or within the reflex range
   sched::Priority effective;  ///< base, or inherited from a caller if that is higher
 
   // CPU time and the budget of the current period (as in mixed-criticality scheduling contexts).
@@ -88,6 +104,7 @@ struct Agent {
   List<Edge, &Edge::inbound_link> inbound;
   List<Edge, &Edge::pending_link> pending;  ///< inbound edges with unread messages
   Edge* wait_edge = nullptr;
+  RelocationVerdict verdict;
   std::uint32_t lost_edge = 0;  ///< id of an inbound edge that ended; the next receive that finds nothing reports it
   std::uint64_t notification = 0;
   std::uint64_t wait_mask = 0;
@@ -103,10 +120,6 @@ struct Agent {
   Link<Agent> partition_link;
   Link<Agent> ended_link;
   std::uint64_t pages_released = 0;  ///< of its arena, after its end
-  struct {
-    cap::CapabilityRef ref;
-    Generation generation;
-  } self;  ///< the capability to itself that its partition was given with it
 
   // Counters.
   std::uint64_t messages = 0;

@@ -54,6 +54,9 @@ struct Edge {
   std::uint32_t epoch_messages = 0;
   std::uint32_t epoch_bytes = 0;
   std::uint32_t epoch_refused = 0;
+  // All traffic before that.
+  std::uint64_t past_messages = 0;
+  std::uint64_t past_bytes = 0;
   bool in_epoch_list = false;
   bool in_pending_list = false;
 

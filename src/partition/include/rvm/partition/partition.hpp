@@ -6,7 +6,7 @@
 
 #include "rvm/abi.h"
 #include "rvm/boot_package.h"
-#include "rvm/cap/table.hpp"
+#include "rvm/cap/capability.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/memory/region.hpp"
 #include "rvm/memory/stage_two.hpp"
@@ -15,8 +15,12 @@
 #include "rvm/partition/lifecycle.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/sched/token_bucket.hpp"
+#include "rvm/witness/placement.hpp"
 
 namespace rvm::partition {
+
+/// Dense position of a partition in the kernel's tables, unlike its id.
+using PartitionIndex = Strong<struct PartitionIndexTag, std::uint16_t>;
 
 /// A memory region as a kernel object. Its pages are mapped through capabilities, each of which knows where.
 struct RegionObject {
@@ -27,10 +31,14 @@ struct RegionObject {
   std::uint16_t owner = 0;  ///< partition index
   memory::Region<hal::Port> region;
   Link<RegionObject> partition_link;
+  Link<RegionObject> orphan_link;
+  bool orphaned = false;     ///< nothing leads to it any more
+  std::uint32_t census = 0;  ///< in which `uses` was counted
+  witness::RegionUses uses;
 };
 
-/// A coherence domain: one stage-2 address space under one VMID, one capability table, the agents in it, what it owns. The
-/// unit of isolation and of fault containment. The kernel lock protects every member.
+/// A coherence domain: one stage-2 address space under one VMID, the agents in it, what it owns. The unit of isolation and
+/// of fault containment. The kernel lock protects every member.
 struct Partition {
   PartitionId id;
   std::uint16_t reuse = 0;
@@ -40,14 +48,12 @@ struct Partition {
   PartitionState state = PartitionState::created;
   rvm_partition_type type = RVM_PARTITION_AGENT;
   rvm_partition_mode mode = RVM_MODE_FLOW;
+  bool live = false;           ///< its boundary may move
+  std::uint16_t pressure = 0;  ///< cut pressure, basis points: what its agents have on top of their urgency
 
   memory::VmidTag vmid;
   memory::PageAccount account;
   memory::StageTwo<hal::Port> space;
-  cap::CapabilityTable* capabilities = nullptr;
-  PhysicalAddress capability_memory;
-  std::uint32_t console_handle = 0;  ///< shared by its agents, as is the next
-  std::uint32_t own_handle = 0;
 
   List<Agent, &Agent::partition_link> agents;
   std::uint32_t agent_count = 0;

@@ -47,12 +47,13 @@ class Authority {
     return std::pair{Authority{actor, (*capability)->hash()}, *capability};
   }
   /// An agent acting on itself, or an owner on its own, where the kernel itself established the identity.
-  [[nodiscard]] static Authority self(PartitionId actor) { return Authority{actor, 0}; }
+  [[nodiscard]] static constexpr Authority self(PartitionId actor) { return Authority{actor, 0}; }
   /// The hypervisor's own actions: boot, fault containment, expiry.
-  [[nodiscard]] static Authority hypervisor() { return Authority{hypervisor_partition, 0}; }
+  [[nodiscard]] static constexpr Authority hypervisor() { return Authority{hypervisor_partition, 0}; }
 
  private:
-  Authority(PartitionId actor, std::uint32_t capability_hash) : actor_(actor), capability_hash_(capability_hash) {}
+  constexpr Authority(PartitionId actor, std::uint32_t capability_hash)
+      : actor_(actor), capability_hash_(capability_hash) {}
   PartitionId actor_;
   std::uint32_t capability_hash_;
   proof::Tier tier_ = proof::Tier::p1;
@@ -80,6 +81,7 @@ struct Effect {
   std::uint16_t flags = 0;
 };
 
+using witness::agents_capabilities;
 using witness::all_capabilities;
 using witness::record_failed;
 using witness::record_unfinished;

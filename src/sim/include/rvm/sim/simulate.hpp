@@ -39,7 +39,9 @@ struct Coverage {
   std::uint64_t vmid_reclaims = 0;
   std::uint64_t messages = 0;
   std::uint64_t forks = 0;
-  std::uint64_t supplied = 0;  ///< touches of memory that was not there, or shared
+  std::uint64_t relocations = 0;  ///< agents changed partitions
+  std::uint64_t advised = 0;      ///< of these: by the coherence engine's advice
+  std::uint64_t supplied = 0;     ///< touches of memory that was not there, or shared
 
   void add(const Coverage& other);
 };

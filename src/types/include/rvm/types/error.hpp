@@ -36,6 +36,11 @@ enum class Error : std::uint16_t {
   no_lease = RVM_ERROR_NO_LEASE,
   dma_refused = RVM_ERROR_DMA_REFUSED,
   device_failed = RVM_ERROR_DEVICE_FAILED,
+  no_shared_edge = RVM_ERROR_NO_SHARED_EDGE,
+  not_coherent = RVM_ERROR_NOT_COHERENT,
+  lease_conflict = RVM_ERROR_LEASE_CONFLICT,
+  region_overlap = RVM_ERROR_REGION_OVERLAP,
+  capability_conflict = RVM_ERROR_CAPABILITY_CONFLICT,
 };
 
 template <typename T>

@@ -7,7 +7,7 @@
 
 namespace rvm {
 
-/// What user code holds in place of a capability: a slot index of its own partition's table and that slot's generation.
+/// What user code holds in place of a capability: a slot index of its own agent's table and that slot's generation.
 struct Handle {
   std::uint16_t slot = 0;
   Generation generation;

@@ -3,8 +3,11 @@
 // How the fields of records pack what an action did (the kinds table names them): the kernel packs, the replay unpacks.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
+#include "rvm/abi.h"
 #include "rvm/witness/kinds.hpp"
 
 namespace rvm::witness {
@@ -17,6 +20,9 @@ inline constexpr std::uint16_t record_failed = 0x8000;
 inline constexpr std::uint16_t record_unfinished = 0x4000;
 /// CapabilityRevoke, instead of a slot: all capabilities to the object, which ended before.
 inline constexpr std::uint16_t all_capabilities = 0x1000;
+/// CapabilityRevoke, instead of a slot: those that an agent held, which ended before; with all_capabilities, what was derived
+/// from them goes too, else it goes up to whom the agent had them from.
+inline constexpr std::uint16_t agents_capabilities = 0x2000;
 
 [[nodiscard]] constexpr std::uint16_t slot_of(std::uint16_t flags) { return flags & 0xffu; }
 
@@ -41,8 +47,32 @@ struct RegionPlaces {
           static_cast<std::uint8_t>(aux >> 32), static_cast<std::uint32_t>(aux)};
 }
 
+/// A slot of an agent's own table, in 32 bits.
+[[nodiscard]] constexpr std::uint32_t place(std::uint16_t agent_index, std::uint16_t slot) {
+  return std::uint32_t{agent_index} << 16 | slot;
+}
+
+/// What an agent holds from its beginning, which the record of that implies: in the slots from 1, in this order, of generation 1,
+/// not derived from anything. So a fork finds under the handles in its memory what its original had under them.
+struct StandardCapability {
+  std::uint8_t type;  ///< rvm_object_type
+  std::uint8_t rights;
+  std::string_view name;  ///< in the agent's directory
+};
+inline constexpr std::array standard_capabilities{
+    StandardCapability{RVM_OBJECT_CONSOLE, RVM_RIGHT_WRITE, RVM_DIRECTORY_CONSOLE},
+    StandardCapability{RVM_OBJECT_PARTITION, RVM_RIGHT_READ | RVM_RIGHT_WRITE, RVM_DIRECTORY_PARTITION},
+    StandardCapability{RVM_OBJECT_AGENT, RVM_RIGHT_READ | RVM_RIGHT_WRITE | RVM_RIGHT_GRANT | RVM_RIGHT_PROVE,
+                       RVM_DIRECTORY_SELF}};
+/// Which object it leads to: the one console, the agent's partition, or the agent.
+[[nodiscard]] constexpr std::uint32_t standard_object(const StandardCapability& c, std::uint32_t partition,
+                                                      std::uint32_t agent) {
+  constexpr std::uint32_t console = 1;
+  return c.type == RVM_OBJECT_CONSOLE ? console : c.type == RVM_OBJECT_PARTITION ? partition : agent;
+}
+
 /// The payload of records that place a capability: type in bits 0-7, rights in 8-15, generation of its slot in 16-31, and in
-/// 32-63 the holder's partition id (of a capability derived into the own table: the slot it was derived from).
+/// 32-63 the holder's agent id (of a capability derived into the own table: the place it was derived from).
 [[nodiscard]] constexpr std::uint64_t authority(std::uint8_t type, std::uint8_t rights, std::uint16_t generation,
                                                 std::uint32_t holder) {
   return std::uint64_t{type} | std::uint64_t{rights} << 8 | std::uint64_t{generation} << 16 |

@@ -4,10 +4,15 @@
 // decoder and the documentation come.
 //
 // Terms used below. "a:b" is two 32-bit halves, a in bits 32-63. An "authority" is the payload of capability records:
-// object type in bits 0-7, rights in bits 8-15, generation of the slot in bits 16-31, holder's partition id in bits 32-63.
+// object type in bits 0-7, rights in bits 8-15, generation of the slot in bits 16-31, holder's agent id in bits 32-63.
 // "Places" say in bits 48-63 the generation and in 40-47 the number of the slot that a capability went to, in 32-39 the slot
-// that it came from, and in 0-31 the edge. Actions on objects have bit 14 of the flags set when another part of the same
-// action follows, bit 15 when the action failed, with the error as payload (effects.hpp). A "name" is the first 8 bytes of the object's name, zero-padded. "-" means the field is 0.
+// that it came from, and in 0-31 the edge, whose sender had it and whose receiver has it. Actions on objects have bit 14 of the
+// flags set when another part of the same action follows, bit 15 when the action failed, with the error as payload
+// (effects.hpp). A "name" is the first 8 bytes of the object's name, zero-padded. "-" means the field is 0.
+//
+// TaskSpawn and TaskFork stand for the agent's standard capabilities as well, and TaskTerminate for the end of its leases, of
+// its mappings and of its ends of edges (effects.hpp, src/witness/verify/replay.cpp). Its capabilities go with the
+// CapabilityRevoke records that follow.
 #pragma once
 
 #include <array>
@@ -20,27 +25,30 @@ namespace rvm::witness {
 #define RVM_WITNESS_KIND_TABLE(X) \
   X(partition_create, 0x01, PartitionCreate, "partition", "type", "witness quota:page quota", "name") \
   X(partition_destroy, 0x02, PartitionDestroy, "partition", "-", "pages held", \
-    "capabilities removed:regions destroyed") \
+    "capabilities to its regions removed:regions destroyed") \
   X(partition_suspend, 0x03, PartitionSuspend, "partition", "-", "-", "-") \
   X(partition_resume, 0x04, PartitionResume, "partition", "-", "-", "-") \
-  X(partition_split, 0x05, PartitionSplit, "partition", "-", "new id:new id", "cut value") \
-  X(partition_merge, 0x06, PartitionMerge, "surviving partition", "-", "absorbed id", "-") \
+  X(partition_split, 0x05, PartitionSplit, "partition that stays", "reason", "new partition:its page quota", \
+    "agents that left, by rank of their index") \
+  X(partition_merge, 0x06, PartitionMerge, "surviving partition", "reason", "absorbed partition", "agents moved") \
   X(partition_hibernate, 0x07, PartitionHibernate, "partition", "tier", "pages", "state digest") \
   X(partition_reconstruct, 0x08, PartitionReconstruct, "partition", "tier", "pages", "state digest") \
-  X(partition_migrate, 0x09, PartitionMigrate, "partition", "-", "destination node", "-") \
+  X(partition_migrate, 0x09, PartitionMigrate, "agent", "reason", "from partition:to partition", \
+    "capabilities reduced to READ:pages") \
   X(capability_grant, 0x10, CapabilityGrant, "object", "slot", "authority", "badge") \
-  X(capability_revoke, 0x11, CapabilityRevoke, "object", "slot, or 0x1000: all to an object that ended", "authority", \
-    "capabilities removed") \
+  X(capability_revoke, 0x11, CapabilityRevoke, "object", \
+    "slot; 0x1000: all to an object that ended; 0x2000: all that an agent held that ended, 0x3000: and all derived", \
+    "authority; 0x2000: derived capabilities handed up", "capabilities removed") \
   X(capability_delegate, 0x12, CapabilityDelegate, "object", "slot in the holder's table", "authority", \
-    "giver's partition:giver's slot") \
+    "giver agent:giver's slot") \
   X(capability_escalate, 0x13, CapabilityEscalate, "object", "slot", "authority", "rights before") \
   X(capability_attenuated, 0x14, CapabilityAttenuated, "object", "slot", \
-    "authority, with the slot it was derived from as holder", "badge") \
+    "authority, with index of the agent << 16 | slot it was derived from as holder", "badge") \
   X(region_create, 0x20, RegionCreate, "region", "tier", "owner partition:pages", "-") \
   X(region_destroy, 0x21, RegionDestroy, "region", "-", "owner partition:pages", "-") \
   X(region_transfer, 0x22, RegionTransfer, "region", "-", "from partition:to partition", "places") \
   X(region_share, 0x23, RegionShare, "region", "rights", "from partition:to partition", "places") \
-  X(region_unshare, 0x24, RegionUnshare, "region", "slot", "capabilities removed", "mappings removed") \
+  X(region_unshare, 0x24, RegionUnshare, "region", "slot", "capabilities removed", "agent:mappings removed") \
   X(region_promote, 0x25, RegionPromote, "region", "from tier | to tier << 8", "bytes", "-") \
   X(region_demote, 0x26, RegionDemote, "region", "from tier | to tier << 8", "bytes", "-") \
   X(region_map, 0x27, RegionMap, "region", "permissions", "guest address", "slot:pages") \
@@ -106,7 +114,7 @@ namespace rvm::witness {
   X(gpu_compile_fail, 0xab, GpuCompileFail, "context", "error", "source digest", "-") \
   X(gpu_device_not_found, 0xac, GpuDeviceNotFound, "device", "-", "-", "-") \
   X(vmid_reclaim, 0xb0, VmidReclaim, "partition", "VMID", "generation", "VMIDs reclaimed") \
-  X(migration_timeout, 0xb1, MigrationTimeout, "partition", "-", "destination node", "waited ns") \
+  X(migration_timeout, 0xb1, MigrationTimeout, "partition", "-", "destination partition", "waited ns") \
   X(witness_flood, 0xb2, WitnessFlood, "partition", "-", "records in the epoch", "quota") \
   X(tree_head, 0xb3, TreeHead, "-", "1 the last record before an orderly shutdown", "tree size before this record", \
     "first 8 bytes of that tree's root") \

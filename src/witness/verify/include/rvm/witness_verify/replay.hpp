@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,9 +20,9 @@
 
 namespace rvm::witness {
 
-/// Where a capability lies: the holder's id and the slot in its table. Slot 0 names none.
+/// Where a capability lies: the agent's id and the slot in its table. Slot 0 names none.
 struct CapabilityPlace {
-  std::uint32_t partition = 0;
+  std::uint32_t agent = 0;
   std::uint16_t slot = 0;
   friend auto operator<=>(const CapabilityPlace&, const CapabilityPlace&) = default;
 };
@@ -37,6 +38,7 @@ struct CapabilityState {
   std::vector<CapabilityPlace> children;  ///< oldest first
   std::uint64_t mapped_at = 0;            ///< guest address of the region, 0: not mapped
   std::uint8_t mapped_access = 0;
+  bool revoking = false;  ///< what was derived from it is being removed in parts, and some is left
 };
 
 enum class PartitionPhase : std::uint8_t { created, running, suspended, destroyed };
@@ -107,6 +109,9 @@ class Replay {
   Applied apply_edge(const Record& r);
   Applied apply_lease(const Record& r);
 
+  [[nodiscard]] std::uint32_t agent_at(std::uint16_t index) const;
+  [[nodiscard]] std::vector<CapabilityPlace>& siblings_of(const CapabilityState& c);
+  Applied begin_agent(std::uint32_t agent, std::uint32_t partition);
   Applied place(CapabilityPlace at, CapabilityState capability);
   Applied derive(CapabilityPlace parent, CapabilityPlace at, std::uint8_t rights, std::uint16_t generation,
                  std::uint64_t badge);
@@ -114,13 +119,26 @@ class Replay {
   void erase(CapabilityPlace leaf);
   std::uint64_t remove_subtree(CapabilityPlace root, bool keep_root, std::uint64_t count);
   std::uint64_t remove_all(Object object, std::uint64_t count);
+  void hand_up_child(CapabilityPlace parent);
   Applied revoke(const Record& r);
+  Applied close_table(const Record& r);
   Applied destroy_partition(const Record& r);
+  [[nodiscard]] std::vector<std::uint32_t> agents_of(std::uint32_t partition) const;
+  template <typename Visit>
+  void each_capability_of(std::uint32_t agent, Visit visit);
+  struct Move;
+  [[nodiscard]] Move plan(std::uint32_t from, std::uint32_t to, std::vector<std::uint32_t> movers);
+  void find_beyond_read(CapabilityPlace root, std::set<CapabilityPlace>& found);
+  void relocate(const Move& move);
+  Applied apply_split(const Record& r);
+  Applied apply_merge(const Record& r);
+  Applied apply_migrate(const Record& r);
   void end_agent(std::uint32_t agent);
   void erase_region(std::uint32_t region);
 
   ObjectState state_;
   std::map<Object, std::vector<CapabilityPlace>> roots_;  // of each object's derivation trees, oldest first
+  std::map<std::uint16_t, std::uint32_t> indices_;        // of agents, to the id of the last that had it
   std::uint64_t slot_bytes_ = std::uint64_t{1} << 28;     // of guest-physical space per agent; BootComplete tells
   std::uint64_t boots_ = 0;
 };

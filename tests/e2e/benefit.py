@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What it buys that boundaries follow the traffic: the same work with the coherence engine and with the layout as the manifest
+has it (--static), on four patterns of traffic. On one core time is counted in instructions (--icount), so it does not depend
+on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
+while that holds the kernel's lock, and the kernel's own thread hardly gets on.
+
+Usage: benefit.py [--table] [--cpus N,N] [PATTERN...]    --table prints a line for each run and judges nothing
+"""
+import argparse
+import re
+import sys
+
+import rvm_test
+
+AGENTS, PARTITIONS, TEAM = 32, 8, 8
+MESSAGES = 800  # of each agent and phase
+BUCKET = re.compile(r"(\d+)=(\d+)")
+TALKER = re.compile(r"^(\S+)\| bench: talker sent=(\d+) received=(\d+) wrong=(\d+)$", re.M)
+
+
+def clique(team):
+    """Three edges from each member, to the next three round the team."""
+    return [(team[i], team[(i + step) % len(team)]) for i in range(len(team)) for step in (1, 2, 3)]
+
+
+def teams(_):
+    members = [range(first, first + TEAM) for first in range(0, AGENTS, TEAM)]
+    return [[edge for team in members for edge in clique(team)]]
+
+
+def shifting(_):
+    """Teams of which half change places with half of another, and back again."""
+    first = teams(None)[0]
+    mixed = [[*range(a, a + 4), *range(b + 4, b + 8)] for a, b in ((0, 8), (8, 0), (16, 24), (24, 16))]
+    second = [edge for team in mixed for edge in clique(team)]
+    return [first, second, first, second]
+
+
+def hub(_):
+    return [[edge for i in range(1, AGENTS) for edge in ((i, 0), (0, i))]]
+
+
+def pipeline(_):
+    return [[(i, i + 1) for i in range(AGENTS - 1)]]
+
+
+PATTERNS = {"teams": teams, "hub": hub, "pipeline": pipeline, "shifting": shifting}
+
+
+def manifest(pattern):
+    """Members of a team, neighbours of a pipeline and so on are in different partitions at first."""
+    phases = PATTERNS[pattern](None)
+    distinct = [phase for i, phase in enumerate(phases) if phase not in phases[:i]]
+    lines = ["development = true", "[machine]", 'disk_size = "256M"', "[coherence]"]
+    for i in range(PARTITIONS):
+        lines += ["[[partition]]", f'name = "cell-{i}"']
+    # A hub has as many messages to read as all others send.
+    pause = 4_000_000 if pattern == "hub" else 1_000_000
+    order = "".join(str(distinct.index(phase)) for phase in phases)
+    for i in range(AGENTS):
+        lines += ["[[agent]]", f'name = "t{i}"', f'partition = "cell-{i % PARTITIONS}"', 'module = "test_talker"',
+                  f'args = ["{MESSAGES}", "{pause}", "4000", "200", "{order}"]']
+    names = {}
+    for number, phase in enumerate(distinct):
+        for edge in phase:
+            names.setdefault(edge, []).append(number)
+    for (sender, receiver), numbers in names.items():
+        kind = "p" + "".join(map(str, numbers))
+        lines += ["[[edge]]", f'from = "t{sender}"', f'to = "t{receiver}"', f'name = "{kind}-{receiver}"',
+                  f'peer_name = "from-{sender}"']
+    return "\n".join(lines) + "\n"
+
+
+def percentile(buckets, percent):
+    """The least value that is not exceeded by so many per cent of all."""
+    wanted = sum(buckets.values()) * percent / 100
+    for value in sorted(buckets):
+        wanted -= buckets[value]
+        if wanted <= 0:
+            return value
+    return 0
+
+
+class Benefit(rvm_test.RvmTest):
+    def measure(self, pattern, cpus, *options):
+        result = self.rvm("run", self.manifest(manifest(pattern)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
+        self.assertEqual(result.returncode, 0, str(result))
+        coherence = result.json()["coherence"]
+        talkers = TALKER.findall(result.stderr)
+        self.assertEqual(len(talkers), AGENTS, str(result))
+        sent, received, wrong = (sum(int(talker[i]) for talker in talkers) for i in (1, 2, 3))
+        self.assertEqual((sent, wrong), (received, 0))
+        buckets = {}
+        for line in result.stderr.splitlines():
+            if "| bench: latency " in line:
+                for value, count in BUCKET.findall(line):
+                    buckets[int(value)] = buckets.get(int(value), 0) + int(count)
+        self.assertEqual(sum(buckets.values()), received)
+        return {"messages": received, "crossing": coherence["cross_bytes"] / coherence["total_bytes"],
+                "p50": percentile(buckets, 50), "p99": percentile(buckets, 99), "engine": coherence["engine_share"],
+                "moves": coherence["splits"] + coherence["merges"] + coherence["migrations"],
+                "undone": coherence["aborted"], "degraded": coherence["degraded_epochs"]}
+
+    def pair(self, pattern, cpus):
+        still, moving = self.measure(pattern, cpus, "--static"), self.measure(pattern, cpus)
+        self.assertEqual(still["moves"], 0)
+        self.assertEqual(still["messages"], moving["messages"])
+        return still, moving
+
+    def test_what_it_buys(self):
+        for pattern in ("teams", "shifting"):
+            with self.subTest(pattern=pattern):
+                still, moving = self.pair(pattern, 1)
+                self.assertLessEqual(moving["crossing"], 0.4 * still["crossing"], moving)
+                self.assertLess(moving["engine"], 0.06, "of the little that light traffic keeps the core busy")
+                self.assertEqual(moving["degraded"], 0)
+
+
+def table(patterns, cpus):
+    test = Benefit("test_what_it_buys")
+    test.setUp()
+    print(f"{'pattern':10}{'cores':>6} {'layout':8}{'messages':>9}{'crossing':>9}{'p50 us':>8}{'p99 us':>8}{'engine':>8}{'moves':>6}{'undone':>7}")
+    try:
+        for pattern in patterns:
+            for n in cpus:
+                for layout, options in (("static", ["--static"]), ("moving", [])):
+                    m = test.measure(pattern, n, *options)
+                    print(f"{pattern:10}{n:6} {layout:8}{m['messages']:9}{m['crossing']:9.1%}{m['p50'] / 1000:8.1f}"
+                          f"{m['p99'] / 1000:8.1f}{m['engine']:8.2%}{m['moves']:6}{m['undone']:7}", flush=True)
+    finally:
+        test.doCleanups()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--cpus", default="1,2,4")
+    parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
+    options = parser.parse_args()
+    if options.table:
+        table(options.patterns, [int(n) for n in options.cpus.split(",")])
+    else:
+        sys.argv[1:] = []
+        rvm_test.main()
