@@ -58,6 +58,10 @@ struct Signals {
 /// From now on nothing does anything.
 void stop();
 
+/// By whoever may: it goes on measuring and moves nothing, which is degraded mode, until it is resumed.
+void pause(bool paused);
+[[nodiscard]] bool paused();
+
 // --- What happens. O(1), or O(edges of the agent).
 void partition_began(Slot partition, bool live);
 void agent_began(Slot agent, Slot partition);
