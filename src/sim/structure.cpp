@@ -232,6 +232,7 @@ void Simulation::scan_capabilities() {
     require(left == 0, "capabilities", "a table counts more capabilities than it has");
   });
   std::swap(capabilities_, scratch_);
+  departed_ |= leaving_ != 0;
   compare_capabilities(scratch_, capabilities_);
   judge_boundaries();
   scanned_at_ = records_.size();
