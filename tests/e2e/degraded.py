@@ -80,7 +80,7 @@ class Degraded(rvm_test.RvmTest):
         print(outcome["messages"], outcome["latency_ns"]["clock"], outcome["coherence"])
 
     def test_too_little_time(self):
-        outcome, disk = self.serve('budget = "20ns"\nover_budget_limit = 8')
+        outcome, disk = self.serve('budget = "25ns"\nover_budget_limit = 8')
         print(outcome["messages"], outcome["latency_ns"]["clock"], outcome["coherence"])
         self.assertGreater(outcome["coherence"]["degraded_epochs"], 0)
         self.assertGreater(outcome["coherence"]["budget_exceeded"], 0)
