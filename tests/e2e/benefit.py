@@ -7,7 +7,8 @@ while that holds the kernel's lock, and the kernel's own thread hardly gets on.
 
 Usage: benefit.py [--table] [--cpus N,N] [--messages N] [PATTERN...]
   --table     prints a line for each run and judges nothing
-  --messages  that an agent sends in each phase: how long teams stay as they are, in some milliseconds
+  --pause     microseconds between two messages of an agent, on average
+  --messages  that an agent sends in each phase: with the pause, how long teams stay as they are
 """
 import argparse
 import re
@@ -17,6 +18,7 @@ import rvm_test
 
 AGENTS, PARTITIONS, TEAM = 32, 8, 8
 MESSAGES = 800  # of each agent and phase, unless told otherwise
+PAUSE = 1_000  # microseconds
 BUCKET = re.compile(r"(\d+)=(\d+)")
 TALKER = re.compile(r"^(\S+)\| bench: talker sent=(\d+) received=(\d+) wrong=(\d+)$", re.M)
 
@@ -50,7 +52,7 @@ def pipeline(_):
 PATTERNS = {"teams": teams, "hub": hub, "pipeline": pipeline, "shifting": shifting}
 
 
-def manifest(pattern, messages):
+def manifest(pattern, messages, pause):
     """Members of a team, neighbours of a pipeline and so on are in different partitions at first."""
     phases = PATTERNS[pattern](None)
     distinct = [phase for i, phase in enumerate(phases) if phase not in phases[:i]]
@@ -58,11 +60,11 @@ def manifest(pattern, messages):
     for i in range(PARTITIONS):
         lines += ["[[partition]]", f'name = "cell-{i}"']
     # A hub has as many messages to read as all others send.
-    pause = 4_000_000 if pattern == "hub" else 1_000_000
+    nanoseconds = (4_000 if pattern == "hub" else 1_000) * pause
     order = "".join(str(distinct.index(phase)) for phase in phases)
     for i in range(AGENTS):
         lines += ["[[agent]]", f'name = "t{i}"', f'partition = "cell-{i % PARTITIONS}"', 'module = "test_talker"',
-                  f'args = ["{messages}", "{pause}", "4000", "200", "{order}"]']
+                  f'args = ["{messages}", "{nanoseconds}", "4000", "200", "{order}"]']
     names = {}
     for number, phase in enumerate(distinct):
         for edge in phase:
@@ -85,10 +87,10 @@ def percentile(buckets, percent):
 
 
 class Benefit(rvm_test.RvmTest):
-    messages = MESSAGES
+    messages, pause = MESSAGES, PAUSE
 
     def measure(self, pattern, cpus, *options):
-        result = self.rvm("run", self.manifest(manifest(pattern, self.messages)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
+        result = self.rvm("run", self.manifest(manifest(pattern, self.messages, self.pause)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
         self.assertEqual(result.returncode, 0, str(result))
         coherence = result.json()["coherence"]
         talkers = TALKER.findall(result.stderr)
@@ -121,9 +123,9 @@ class Benefit(rvm_test.RvmTest):
                 self.assertEqual(moving["degraded"], 0)
 
 
-def table(patterns, cpus, messages):
+def table(patterns, cpus, messages, pause):
     test = Benefit("test_what_it_buys")
-    test.messages = messages
+    test.messages, test.pause = messages, pause
     test.setUp()
     print(f"{'pattern':10}{'cores':>6} {'layout':8}{'messages':>9}{'crossing':>9}{'p50 us':>8}{'p99 us':>8}{'engine':>8}{'moves':>6}{'undone':>7}")
     try:
@@ -142,10 +144,11 @@ if __name__ == "__main__":
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--cpus", default="1,2,4")
     parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--pause", type=int, default=PAUSE)
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     options = parser.parse_args()
     if options.table:
-        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.messages)
+        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.messages, options.pause)
     else:
         sys.argv[1:] = []
         rvm_test.main()
