@@ -159,7 +159,7 @@ TEST_CASE("engine: two groups with a thin bridge are split along it") {
   CHECK(!scores.over_budget);
 }
 
-TEST_CASE("engine: a cut that is not what the solver says is not acted upon, and leads into degraded mode until all was checked") {
+TEST_CASE("engine: a cut that is not what the solver says is not acted upon, and leads into degraded mode") {
   SwarmOf<FaultyCut> swarm(small);
   agents(swarm, range(0, 10), 0);
   const auto is = [](EventKind kind) {
