@@ -24,8 +24,8 @@ Core* sleeping_core(State& s) {
 /// Whether it is worth waiting a little for the home core: who makes it ready runs there and will often wait for it soon, which costs
 /// less than waking another core.
 bool waits_at_home(const Core& home, const Agent& agent) {
+  if (home.current != nullptr && home.current->effective < agent.effective) return false;
   return home.index == hal::Port::current_core() && home.ready->empty() && agent.latency == nullptr &&
-         !(home.current != nullptr && home.current->effective < agent.effective) &&
          agent.effective < sched::reflex_base;
 }
 
