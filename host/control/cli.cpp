@@ -24,9 +24,21 @@ CLI::App* add(CLI::App& app, ControlOptions& o, const char* name, const char* he
 void add_act(CLI::App& app, ControlOptions& o, Command& command, const char* name, const char* help,
              const char* examples, control::Operation operation) {
   CLI::App* const act = add(app, o, name, help, examples);
-  act->add_option("OBJECT", o.objects, "name or id of the agent")->required()->expected(1);
-  act->add_flag("--partition", o.partitions, "OBJECT is a partition, with all in it");
-  act->callback([&o, &command, operation] { command = [&o, operation] { return act_command(o, operation); }; });
+  auto* const object = act->add_option("OBJECT", o.objects, "name or id of the agent")->expected(1);
+  auto* const partition = act->add_flag("--partition", o.partitions, "OBJECT is a partition, with all in it");
+  if (operation == control::Operation::terminate) {
+    object->required();
+  } else {
+    act->add_flag("--engine", o.engine, "the coherence engine, instead of an OBJECT: it moves nothing meanwhile")
+        ->excludes(object)
+        ->excludes(partition);
+  }
+  act->callback([&o, &command, operation] {
+    if (o.objects.empty() && !o.engine) {
+      throw CLI::RequiredError("OBJECT or --engine");
+    }
+    command = [&o, operation] { return act_command(o, operation); };
+  });
 }
 
 void add_looks(CLI::App& app, ControlOptions& o, ControlTexts& texts, Command& command) {
@@ -74,10 +86,10 @@ void add_control(CLI::App& app, ControlOptions& o, ControlTexts& texts, Command&
   add_looks(app, o, texts, command);
   add_act(app, o, command, "kill", "end an agent, or a partition with all in it",
           "  rvm kill ping\n  rvm kill --partition home", control::Operation::terminate);
-  add_act(app, o, command, "suspend", "have an agent, or a partition, not run until it is resumed",
-          "  rvm suspend ping\n  rvm suspend --partition home", control::Operation::suspend);
-  add_act(app, o, command, "resume", "have a suspended agent, or partition, go on",
-          "  rvm resume ping\n  rvm resume --partition home", control::Operation::resume);
+  add_act(app, o, command, "suspend", "have an agent, a partition or the coherence engine not run until it is resumed",
+          "  rvm suspend ping\n  rvm suspend --partition home\n  rvm suspend --engine", control::Operation::suspend);
+  add_act(app, o, command, "resume", "have a suspended agent, partition or engine go on",
+          "  rvm resume ping\n  rvm resume --partition home\n  rvm resume --engine", control::Operation::resume);
 
   CLI::App* const split = add(app, o, "split", "split a partition in two, along its minimum cut",
                               "  rvm split home\n  rvm split home --isolate ping");

@@ -233,7 +233,13 @@ ExitCode act_command(const ControlOptions& options, control::Operation operation
   }
   control::Request request{.operation = operation};
   std::string what;
-  if (options.partitions) {
+  const char* kind = "agent";
+  if (options.engine) {
+    request.arguments = {RVM_OBJECT_PARTITION, 0};
+    what = "the coherence engine";
+    kind = "engine";
+  } else if (options.partitions) {
+    kind = "partition";
     const auto p = find_partition(seen->snapshot, options.objects.front());
     if (!p) {
       return report(p.error());
@@ -264,7 +270,7 @@ ExitCode act_command(const ControlOptions& options, control::Operation operation
       options, seen->reached.machine, response->head.status, fmt::format("{} {}", done, what),
       {ExitCode::failed, fmt::format("cannot {} {}: {}", verb(operation), what, status_text(response->head.status)),
        "rvm ps shows how things are"},
-      {{"operation", verb(operation)}, {options.partitions ? "partition" : "agent", request.arguments[1]}});
+      {{"operation", verb(operation)}, {kind, request.arguments[1]}});
 }
 
 }  // namespace rvm::host

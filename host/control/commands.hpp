@@ -20,6 +20,7 @@ struct ControlOptions {
   bool json = false;
 
   bool partitions = false;           ///< `ps`, and what is acted upon
+  bool engine = false;               ///< `suspend`, `resume`
   bool machines = false;             ///< `ps`
   bool health = false;               ///< `ps`
   std::vector<std::string> objects;  ///< names or ids
@@ -35,7 +36,7 @@ struct ControlOptions {
 [[nodiscard]] ExitCode inspect_command(const ControlOptions& options);
 [[nodiscard]] ExitCode graph_command(const ControlOptions& options);
 [[nodiscard]] ExitCode top_command(const ControlOptions& options);
-/// suspend, resume, terminate: of one agent or, with `partitions`, one partition.
+/// suspend, resume, terminate: of one agent or, with `partitions`, one partition, or with `engine` the coherence engine.
 [[nodiscard]] ExitCode act_command(const ControlOptions& options, control::Operation operation);
 /// Boundaries by hand (boundary_commands.cpp).
 [[nodiscard]] ExitCode split_command(const ControlOptions& options);

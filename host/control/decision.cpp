@@ -50,6 +50,12 @@ class Words {
       case Kind::migration_timeout:
         return fmt::format("a move from {} was given up after {}: somebody did not come to rest",
                            partition(r_.target_object), format_duration(Nanoseconds{r_.aux}));
+      case Kind::partition_suspend:
+      case Kind::partition_resume:
+        return r_.target_object == 0
+                   ? fmt::format("the coherence engine {}{}",
+                                 r_.action_kind == Kind::partition_suspend ? "was paused" : "goes on", by())
+                   : plain();
       case Kind::degraded_mode_entered:
         return fmt::format("boundaries stay as they are: {}", reason_of_rest(true));
       case Kind::degraded_mode_exited:

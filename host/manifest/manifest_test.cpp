@@ -326,8 +326,8 @@ TEST_CASE("the coherence engine runs when there is a table for it") {
   CHECK(settings("[coherence]\n").flags == RVM_COHERENCE_ENABLED);
   CHECK(settings("[coherence]\nenabled = true\n").flags == RVM_COHERENCE_ENABLED);
   CHECK(settings("[coherence]\nenabled = false\n").flags == 0);
-  CHECK(settings("[coherence]\n").budget == 2500);
-  CHECK(settings("[coherence]\nbudget = \"20ms\"\n").budget == 1'000'000);
+  CHECK(settings("[coherence]\n").budget == 2000);
+  CHECK(settings("[coherence]\nbudget = \"25ms\"\n").budget == 1'000'000);
   CHECK(settings("[coherence]\nbudget = \"59ns\"\n").budget == 2);
   const rvm_package_coherence intervals = settings("[coherence]\ninterval = [2, 2, 1000]\n");
   CHECK(intervals.interval[0] == 2);
@@ -358,9 +358,9 @@ TEST_CASE("mistakes in the coherence settings are named where they stand") {
   CHECK(table("alpha = 0.2\n") == "15:9: 'alpha' in [coherence] must be a whole number from 1 to 10000");
   CHECK(table("enabled = 1\n") == "15:11: 'enabled' in [coherence] must be true or false");
   CHECK(table("budget = 2500\n").starts_with("15:10: 'budget' in [coherence] must be a duration with its unit"));
-  CHECK(table("budget = \"19ns\"\n").starts_with("15:10: 'budget' in [coherence] is 19 ns; it must be from 20 ns to"));
-  CHECK(table("budget = \"21ms\"\n")
-            .starts_with("15:10: 'budget' in [coherence] is 21 ms; it must be from 20 ns to 20 ms"));
+  CHECK(table("budget = \"24ns\"\n").starts_with("15:10: 'budget' in [coherence] is 24 ns; it must be from 25 ns to"));
+  CHECK(table("budget = \"26ms\"\n")
+            .starts_with("15:10: 'budget' in [coherence] is 26 ms; it must be from 25 ns to 25 ms"));
   for (const std::string_view wrong : {"1", "[]", "[1, 2]", "[1, 2, 4, 8]", "[0, 2, 4]", "[1, 2, 1001]", "[2, 1, 4]",
                                        "[1, 4, 2]", "[1, 2, \"4\"]", "[-1, 2, 4]"}) {
     CHECK(table(fmt::format("interval = {}\n", wrong)) ==

@@ -122,7 +122,7 @@ TEST_CASE("what goes in comes out") {
   CHECK(view->partitions[1].flags == RVM_PARTITION_LIVE);
   CHECK(view->partitions[2].flags == 0);
   CHECK(view->header.coherence.flags == RVM_COHERENCE_ENABLED);
-  CHECK(view->header.coherence.budget == 1000);
+  CHECK(view->header.coherence.budget == 800);
   CHECK(view->header.coherence.interval[2] == 9);
   CHECK(view->header.coherence.merge_mutual == 6500);
   CHECK(view->header.coherence.move_cost == 100'000);

@@ -109,7 +109,9 @@ enum rvm_error {
   X(PARTITION_CREATE, 0x10, PARTITION, RVM_RIGHT_WRITE, P2, \
     "x1 the hypervisor, x2 page quota -> x1 partition handle, x2 id") \
   X(PARTITION_DESTROY, 0x11, PARTITION, RVM_RIGHT_REVOKE, P2, "ends its agents, frees all it owns") \
-  X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, P1, "no agent of it runs until resumed") \
+  X(PARTITION_SUSPEND, 0x12, PARTITION, RVM_RIGHT_WRITE, P1, \
+    "no agent of it runs until resumed; of the hypervisor (EXECUTE too): its coherence engine moves nothing until " \
+    "then") \
   X(PARTITION_RESUME, 0x13, PARTITION, RVM_RIGHT_WRITE, P1, "") \
   X(PARTITION_INFO, 0x14, PARTITION, RVM_RIGHT_READ, P1, \
     "-> x1 id, x2 state, x3 agents, x4 pages used, x5 page quota; of the hypervisor: all agents, pages of the " \

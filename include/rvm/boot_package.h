@@ -64,8 +64,8 @@ struct rvm_table {
   X(uint16_t, within_budget, 1, 10000, 8, "consecutive epochs within budget that lead out of it")
 
 #define RVM_COHERENCE_BUDGET_MAX 1000000u
-#define RVM_COHERENCE_BUDGET_DEFAULT 2500u
-#define RVM_COHERENCE_UNIT_NS 20u /* that the manifest counts for a unit of the budget: 20 instructions, 1 ns each */
+#define RVM_COHERENCE_BUDGET_DEFAULT 2000u
+#define RVM_COHERENCE_UNIT_NS 25u /* that the manifest counts for a unit of the budget: 25 instructions, 1 ns each */
 #define RVM_COHERENCE_INTERVALS 3u
 #define RVM_COHERENCE_INTERVAL_MAX 1000u
 #define RVM_COHERENCE_INTERVAL_DEFAULT {1, 2, 4}
@@ -78,7 +78,7 @@ enum rvm_coherence_flags {
 /* The settings are there and within their ranges whether the engine runs or not. */
 struct rvm_package_coherence {
   uint32_t flags;  /* rvm_coherence_flags */
-  uint32_t budget; /* work per epoch in units of at most 20 instructions, 1..RVM_COHERENCE_BUDGET_MAX */
+  uint32_t budget; /* work per epoch in units of at most 25 instructions, 1..RVM_COHERENCE_BUDGET_MAX */
 #define RVM_X(type, name, least, greatest, fallback, doc) type name;
   RVM_COHERENCE_SETTING_TABLE(RVM_X)
 #undef RVM_X

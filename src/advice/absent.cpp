@@ -9,6 +9,8 @@ bool present() { return false; }
 std::size_t memory_bytes(Capacity) { return 0; }
 Status start(Capacity, const rvm_package_coherence&, std::span<std::byte>) { return fail(Error::bad_state); }
 void stop() {}
+void pause(bool) {}
+bool paused() { return false; }
 void partition_began(Slot, bool) {}
 void agent_began(Slot, Slot) {}
 void agent_ended(Slot) {}

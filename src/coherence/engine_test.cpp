@@ -3,18 +3,21 @@
 // What the engine decides, one reason at a time.
 #include <bit>
 
+#include "test/faulty_cut.hpp"
 #include "test/swarm.hpp"
 
 namespace rvm::coherence {
 
+using test::FaultyCut;
 using test::Swarm;
+using test::SwarmOf;
 
 namespace {
 
 constexpr Capacity small{128, 2048, 32};
 
 /// Everybody in `group` talks with everybody else in it.
-void clique(Swarm& swarm, const std::vector<std::uint32_t>& group, std::uint32_t bytes) {
+void clique(auto& swarm, const std::vector<std::uint32_t>& group, std::uint32_t bytes) {
   for (const std::uint32_t a : group) {
     for (const std::uint32_t b : group) {
       if (a != b) swarm.send(a, b, bytes);
@@ -28,7 +31,7 @@ std::vector<std::uint32_t> range(std::uint32_t from, std::uint32_t to) {
   return all;
 }
 
-void agents(Swarm& swarm, const std::vector<std::uint32_t>& group, std::uint32_t partition) {
+void agents(auto& swarm, const std::vector<std::uint32_t>& group, std::uint32_t partition) {
   for (const std::uint32_t n : group) swarm.agent(n, partition);
 }
 
@@ -154,6 +157,29 @@ TEST_CASE("engine: two groups with a thin bridge are split along it") {
   CHECK((scores.cut_members == 0b101010 || scores.cut_members == 0b101010101));
   CHECK(scores.cut_exact);
   CHECK(!scores.over_budget);
+}
+
+TEST_CASE("engine: a cut that is not what the solver says is not acted upon, and leads into degraded mode") {
+  SwarmOf<FaultyCut> swarm(small);
+  agents(swarm, range(0, 10), 0);
+  const auto is = [](EventKind kind) {
+    return [kind](const Event& e) {
+      return e.kind == kind && e.subject == static_cast<std::uint32_t>(DegradedReason::check_failed);
+    };
+  };
+  for (int i = 0; i < 2000; ++i) {
+    clique(swarm, range(0, 5), 200);
+    clique(swarm, range(5, 10), 200);
+    swarm.send(0, 5, 20);
+    swarm.epoch();
+    if (swarm.engine.degraded()) CHECK(swarm.proposals.empty());
+  }
+  const auto entered = std::ranges::count_if(swarm.events, is(EventKind::degraded_entered));
+  CHECK(entered > 0);
+  CHECK(std::ranges::count_if(swarm.events, is(EventKind::degraded_exited)) == entered);
+  REQUIRE(!swarm.proposals.empty());
+  CHECK(swarm.proposals[0].members == 0b1111100000);
+  CHECK(swarm.home(0) != swarm.home(5));
 }
 
 TEST_CASE("engine: cliques, rings, chains, stars and the silent are never split") {

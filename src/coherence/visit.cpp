@@ -143,14 +143,16 @@ bool Planner::consistent() {
   return near(kept.internal, found.internal) && near(kept.external, found.external);
 }
 
+/// What was found wrong was corrected or dropped; the rest may be wrong as well.
+void Planner::check_failed() {
+  health_.set(DegradedReason::check_failed, true);
+  recheck_next_ = 0;
+}
+
 void Planner::surveyed(Budget& budget) {
   budget.take(units_per_visit / 2 + units_per_member * survey_.members().size());
   const PartitionIndex partition = survey_.partition();
-  if (!consistent()) {
-    // It was corrected; the others may be wrong as well.
-    health_.set(DegradedReason::check_failed, true);
-    recheck_next_ = 0;
-  }
+  if (!consistent()) check_failed();
   PartitionRecord& r = record();
   sample(partition, survey_.sums());
   r.at_survey = coherence::pressure(survey_.sums());
@@ -247,6 +249,7 @@ CutGraph Planner::cut_graph() const { return {chosen_count_, std::span(first_).f
 void Planner::cut_done(const Cut& cut, Budget& budget) {
   judgement_ = {};
   judgement_.exact = cut.exact;
+  judgement_.claimed = cut.value;
   for (std::uint32_t k = 0; cut.found && k < chosen_count_; ++k) {
     if ((cut.side[0] >> k & 1) != 0) judgement_.side |= std::uint64_t{1} << chosen_[k];
   }
@@ -263,7 +266,10 @@ void Planner::judge(Budget& budget) {
   std::uint64_t across = 0;
   for (std::uint32_t k = 0; k < chosen_count_; ++k) {
     const std::uint32_t j = chosen_[k];
-    ((judgement_.side >> j & 1) != 0) == side ? same += survey_.pair(i, j) : across += survey_.pair(i, j);
+    const std::uint64_t weight = survey_.pair(i, j);
+    const bool crosses = ((judgement_.side >> j & 1) != 0) != side;
+    (crosses ? across : same) += weight;
+    if (crosses) judgement_.crossing += weight >> arc_shift_;
   }
   judgement_.cut += across;
   judgement_.internal += same + across;
@@ -271,8 +277,17 @@ void Planner::judge(Budget& budget) {
   if (++row_ == chosen_count_) judged();
 }
 
+/// The solver may be any, and is not believed: a side without members, or another weight than it says, is no cut.
+bool Planner::cut_holds() const {
+  const auto aside = static_cast<std::uint32_t>(std::popcount(judgement_.side));
+  return aside != 0 && aside != chosen_count_ && judgement_.crossing == 2 * judgement_.claimed;
+}
+
 void Planner::judged() {
   PartitionRecord& r = record();
+  row_ = 0;
+  phase_ = Phase::observing;
+  if (!cut_holds()) return check_failed();
   judged_ = true;
   if (suspect_ == none) {
     r.scores.cohesion = cohesion(judgement_.cut / 2, judgement_.internal / 2, chosen_count_);
@@ -286,8 +301,6 @@ void Planner::judged() {
     r.cut_rest = firm ? std::min<std::uint16_t>(r.cut_rest * 2, PartitionRecord::rest_maximum) : std::uint16_t{1};
     r.cut_due = false;
   }
-  row_ = 0;
-  phase_ = Phase::observing;
 }
 
 /// The visit is over. Surveys of a partition where nothing is under way rest for longer and longer.

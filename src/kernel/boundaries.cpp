@@ -19,7 +19,7 @@ namespace {
 
 using Kind = Relocation::Kind;
 
-constexpr std::uint32_t slice_units = 128;  // of at most 20 instructions: how long the lock is held for the adviser
+constexpr std::uint32_t slice_units = 128;  // of at most 25 instructions: how long the lock is held for the adviser
 
 /// Of the edge, which outlives the counter.
 std::uint32_t slot_of(const Edge& edge) { return partition::Pool<Edge>::index_of(edge.id); }

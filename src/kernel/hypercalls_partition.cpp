@@ -7,6 +7,7 @@
 #include "hypercalls.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
+#include "rvm/advice/advisor.hpp"
 #include "scheduler.hpp"
 
 namespace rvm::kernel {
@@ -104,7 +105,23 @@ Outcome partition_destroy(const Request& r) {
   return Error::ok;
 }
 
+namespace {
+
+/// Of the hypervisor: its coherence engine. Who may only make partitions may not.
+Outcome pause_adviser(const Request& r, bool paused) {
+  if (!r.capability().rights().contains(rights::execute)) return Error::rights;
+  if (!advice::present() || advice::paused() == paused) return Error::bad_state;
+  return perform(r.s, r.authority, paused ? witness::Kind::partition_suspend : witness::Kind::partition_resume,
+                 [&](const security::Permit&) -> Result<security::Effect> {
+                   advice::pause(paused);
+                   return security::Effect{hypervisor_partition.value};
+                 });
+}
+
+}  // namespace
+
 Outcome partition_suspend(const Request& r) {
+  if (r.object_id() == hypervisor_partition.value) return pause_adviser(r, true);
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   if (!partition::permitted(p->state, PartitionState::suspended) || p->type == RVM_PARTITION_ROOT)
@@ -119,6 +136,7 @@ Outcome partition_suspend(const Request& r) {
 }
 
 Outcome partition_resume(const Request& r) {
+  if (r.object_id() == hypervisor_partition.value) return pause_adviser(r, false);
   Partition* const p = r.object_partition();
   if (p == nullptr) return Error::peer_gone;
   if (p->state != PartitionState::suspended) return Error::bad_state;

@@ -91,9 +91,11 @@ class Bench(rvm_test.RvmTest):
             # A third of a second: how many interrupts it takes depends on the disk.
             figures["cold_spawn_1mib"] //= 1_000_000
             # Two intervals each, whose four ends fall anywhere between two steps of the counter.
-            for name in ("warm_spawn", "warm_spawn_ready"):
+            for name in ("warm_spawn", "warm_spawn_ready", "fork"):
                 figures[name] //= 4 * COUNTER_STEP
-        for name in ("timer_preempt", "cold_spawn_1mib", "warm_spawn", "warm_spawn_ready"):
+            # Long enough for an interrupt of the disk.
+            figures["wasm_first_turn"] //= 40 * COUNTER_STEP
+        for name in ("timer_preempt", "cold_spawn_1mib", "warm_spawn", "warm_spawn_ready", "fork", "wasm_first_turn"):
             self.assertAlmostEqual(again.pop(name), before.pop(name), delta=1)
         self.assertEqual(again, before)
 

@@ -5,7 +5,10 @@ has it (--static), on four patterns of traffic. On one core time is counted in i
 on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
 while that holds the kernel's lock, and the kernel's own thread hardly gets on.
 
-Usage: benefit.py [--table] [--cpus N,N] [PATTERN...]    --table prints a line for each run and judges nothing
+Usage: benefit.py [--table] [--cpus N,N] [--messages N] [PATTERN...]
+  --table     prints a line for each run and judges nothing
+  --pause     microseconds between two messages of an agent, on average
+  --messages  that an agent sends in each phase: with the pause, how long teams stay as they are
 """
 import argparse
 import re
@@ -14,7 +17,8 @@ import sys
 import rvm_test
 
 AGENTS, PARTITIONS, TEAM = 32, 8, 8
-MESSAGES = 800  # of each agent and phase
+MESSAGES = 800  # of each agent and phase, unless told otherwise
+PAUSE = 1_000  # microseconds
 BUCKET = re.compile(r"(\d+)=(\d+)")
 TALKER = re.compile(r"^(\S+)\| bench: talker sent=(\d+) received=(\d+) wrong=(\d+)$", re.M)
 
@@ -48,7 +52,7 @@ def pipeline(_):
 PATTERNS = {"teams": teams, "hub": hub, "pipeline": pipeline, "shifting": shifting}
 
 
-def manifest(pattern):
+def manifest(pattern, messages, pause):
     """Members of a team, neighbours of a pipeline and so on are in different partitions at first."""
     phases = PATTERNS[pattern](None)
     distinct = [phase for i, phase in enumerate(phases) if phase not in phases[:i]]
@@ -56,11 +60,11 @@ def manifest(pattern):
     for i in range(PARTITIONS):
         lines += ["[[partition]]", f'name = "cell-{i}"']
     # A hub has as many messages to read as all others send.
-    pause = 4_000_000 if pattern == "hub" else 1_000_000
+    nanoseconds = (4_000 if pattern == "hub" else 1_000) * pause
     order = "".join(str(distinct.index(phase)) for phase in phases)
     for i in range(AGENTS):
         lines += ["[[agent]]", f'name = "t{i}"', f'partition = "cell-{i % PARTITIONS}"', 'module = "test_talker"',
-                  f'args = ["{MESSAGES}", "{pause}", "4000", "200", "{order}"]']
+                  f'args = ["{messages}", "{nanoseconds}", "4000", "200", "{order}"]']
     names = {}
     for number, phase in enumerate(distinct):
         for edge in phase:
@@ -83,8 +87,10 @@ def percentile(buckets, percent):
 
 
 class Benefit(rvm_test.RvmTest):
+    messages, pause = MESSAGES, PAUSE
+
     def measure(self, pattern, cpus, *options):
-        result = self.rvm("run", self.manifest(manifest(pattern)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
+        result = self.rvm("run", self.manifest(manifest(pattern, self.messages, self.pause)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
         self.assertEqual(result.returncode, 0, str(result))
         coherence = result.json()["coherence"]
         talkers = TALKER.findall(result.stderr)
@@ -117,8 +123,9 @@ class Benefit(rvm_test.RvmTest):
                 self.assertEqual(moving["degraded"], 0)
 
 
-def table(patterns, cpus):
+def table(patterns, cpus, messages, pause):
     test = Benefit("test_what_it_buys")
+    test.messages, test.pause = messages, pause
     test.setUp()
     print(f"{'pattern':10}{'cores':>6} {'layout':8}{'messages':>9}{'crossing':>9}{'p50 us':>8}{'p99 us':>8}{'engine':>8}{'moves':>6}{'undone':>7}")
     try:
@@ -136,10 +143,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--cpus", default="1,2,4")
+    parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--pause", type=int, default=PAUSE)
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     options = parser.parse_args()
     if options.table:
-        table(options.patterns, [int(n) for n in options.cpus.split(",")])
+        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.messages, options.pause)
     else:
         sys.argv[1:] = []
         rvm_test.main()

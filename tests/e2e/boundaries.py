@@ -313,6 +313,38 @@ class Boundaries(ControlTest):
         self.assertEqual({r["actor_partition_id"] for kind in ("PartitionSplit", "PartitionMerge", "PartitionMigrate")
                           for r in self.moved(disk, kind)}, {CONTROL}, "the engine moved nothing")
 
+    def test_the_engine_is_paused(self):
+        """Nothing moves by itself meanwhile, and the service goes on; the log says who paused it, from when to when."""
+        text = (HEAD + "[coherence]\n" + partitions("callers", "one", "annex") +
+                TRAFFIC.format(first="callers", second="one", third="callers", fourth="callers") + idlers("annex"))
+        session, disk, _ = self.machine("--cpus", "2", text=text)
+        together = lambda: self.layout()["ping-1"] == self.layout()["pong-1"]
+        self.comes(together, "the engine moves them together")
+        self.ok("suspend", "--engine")
+        again = self.rvm("suspend", "--engine")
+        self.assertEqual((again.returncode, "the coherence engine" in again.stderr), (1, True), str(again))
+        self.ok("migrate", "pong-1", "annex")
+        for _ in range(10):
+            self.flows()
+            time.sleep(0.1)
+            self.assertEqual(self.layout()["pong-1"][0], "annex", "nobody moves it")
+        self.assertIn("boundaries stay as they are: the coherence engine was paused",
+                      [d["text"] for d in self.ok("top", "--json").json()["decisions"]])
+        resumed = self.ok("resume", "--engine", "--json").json()
+        self.assertEqual((resumed["status"], resumed["operation"]), ("ok", "resume"))
+        self.comes(together, "the engine goes on")
+        self.end(session, disk)
+        for kind in ("PartitionSuspend", "PartitionResume"):
+            self.assertEqual([(r["actor_partition_id"], r["target_object_id"]) for r in self.moved(disk, kind)], [(CONTROL, 0)], kind)
+        for kind in ("DegradedModeEntered", "DegradedModeExited"):
+            self.assertEqual([r["flags"] for r in self.records(disk, kind)], [2], kind)
+
+    def comes(self, state, what):
+        deadline = time.monotonic() + 30
+        while not state():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.1)
+
 
 if __name__ == "__main__":
     rvm_test.main()

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The coherence engine is absent, switched off, frozen, or has too little time: the system serves as it did, no deadline is
-missed, and the log says when it degraded and when it recovered.
+"""The coherence engine is absent, switched off, frozen, has too little time, or errs: the system serves as it did, no deadline is
+missed, and the log says when it degraded and when it recovered. (That it is paused: boundaries.py.)
 
 Usage: degraded.py [--core]    core: also with a kernel that was built without the engine, build/appliance-core/rvm.img
 """
+import json
 import subprocess
 import sys
 
@@ -63,10 +64,14 @@ class Degraded(rvm_test.RvmTest):
         self.assertLess(outcome["latency_ns"]["clock"]["max"], 137_000, "no deadline is missed")
         return outcome, disk
 
-    def count(self, disk, kind):
+    def flags(self, disk, kind):
+        """Of each record of the kind."""
         result = self.rvm("witness", "query", disk, "--kind", kind, "--json")
         self.assertEqual(result.returncode, 0, str(result))
-        return sum(line.startswith("{") for line in result.stdout.splitlines())
+        return [json.loads(line)["flags"] for line in result.stdout.splitlines() if line.startswith("{")]
+
+    def count(self, disk, kind):
+        return len(self.flags(disk, kind))
 
     def test_well(self):
         outcome, disk = self.serve("")
@@ -75,7 +80,7 @@ class Degraded(rvm_test.RvmTest):
         print(outcome["messages"], outcome["latency_ns"]["clock"], outcome["coherence"])
 
     def test_too_little_time(self):
-        outcome, disk = self.serve('budget = "20ns"\nover_budget_limit = 8')
+        outcome, disk = self.serve('budget = "25ns"\nover_budget_limit = 8')
         print(outcome["messages"], outcome["latency_ns"]["clock"], outcome["coherence"])
         self.assertGreater(outcome["coherence"]["degraded_epochs"], 0)
         self.assertGreater(outcome["coherence"]["budget_exceeded"], 0)
@@ -83,6 +88,16 @@ class Degraded(rvm_test.RvmTest):
         self.assertGreater(entered, 0)
         self.assertIn(left, (entered - 1, entered), "each entry has its exit, but for the last")
         self.assertGreater(self.count(disk, "MinCutBudgetExceeded"), 0)
+
+    def test_it_errs(self):
+        """The kernel of this test has a solver whose first cuts are wrong."""
+        outcome, disk = self.serve("", "--kernel", rvm_test.ROOT / "build" / "appliance" / "rvm_faulty.img")
+        print(outcome["messages"], outcome["latency_ns"]["clock"], outcome["coherence"])
+        reasons = [self.flags(disk, kind) for kind in ("DegradedModeEntered", "DegradedModeExited")]
+        self.assertGreater(len(reasons[0]), 0)
+        self.assertEqual(reasons[1], reasons[0], "and recovers")
+        self.assertEqual(set(reasons[0]), {4}, "a check failed")
+        self.assertGreater(outcome["coherence"]["degraded_epochs"], 0)
 
     def test_frozen(self):
         outcome, _ = self.serve("", "--static")

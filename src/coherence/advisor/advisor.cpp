@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "rvm/coherence/engine.hpp"
-#include "rvm/coherence/minimum_cut.hpp"
+#include "solver.hpp"
 
 namespace rvm::advice {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 using namespace coherence;
 
 struct Advisor {
-  Engine<MinimumCut> engine;
+  Engine<Solver> engine;
   bool started = false;
   bool frozen = false;   ///< it measures, and moves nothing
   bool working = false;  ///< an epoch is open
@@ -128,7 +128,7 @@ bool event_of(const coherence::Event& from, Event& to) {
 bool present() { return advisor.started; }
 
 std::size_t memory_bytes(Capacity c) {
-  return Engine<MinimumCut>::memory_bytes({.nodes = c.agents, .edges = c.edges, .partitions = c.partitions});
+  return Engine<Solver>::memory_bytes({.nodes = c.agents, .edges = c.edges, .partitions = c.partitions});
 }
 
 Status start(Capacity c, const rvm_package_coherence& settings, std::span<std::byte> memory) {
@@ -141,6 +141,9 @@ Status start(Capacity c, const rvm_package_coherence& settings, std::span<std::b
 }
 
 void stop() { advisor.started = false; }
+
+void pause(bool paused) { advisor.engine.pause(paused); }
+bool paused() { return advisor.engine.paused(); }
 
 void partition_began(Slot p, bool live) {
   if (advisor.started) ignore(advisor.engine.fix(partition(p), !live));
@@ -195,8 +198,8 @@ bool next_move(Move& move) {
     const Proposal proposal = advisor.waiting[0];
     std::copy(advisor.waiting.begin() + 1, advisor.waiting.begin() + advisor.waiting_count, advisor.waiting.begin());
     --advisor.waiting_count;
-    if (advisor.frozen || !advisor.engine.current(proposal)) {
-      // Others of its partition came or went meanwhile: it may be proposed again soon.
+    if (advisor.frozen || advisor.engine.degraded() || !advisor.engine.current(proposal)) {
+      // It may be proposed again soon: others of its partition came or went meanwhile, or nothing is to move now.
       ignore(advisor.engine.refused(proposal, advisor.frozen ? Error::bad_state : Error::would_block));
       continue;
     }

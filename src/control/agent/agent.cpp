@@ -153,12 +153,13 @@ class ThisMachine {
     return head.entries * record;
   }
 
-  /// Acts upon a partition or an agent, through a capability obtained for that.
+  /// Acts upon a partition or an agent, through a capability obtained for that. Partition 0 is the hypervisor.
   template <typename OnPartition, typename OnAgent>
   std::uint32_t upon(std::uint64_t type, std::uint64_t id, std::uint64_t rights, OnPartition on_partition,
                      OnAgent on_agent) {
     if (type == RVM_OBJECT_PARTITION) {
       if (id == info().partition_id) return status_itself;
+      if (id == 0 && (rights & RVM_RIGHT_REVOKE) == 0) return static_cast<std::uint32_t>(on_partition(hypervisor_));
       Obtained<Partition> handle{hypervisor_, id, rights};
       if (!handle) return handle.error();
       const agent::Error done = on_partition(*handle);

@@ -97,6 +97,8 @@ Replay::Applied Replay::apply_partition(const Record& r) {
                                           .regions = {}};
     return {};
   }
+  // Of the hypervisor: its coherence engine, which has no state here.
+  if (r.target_object == 0 && r.action_kind != Kind::partition_destroy) return {};
   if (found == state_.partitions.end()) return wrong(fmt::format("there is no partition {}", r.target_object));
   if (r.action_kind == Kind::partition_destroy) return destroy_partition(r);
   found->second.phase = r.action_kind == Kind::partition_suspend ? PartitionPhase::suspended : PartitionPhase::running;

@@ -58,6 +58,10 @@ struct Signals {
 /// From now on nothing does anything.
 void stop();
 
+/// By whoever may: it goes on measuring and moves nothing, which is degraded mode, until it is resumed.
+void pause(bool paused);
+[[nodiscard]] bool paused();
+
 // --- What happens. O(1), or O(edges of the agent).
 void partition_began(Slot partition, bool live);
 void agent_began(Slot agent, Slot partition);
@@ -73,7 +77,7 @@ void distrust(Slot agent, BasisPoints severity);
 /// An epoch began, at this load of the CPUs. What the last one did not finish goes on.
 void begin_epoch(std::uint64_t epoch, BasisPoints load);
 [[nodiscard]] bool has_work();
-/// Works for about 20 instructions times `units`, at most 4 000 more. `may_merge`: Error::ok, or why not. True when the epoch's
+/// Works for at most 25 instructions times `units`, and 4 800 more. `may_merge`: Error::ok, or why not. True when the epoch's
 /// work is done: then there may be moves and events.
 bool work(std::uint32_t units, Error (*may_merge)(Slot into, Slot absorbed));
 /// What there is to move, one at a time: nothing more until it was answered.

@@ -17,9 +17,9 @@ struct Config {
   bool enabled = true;
 
   // --- Time.
-  /// Work per epoch, in units of at most 20 instructions (Budget): 2500 units are at most 50 000 instructions, which is
+  /// Work per epoch, in units of at most 25 instructions (Budget): 2000 units are at most 50 000 instructions, which is
   /// 50 us at 1 instruction per ns. 1..1 000 000.
-  std::uint32_t budget = 2500;
+  std::uint32_t budget = 2000;
   /// Epochs from one computation to the next at CPU load below 50 %, below 80 %, and from there on. 1..1000, ascending.
   std::array<std::uint16_t, 3> interval{1, 2, 4};
 

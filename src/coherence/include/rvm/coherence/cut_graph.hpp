@@ -25,7 +25,7 @@ struct CutGraph {
 inline constexpr std::uint32_t no_node = ~std::uint32_t{0};
 
 /// Work that may still be done, in units. A unit is one arc or one node looked at, or four entries of a table compared:
-/// at most 20 instructions on AArch64. What is bounded by it checks before each piece of work and not within, so `left`
+/// at most 25 instructions on AArch64. What is bounded by it checks before each piece of work and not within, so `left`
 /// ends at 0 or up to one piece below.
 struct Budget {
   std::int64_t left = 0;

@@ -54,6 +54,7 @@ class Planner {
   [[nodiscard]] Status trust(NodeIndex node);
   /// The operator's switch into degraded mode, and out of it.
   void pause(bool paused) { health_.set(DegradedReason::paused, paused); }
+  [[nodiscard]] bool paused() const { return health_.has(DegradedReason::paused); }
 
   // --- Answers to proposals.
 
@@ -128,6 +129,8 @@ class Planner {
     std::uint64_t side = 0;      ///< those on side 1
     std::uint64_t cut = 0;       ///< units, twice
     std::uint64_t internal = 0;  ///< units, twice
+    std::uint64_t claimed = 0;   ///< what the solver says it cuts, of the arcs that it was given
+    std::uint64_t crossing = 0;  ///< what it cuts of them, twice
     bool exact = false;
   };
 
@@ -144,6 +147,8 @@ class Planner {
   void sample(PartitionIndex partition, Graph::Sums sums);
   void surveyed(Budget& budget);
   bool consistent();
+  [[nodiscard]] bool cut_holds() const;
+  void check_failed();
   void choose_cut();
   void attach_members();
   void lay_out(Budget& budget);

@@ -14,7 +14,7 @@ namespace rvm::control {
 enum class Operation : std::uint32_t {
   read = 1,       ///< RVM_READ_*, cursor -> those structures (SYSTEM_READ)
   records = 2,    ///< first sequence, then a bit for each kind of record (256) -> records of those kinds
-  suspend = 3,    ///< RVM_OBJECT_PARTITION or RVM_OBJECT_AGENT, id
+  suspend = 3,    ///< RVM_OBJECT_PARTITION or RVM_OBJECT_AGENT, id; partition 0: the coherence engine
   resume = 4,     ///< the same
   terminate = 5,  ///< the same; a partition with all in it
   /// partition, who of its living agents leave (bit i: the one with the i-th lowest slot), members_digest of the ids of all of
