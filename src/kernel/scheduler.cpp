@@ -25,7 +25,8 @@ Core* sleeping_core(State& s) {
 /// less than waking another core.
 bool waits_at_home(const Core& home, const Agent& agent) {
   return home.index == hal::Port::current_core() && home.ready->empty() && agent.latency == nullptr &&
-         !(home.current != nullptr && home.current->effective < agent.effective) && agent.effective < sched::reflex_base;
+         !(home.current != nullptr && home.current->effective < agent.effective) &&
+         agent.effective < sched::reflex_base;
 }
 
 /// The core whose queue a newly ready agent joins: its partition's, unless that is busy and another one sleeps.

@@ -130,12 +130,12 @@ struct Boundaries {
 
 /// How the homes of partitions are spread over the cores (balance.hpp).
 struct Balance {
-  std::uint32_t cursor = 0;    ///< the next place in the table of partitions
-  std::uint8_t from = 0;       ///< the busiest core
-  std::uint8_t to = 0;         ///< the least busy one
-  std::uint64_t begun = 0;     ///< epoch
-  std::uint64_t gap = 0;       ///< between their loads, ns; 0: too small to act
-  PartitionId candidate;       ///< to go from the one to the other
+  std::uint32_t cursor = 0;  ///< the next place in the table of partitions
+  std::uint8_t from = 0;     ///< the busiest core
+  std::uint8_t to = 0;       ///< the least busy one
+  std::uint64_t begun = 0;   ///< epoch
+  std::uint64_t gap = 0;     ///< between their loads, ns; 0: too small to act
+  PartitionId candidate;     ///< to go from the one to the other
   std::uint64_t candidate_cpu = 0;
 };
 
