@@ -53,7 +53,7 @@ function(rvm_module name)
   endif()
 endfunction()
 
-# The kernel is compiled for size (ceiling: 120 KiB of text). rvm_hot(SOURCE ...) is for what the latency figures pass through.
+# The kernel is compiled for size (its ceiling: tests/e2e/bench.py). rvm_hot(SOURCE ...) is for what the latency figures pass through.
 function(rvm_hot)
   if(RVM_TARGET STREQUAL "appliance")
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O2)

@@ -5,7 +5,7 @@ has it (--static), on four patterns of traffic. On one core time is counted in i
 on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
 while that holds the kernel's lock, and the kernel's own thread hardly gets on.
 
-Usage: benefit.py [--table] [--cpus N,N] [--messages N] [PATTERN...]
+Usage: benefit.py [--table] [--cpus N,N] [--pause N] [--messages N] [PATTERN...]
   --table     prints a line for each run and judges nothing
   --pause     microseconds between two messages of an agent, on average
   --messages  that an agent sends in each phase: with the pause, how long teams stay as they are
