@@ -159,7 +159,7 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
   }
   if (agent.caller != nullptr && random.one_in(2)) return random.pick({RVM_HVC_REPLY, RVM_HVC_REPLY_WAIT});
   if (!agent.pending.empty() && random.one_in(4)) return RVM_HVC_RECEIVE;
-  if (const kernel::Device* const device = held_by(agent); device != nullptr && random.one_in(3)) {
+  if (const kernel::Device* const device = held_by(agent); device != nullptr && !random.one_in(3)) {
     if (device->queues.value == 0)
       return random.pick({RVM_HVC_LEASE_RENEW, RVM_HVC_LEASE_RELEASE, RVM_HVC_DEVICE_ACKNOWLEDGE});
     const std::uint32_t kind = random.below(16);

@@ -3,8 +3,6 @@
 // A solver that errs in its first results and then no more: in the weight that it says, or in who is on which side.
 #pragma once
 
-#include <array>
-
 #include "rvm/coherence/minimum_cut.hpp"
 
 namespace rvm::coherence::test {
