@@ -5,6 +5,8 @@
 
 #include <array>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "relocation.hpp"
 #include "rvm/advice/advisor.hpp"
@@ -49,7 +51,8 @@ struct Talk {
   SimulatedKernel k;
   unsigned count;
 
-  explicit Talk(unsigned pairs_count, bool company = true) : k(pairs(pairs_count, company)), count(pairs_count) {
+  explicit Talk(unsigned pairs_count, bool company = true) : Talk(pairs(pairs_count, company), pairs_count) {}
+  Talk(PackageBuilder builder, unsigned pairs_count) : k(std::move(builder)), count(pairs_count) {
     REQUIRE(advice::present());
   }
 
@@ -119,6 +122,36 @@ TEST_CASE("the last agent of a partition goes where its traffic goes, and the pa
   CHECK(t.k.state().boundaries.merges == 1);
   CHECK(t.k.state().boundaries.aborted == 0);
   CHECK(t.k.state().partitions.live() == before - 1);
+  t.k.check_invariants();
+}
+
+TEST_CASE("the engine is paused with WRITE and EXECUTE on the hypervisor, and moves nothing until it is resumed") {
+  PackageBuilder builder = pairs(1, true);
+  builder.grant("weak", 0, RVM_OBJECT_PARTITION, UINT32_MAX, RVM_RIGHT_WRITE);
+  builder.grant("strong", 0, RVM_OBJECT_PARTITION, UINT32_MAX, RVM_RIGHT_WRITE | RVM_RIGHT_EXECUTE);
+  Talk t{std::move(builder), 1};
+  const auto call = [&](std::uint64_t operation, std::string_view handle) {
+    t.relax();
+    t.k.run_until("a0");
+    return t.k.call(operation, {t.k.handle(handle)});
+  };
+  CHECK(call(RVM_HVC_PARTITION_SUSPEND, "weak") == Error::rights);
+  CHECK(call(RVM_HVC_PARTITION_RESUME, "strong") == Error::bad_state);
+  CHECK_FALSE(advice::paused());
+  REQUIRE(call(RVM_HVC_PARTITION_SUSPEND, "strong") == Error::ok);
+  CHECK(call(RVM_HVC_PARTITION_SUSPEND, "strong") == Error::bad_state);
+  for (int i = 0; i < 60; ++i) {
+    t.talk("c");
+    t.work();
+  }
+  CHECK_FALSE(t.moved(0));
+  CHECK(call(RVM_HVC_PARTITION_RESUME, "weak") == Error::rights);
+  REQUIRE(call(RVM_HVC_PARTITION_RESUME, "strong") == Error::ok);
+  for (int i = 0; i < 60 && !t.moved(0); ++i) {
+    t.talk("c");
+    t.work();
+  }
+  CHECK(t.moved(0));
   t.k.check_invariants();
 }
 
