@@ -147,6 +147,15 @@ TEST_CASE("a time limit is a timeout") {
   CHECK_FALSE(run.verdict().problems.empty());
 }
 
+TEST_CASE("a report that the end of the machine cut short is no report of another kernel") {
+  Run run;
+  run.session.report.malformed = {R"({"t":"agent","id":4)"};
+  CHECK(run.first_problem().contains("not understood"));
+  run.session.timed_out = true;
+  CHECK(run.verdict().problems.size() == 1);
+  CHECK(run.first_problem().contains("time limit"));
+}
+
 TEST_CASE("expectations") {
   Run fault("expect = \"fault\"\n");
   CHECK(fault.first_problem().contains("expected to fault"));

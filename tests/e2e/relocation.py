@@ -72,7 +72,8 @@ class Relocation(rvm_test.RvmTest):
     def live(self, manifest, timeout, disk=None):
         disk = disk or self.folder / "log.img"
         dump = self.folder / "state.json"
-        result = self.rvm("run", self.manifest(manifest), "--disk", disk, "--dump", dump, "--json", timeout=timeout)
+        result = self.rvm("run", self.manifest(manifest), "--disk", disk, "--dump", dump, "--json",
+                          "--timeout", f"{timeout}s", timeout=timeout + 300)
         self.assertEqual(result.returncode, 0, str(result))
         self.assertTrue(result.json()["witness"]["verified"], str(result))
         self.replay_equals(disk, dump)
