@@ -185,8 +185,7 @@ namespace {
 void begin(State& s, Agent& agent, AgentState state) {
   ensure(partition::permitted(agent.state, state));
   agent.state = state;
-  agent.core =
-      agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : index_of(agent) % s.core_count;
+  agent.core = agent.affinity >= 0 ? static_cast<std::uint32_t>(agent.affinity) % s.core_count : agent.partition->home;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "epoch.hpp"
 
+#include "balance.hpp"
 #include "boundaries.hpp"
 #include "evidence.hpp"
 #include "leases.hpp"
@@ -85,6 +86,7 @@ void end_epoch(State& s, Nanoseconds now) {
     if (edge.in_epoch_list) break;
   }
   begin_boundary_epoch(s);
+  balance_cores(s);
   std::uint64_t switches = 0;
   std::uint64_t ready = 0;
   for (std::uint32_t i = 0; i < s.core_count; ++i) {

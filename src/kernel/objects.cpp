@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "balance.hpp"
 #include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "evidence.hpp"
@@ -29,6 +30,7 @@ Result<Partition*> create_partition(State& s, const security::Permit&, const Par
   p.type = request.type;
   p.mode = request.mode;
   p.live = request.live;
+  p.home = first_home(s, p);
   p.account.quota = request.page_quota;
   set_record_quota(s, p, request.record_quota != 0 ? request.record_quota : default_record_quota);
   p.text.configure(text_quota, s.epoch_length, text_burst);

@@ -172,6 +172,7 @@ Result<Partition*> partition_for(State& s, const security::Permit& permit, Parti
   from.account.quota -= quota;
   set_record_quota(s, from, from.record_quota - records);
   (*made)->state = from.state;
+  (*made)->home = from.home;
   return made;
 }
 

@@ -14,13 +14,34 @@
 namespace rvm::kernel {
 namespace {
 
-/// The core whose queue a newly ready agent joins: its own, unless that is busy and another one sleeps.
+Core* sleeping_core(State& s) {
+  for (std::uint32_t i = 0; i < s.core_count; ++i) {
+    if (s.cores[i].idle) return &s.cores[i];
+  }
+  return nullptr;
+}
+
+/// Whether it is worth waiting a little for the home core: who makes it ready runs there and will often wait for it soon, which costs
+/// less than waking another core.
+bool waits_at_home(const Core& home, const Agent& agent) {
+  if (home.current != nullptr && home.current->effective < agent.effective) return false;
+  return home.index == hal::Port::current_core() && home.ready->empty() && agent.latency == nullptr &&
+         agent.effective < sched::reflex_base;
+}
+
+/// The core whose queue a newly ready agent joins: its partition's, unless that is busy and another one sleeps.
 Core& place(State& s, const Agent& agent) {
   if (agent.affinity >= 0) return s.cores[static_cast<std::uint32_t>(agent.affinity) % s.core_count];
-  Core& home = s.cores[agent.core];
+  Core& here = s.core(hal::Port::current_core());
+  if (agent.core == here.index.value && here.current == nullptr && here.ready->empty()) return here;
+  Core& home = s.cores[s.partition_of(agent).home];
   if (home.idle || (home.current == nullptr && home.ready->empty())) return home;
-  for (std::uint32_t i = 0; i < s.core_count; ++i) {
-    if (s.cores[i].idle) return s.cores[i];
+  Core* const other = sleeping_core(s);
+  if (other == nullptr) return home;
+  if (!waits_at_home(home, agent)) return *other;
+  if (home.offer_at == never) {
+    home.offer_at = hal::Port::now() + patience_at_home;
+    home.timer_stale = true;
   }
   return home;
 }
@@ -74,7 +95,7 @@ void begin_job(Agent& agent, Nanoseconds now) {
 
 void program_timer(State& s, Core& core, Nanoseconds now) {
   const bool ticking = core.current != nullptr || core.index.value == 0;
-  Nanoseconds at = std::min({core.sleepers.earliest(s), core.turn_start, core.turn_end});
+  Nanoseconds at = std::min({core.sleepers.earliest(s), core.turn_start, core.turn_end, core.offer_at});
   if (ticking) at = std::min(at, core.next_epoch);
   if (core.current != nullptr && core.current->budget.value != 0) at = std::min(at, now + core.current->budget_left);
   // With a budget the time depends on who runs; otherwise it stays right until the clock or the sleepers change.
@@ -216,6 +237,7 @@ void charge(Core& core, Nanoseconds now) {
   Agent& agent = *core.current;
   const std::uint64_t elapsed = now.value - agent.resumed_at.value;
   agent.cpu = agent.cpu + Nanoseconds{elapsed};
+  agent.partition->cpu.value += elapsed;
   core.busy = Nanoseconds{core.busy.value + elapsed};
   agent.resumed_at = now;
   if (agent.budget.value != 0)
@@ -288,6 +310,11 @@ bool on_timer(State& s, Core& core, Nanoseconds now) {
     end_timed_wait(s, agent, now);
   }
   if (core.current != nullptr && out_of_budget(*core.current)) core.reschedule = true;
+  if (core.offer_at <= now) {
+    core.offer_at = never;
+    Core* const other = core.ready->empty() ? nullptr : sleeping_core(s);
+    if (other != nullptr) kick(*other);
+  }
   if (core.turn_start <= now) {
     core.turn_start = never;
     core.grant_turn = core.reschedule = true;

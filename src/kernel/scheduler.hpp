@@ -33,6 +33,9 @@ void switch_directly(State& s, Core& core, Agent& next);
          (agent.affinity < 0 || static_cast<std::uint32_t>(agent.affinity) == core.index.value);
 }
 
+/// How long an agent waits for its home core while another one sleeps.
+inline constexpr Nanoseconds patience_at_home{50'000};
+
 /// A little less than an epoch, so that a turn which begins just after a tick is over at the next one.
 [[nodiscard]] inline Nanoseconds whole_turn(const State& s) {
   return Nanoseconds{s.epoch_length.value - s.epoch_length.value / 8};

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "agents.hpp"
+#include "balance.hpp"
 #include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "deferred_proofs.hpp"
@@ -408,6 +409,7 @@ hal::Context& start(const hal::BootInformation& boot) {
   if (!boot.nonce.empty()) the_log.quote(boot.nonce, measurement);
   report_boot(s, *log_start, memory_bytes);
   start_worker(s);
+  s.partitions.for_each([&](Partition& p) { p.home = first_home(s, p); });  // now it is known how many cores there are
   s.agents.for_each([&](Agent& agent) { start(s, agent); });
   Core& core = s.cores[0];
   core.next_epoch = Nanoseconds{(hal::Port::now().value / s.epoch_length.value + 1) * s.epoch_length.value};

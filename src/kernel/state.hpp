@@ -49,7 +49,9 @@ struct Core {
   sched::Priority age_cursor{0};
   std::uint32_t epochs_to_ageing = ageing_epochs;
   std::uint64_t switches = 0;
-  Nanoseconds busy{0};  ///< CPU time of agents
+  Nanoseconds busy{0};           ///< CPU time of agents
+  Nanoseconds busy_surveyed{0};  ///< the same when the balance of the cores was last looked at
+  Nanoseconds offer_at = never;  ///< who then still waits here may go to a core that sleeps
 
   // The worker's turn on this core.
   Nanoseconds turn_start = never;      ///< when the worker gets a part of this epoch: not where agents change turns
@@ -126,6 +128,17 @@ struct Boundaries {
   std::uint32_t load = 0;        ///< of the cores, basis points
 };
 
+/// How the homes of partitions are spread over the cores (balance.hpp).
+struct Balance {
+  std::uint32_t cursor = 0;  ///< the next place in the table of partitions
+  std::uint8_t from = 0;     ///< the busiest core
+  std::uint8_t to = 0;       ///< the least busy one
+  std::uint64_t begun = 0;   ///< epoch
+  std::uint64_t gap = 0;     ///< between their loads, ns; 0: too small to act
+  PartitionId candidate;     ///< to go from the one to the other
+  std::uint64_t candidate_cpu = 0;
+};
+
 enum class ShutdownReason : std::uint8_t { none, done, requested, time };
 
 struct State {
@@ -141,6 +154,7 @@ struct State {
   std::array<Core, maximum_cores> cores{};
   std::uint32_t core_count = 1;
   Worker worker;
+  Balance balance;
 
   boot::Package package;  ///< from boot phase SchedulerInit on
   Nanoseconds epoch_length{1'000'000};

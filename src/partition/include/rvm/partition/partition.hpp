@@ -49,6 +49,7 @@ struct Partition {
   rvm_partition_type type = RVM_PARTITION_AGENT;
   rvm_partition_mode mode = RVM_MODE_FLOW;
   bool live = false;           ///< its boundary may move
+  std::uint8_t home = 0;       ///< the core that its agents prefer: those that talk share one
   std::uint16_t pressure = 0;  ///< cut pressure, basis points: what its agents have on top of their urgency
 
   memory::VmidTag vmid;
@@ -66,6 +67,8 @@ struct Partition {
   Nanoseconds throttled_until{0};  ///< its agents pause until then
   bool flooding = false;           ///< WitnessFlood was recorded for the current episode
   std::uint64_t refused = 0;
+  Nanoseconds cpu{0};           ///< of its agents, while they were in it
+  Nanoseconds cpu_surveyed{0};  ///< the same when the balance of the cores was last looked at
 
   std::array<char, RVM_NAME_BYTES> name{};
 };
