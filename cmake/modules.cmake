@@ -24,6 +24,11 @@ if(RVM_TARGET STREQUAL "appliance")
   target_compile_options(rvm_core_options INTERFACE -fhosted -mgeneral-regs-only -fPIE -mstrict-align -fvisibility=hidden -mcmodel=tiny -flto -Oz -falign-functions=4 -mbranch-protection=none)
 endif()
 
+if(RVM_TARGET STREQUAL "seed")
+  # -fhosted: the memory functions exist (hal/cortex_m/runtime.cpp) and mean what they say.
+  target_compile_options(rvm_core_options INTERFACE -fhosted -fvisibility=hidden -flto -Oz -mno-unaligned-access)
+endif()
+
 # Partition code: agents' memory is normal memory, where unaligned access is allowed, and all registers are theirs.
 add_library(rvm_agent_options INTERFACE)
 target_compile_options(rvm_agent_options INTERFACE -fno-exceptions -fno-rtti)

@@ -8,14 +8,14 @@ namespace rvm::cap {
 namespace {
 
 /// What stands for the pages that a table does not have: free slots, which nobody ever changes.
-alignas(page_bytes) constinit std::array<std::byte, page_bytes> no_page{};
+alignas(step_bytes) constinit std::array<std::byte, (table_pages > 1 ? step_bytes : 0)> no_page{};
 
 /// Sound: Capability is an implicit-lifetime type, the page is aligned and large enough for page_slots of them, and all bytes
 /// zero is a free slot of generation 0.
 Capability* slots_in(std::byte* page) { return reinterpret_cast<Capability*>(page); }
 
 bool valid_page(std::span<std::byte> page) {
-  return page.size() == page_bytes && reinterpret_cast<std::uintptr_t>(page.data()) % alignof(Capability) == 0;
+  return page.size() == step_bytes && reinterpret_cast<std::uintptr_t>(page.data()) % alignof(Capability) == 0;
 }
 
 }  // namespace

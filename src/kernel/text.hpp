@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "rvm/types/capacities.hpp"
+
 namespace rvm::kernel {
 
 /// A line of console text in a fixed buffer; what does not fit is cut. No locale, no allocation.
@@ -40,7 +42,7 @@ class Line {
  private:
   Line& name(std::span<const char> padded);
   void put(char c);
-  std::array<char, 1200> buffer_;
+  std::array<char, capacity::line_bytes> buffer_;
   std::size_t length_ = 0;
 };
 

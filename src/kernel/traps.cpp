@@ -33,6 +33,8 @@ std::string_view kind_name(hal::FaultKind kind) {
       return "wait";
     case hal::FaultKind::external:
       return "external abort";
+    case hal::FaultKind::overrun:
+      return "endless loop";
   }
   return "unknown";
 }

@@ -34,7 +34,7 @@ MINIMUM = 25
 CORE = ["advice", "crypto", "cap", "witness", "proof", "security", "boot", "kernel"]
 WITH_LAYER_2 = ["boundaries_test.cpp"]  # which CORE is without
 COMPILER = ["clang++-19", "-std=c++23", "-w", "-I.", "-Iinclude", "-Isrc/hal/sim/include", "-Isrc/hal/scalar/include",
-            "-Isrc/kernel", "-Isrc/witness", "-DLZ4_MEMORY_USAGE=12"]
+            "-Isrc/kernel", "-Isrc/kernel/appliance", "-Isrc/types/capacity/appliance", "-Isrc/witness", "-DLZ4_MEMORY_USAGE=12"]
 
 
 def sources(folder):

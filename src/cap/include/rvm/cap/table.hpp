@@ -2,7 +2,7 @@
 //
 // An agent's capability table and the P1 check that every hypercall passes.
 //
-// A table has 64 slots at first and grows to 256, a page at a time. Its pages never move, so that a reference to a capability
+// A table has 64 slots at first and grows to 256, a page at a time (on a microcontroller it has 8). Its pages never move, so that a reference to a capability
 // stays good while the table grows. Where it has no page yet, a page of empty slots stands that all tables share.
 //
 // Hardening against speculation: the slot number is masked, so not even a mispredicted path reads outside the table; and
@@ -25,7 +25,8 @@
 namespace rvm::cap {
 
 static_assert(sizeof(Capability) == 64);
-inline constexpr unsigned page_slots = page_bytes / sizeof(Capability);
+inline constexpr std::size_t step_bytes = capacity::capability_table_step;
+inline constexpr unsigned page_slots = step_bytes / sizeof(Capability);
 inline constexpr unsigned table_pages = table_slots / page_slots;  ///< at most
 
 class CapabilityTable {

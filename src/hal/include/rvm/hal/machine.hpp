@@ -50,6 +50,7 @@ enum class FaultKind : std::uint8_t {
   hypervisor_call,    ///< HVC with an immediate other than 0
   wait,               ///< WFI / WFE: not an error, the core treats it as yield
   external,           ///< SError or external abort
+  overrun,            ///< no exception: it computes for ever (microcontrollers)
 };
 
 struct Fault {

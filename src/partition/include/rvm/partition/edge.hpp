@@ -7,6 +7,7 @@
 #include "rvm/cap/capability.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/types/address.hpp"
+#include "rvm/types/capacities.hpp"
 #include "rvm/types/ids.hpp"
 
 namespace rvm::partition {
@@ -15,14 +16,14 @@ struct Agent;
 
 /// One queued message. Up to `inline_bytes` lie in the slot; longer ones have a page of their own.
 struct MessageSlot {
-  static constexpr std::size_t inline_bytes = 240;
+  static constexpr std::size_t inline_bytes = capacity::inline_message_bytes;
   std::uint16_t length = 0;
   std::uint8_t kind = RVM_MESSAGE_BYTES;
   std::uint8_t reserved[5]{};
   PhysicalAddress page;  ///< 0: the bytes are inline
   std::byte bytes[inline_bytes]{};
 };
-static_assert(sizeof(MessageSlot) == 256);
+static_assert(sizeof(MessageSlot) == 16 + MessageSlot::inline_bytes);
 
 /// Pages of a queue of this many messages.
 [[nodiscard]] constexpr std::uint32_t queue_pages(std::uint32_t capacity) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "rvm/crypto/sha256.hpp"
+#include "rvm/types/capacities.hpp"
 
 namespace rvm::witness {
 
@@ -19,10 +20,10 @@ namespace rvm::witness {
                                     std::span<const crypto::Digest> proof, const crypto::Digest& root);
 
 /// The right edge of an append-only RFC 6962 Merkle tree: for each bit set in the size, the root of a perfect subtree of
-/// that many leaves. Enough to append and to compute the root; 2 KiB whatever the size.
+/// that many leaves. Enough to append and to compute the root; 2 KiB (1 KiB on a microcontroller) whatever the size.
 class MerkleFrontier {
  public:
-  static constexpr std::size_t levels = 64;
+  static constexpr std::size_t levels = capacity::merkle_levels;
 
   /// One node hash per append on average, at most one per level.
   void append(const crypto::Digest& leaf) { append_subtree(0, leaf); }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Time from the 24-bit SysTick counter, which counts down and never stops. Ticks are gathered each time it is set anew; doing that
+// loses no tick that passed, and takes one that is counted.
+#include <algorithm>
+
+#include "board.hpp"
+#include "registers.hpp"
+#include "rvm/hal/port.hpp"
+
+namespace rvm::hal {
+namespace {
+
+/// As far as the counter reaches, with room for the time until the interrupt is served.
+constexpr std::uint32_t longest_ns = 250'000'000;
+constexpr std::uint32_t shortest_ticks = 8;
+static_assert((std::uint64_t{longest_ns} << board.tick_shift) / board.tick_multiplier < systick::count_max);
+
+constinit std::uint64_t ticks_before = 0;  // when the counter was last set
+constinit std::uint32_t period = 0;        // to which
+
+[[nodiscard]] std::uint64_t to_ns(std::uint64_t ticks) { return ticks * board.tick_multiplier >> board.tick_shift; }
+[[nodiscard]] std::uint32_t to_ticks(std::uint32_t ns) {
+  if constexpr (board.tick_shift == 0) return ns / board.tick_multiplier + 1;
+  return static_cast<std::uint32_t>((ns >> 8) * ((256u << board.tick_shift) / board.tick_multiplier)) + 1;
+}
+
+/// Since the counter was set. Interrupts are masked or this is one, so it wraps at most once before it is set again.
+[[nodiscard]] std::uint32_t ticks_since() {
+  std::uint32_t count = systick::Current::read();
+  const bool wrapped = (scb::InterruptControl::read() & scb::systick_pending) != 0;
+  if (wrapped) count = systick::Current::read();
+  // Right after it was set the counter stands at 0 for a tick.
+  if (!wrapped) return count == 0 ? 0 : period - count;
+  return period + (count == 0 ? 0 : period - count);
+}
+
+}  // namespace
+
+Nanoseconds Port::now() {
+  const InterruptMask masked;
+  return Nanoseconds{to_ns(ticks_before + ticks_since())};
+}
+
+void Port::set_timer(Nanoseconds at) {
+  const InterruptMask masked;
+  ticks_before += ticks_since() + 1;
+  const std::uint64_t now_ns = to_ns(ticks_before);
+  const std::uint64_t ahead = at.value > now_ns ? at.value - now_ns : 0;
+  period = std::max(shortest_ticks, to_ticks(static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, longest_ns))));
+  systick::Reload::write(period);
+  systick::Current::write(0);
+  scb::InterruptControl::write(scb::systick_clear);
+  systick::Control::write(systick::enable | systick::interrupt | systick::processor_clock);
+}
+
+}  // namespace rvm::hal

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// How the port enters the core of a microcontroller, beside rvm/hal/entry.hpp. `kernel` defines these.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "rvm/hal/entry.hpp"
+
+namespace rvm::kernel {
+
+/// Called once after reset, on the worker's stack, interrupts masked. `image`: the whole of what was flashed, to be measured.
+/// Goes on as the worker.
+[[noreturn]] void start(std::span<const std::byte> image);
+/// The worker asked for a new decision (hal::request_reschedule).
+hal::Context& on_reschedule(hal::Context& worker);
+
+}  // namespace rvm::kernel
+
+namespace rvm::hal {
+
+/// From the worker: on_reschedule is called as soon as nothing masks it.
+void request_reschedule();
+/// The worker begins: interrupts come from here on.
+void unmask_interrupts();
+
+}  // namespace rvm::hal

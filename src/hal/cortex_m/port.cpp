@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "rvm/hal/port.hpp"
+
+#include "board.hpp"
+#include "registers.hpp"
+#include "rvm/hal/seed_entry.hpp"
+#include "semihosting.hpp"
+#include "uart.hpp"
+
+namespace rvm::hal {
+
+extern "C" {
+constinit Context* rvm_current_context = nullptr;
+
+Context* rvm_on_svc(Context* caller);
+Context* rvm_on_systick(Context* interrupted);
+Context* rvm_on_pendsv(Context* worker);
+}
+
+Context* rvm_on_svc(Context* caller) { return &kernel::on_hypercall(*caller); }
+Context* rvm_on_systick(Context* interrupted) { return &kernel::on_interrupt(*interrupted); }
+Context* rvm_on_pendsv(Context* worker) { return &kernel::on_reschedule(*worker); }
+
+void Context::initialise(std::uint32_t entry, std::uint32_t argument, std::uint32_t stack_top, bool privileged) {
+  constexpr std::uint32_t return_to_thread = 0xffff'fffd;  // on the process stack, without floating-point state
+  constexpr std::uint32_t thumb_state = 1u << 24;
+  r4_r11 = {};
+  exception_return = return_to_thread;
+  control = privileged ? 0 : 1;
+  stack = stack_top - frame_bytes;
+  std::uint32_t* const f = frame();
+  f[0] = argument;
+  f[1] = f[2] = f[3] = f[4] = 0;
+  f[5] = UINT32_MAX;  // whoever returns from the entry point faults
+  f[6] = entry & ~1u;
+  f[7] = thumb_state;
+}
+
+Status Context::protect() {
+  const auto first = mpu::encode(board.protection, 0, program);
+  const auto second = mpu::encode(board.protection, 1, data);
+  if (!first || !second) return fail(first ? second.error() : first.error());
+  regions = {*first, *second};
+  return {};
+}
+
+void Port::switch_context(Context& to) {
+  rvm_current_context = &to;
+  if (to.control == 0) return;  // the worker, which no region holds back
+  volatile std::uint32_t* const pairs = &mpu_registers::Pairs::at();
+  if constexpr (board.protection == mpu::Architecture::v7) {
+    // The base registers name the region they are for, so that all pairs are written in one go (B3.5.9).
+    pairs[0] = to.regions[0].base;
+    pairs[1] = to.regions[0].attributes;
+    pairs[2] = to.regions[1].base;
+    pairs[3] = to.regions[1].attributes;
+  } else {
+    pairs[1] = 0;  // two regions never overlap, not even for a moment (D1.2.160)
+    pairs[3] = 0;
+    pairs[0] = to.regions[0].base;
+    pairs[1] = to.regions[0].attributes;
+    pairs[2] = to.regions[1].base;
+    pairs[3] = to.regions[1].attributes;
+  }
+  asm volatile("dsb" ::: "memory");  // sound: a barrier alone; the exception's return synchronises instructions
+}
+
+void Port::wait_for_interrupt(bool deep) {
+  scb::SystemControl::write(deep ? scb::sleep_deep : 0);
+  asm volatile("dsb\n\twfi" ::: "memory");  // sound: waits, changes nothing
+}
+
+Port::InterruptMask::InterruptMask() {
+  asm volatile("mrs %0, primask\n\tcpsid i" : "=r"(before_)::"memory");  // sound: undone by the destructor
+}
+Port::InterruptMask::~InterruptMask() { asm volatile("msr primask, %0" ::"r"(before_) : "memory"); }  // sound: see there
+
+void request_reschedule() { scb::InterruptControl::write(scb::pendsv_set); }
+void unmask_interrupts() { asm volatile("cpsie i" ::: "memory"); }  // sound: the kernel is ready for them
+
+void Port::console_write(std::span<const char> text) {
+  for (const char c : text) uart_put(c);
+}
+
+void Port::power_off() {
+  semihosting::exit();
+  for (;;) wait_for_interrupt(true);
+}
+
+}  // namespace rvm::hal

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// From trap to record, as ../dispatch.cpp and ../traps.cpp do it on the appliance, for the hypercalls that a microcontroller has. The
+// others answer BAD_OPERATION: partitions, memory and agents are the manifest's, so there is nothing that P2 or P3 would be asked
+// for, and no operation of theirs is here.
+#include <array>
+
+#include "agents.hpp"
+#include "arena.hpp"
+#include "evidence.hpp"
+#include "ipc.hpp"
+#include "rvm/hal/seed_entry.hpp"
+#include "rvm/seed.h"
+#include "scheduler.hpp"
+#include "text.hpp"
+
+namespace rvm::kernel {
+namespace {
+
+/// What P1 demands of x1, by operation; one byte each of type and rights.
+struct Policy {
+  ObjectType type = ObjectType::none;
+  Rights needed;
+};
+consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
+  std::array<Policy, RVM_HVC_LIMIT> table{};
+#define RVM_X(name, number, object, rights, tier, doc) \
+  table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+  RVM_HYPERCALL_TABLE(RVM_X)
+#undef RVM_X
+  return table;
+}
+constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
+
+constexpr bool ordinary(Error e) {
+  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
+         e == Error::truncated || e == Error::witness_log_full;
+}
+
+Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
+  const Nanoseconds now = hal::Port::now();
+  if (caller.timed_job) {
+    caller.timed_job = false;
+    ++(now <= caller.job_release + caller.deadline ? caller.deadlines_met : caller.deadlines_missed);
+  }
+  if (now < until) {
+    block(s, core, Wait::sleep, until);
+    return Outcome::waiting();
+  }
+  // The next job was due already: it is released late, but released.
+  caller.job_release = until;
+  caller.timed_job = caller.deadline.value != 0;
+  return Error::ok;
+}
+
+Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t length) {
+  if (length > RVM_SEED_CONSOLE_BYTES_MAX) return Error::bad_argument;
+  std::array<char, RVM_SEED_CONSOLE_BYTES_MAX> text;
+  const auto bytes = std::span{text}.first(static_cast<std::size_t>(length));
+  if (auto copied = copy_in(s, s.partition_of(caller), from, std::as_writable_bytes(bytes)); !copied) return copied;
+  Line line;
+  line.name(caller.name).text("| ");
+  for (const char c : bytes) line.escaped(c);
+  line.print();
+  return Error::ok;
+}
+
+Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
+  Edge* edge = nullptr;
+  if (x.reg(1) != RVM_INVALID_HANDLE) {
+    const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), ObjectType::edge, rights::read);
+    if (!capability) return capability.error();
+    edge = s.edges.find(EdgeId{(*capability)->object_id()});
+  }
+  return receive(s, core, edge, GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
+}
+
+Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t object) {
+  switch (static_cast<std::uint32_t>(x.reg(0))) {
+    case RVM_HVC_CALL:
+      return call(s, core, *s.edges.find(EdgeId{object}));
+    case RVM_HVC_REPLY_WAIT:
+      return reply_wait(s, core);
+    case RVM_HVC_REPLY:
+      return reply(s, core);
+    case RVM_HVC_SEND:
+      if (x.reg(3) > RVM_SEED_MESSAGE_BYTES_MAX) return Error::bad_argument;
+      return send(s, core, *s.edges.find(EdgeId{object}), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
+    case RVM_HVC_RECEIVE:
+      return receive_on(s, core, caller, x);
+    case RVM_HVC_SIGNAL:
+      return signal(s, *s.agents.find(AgentId{object}), x.reg(2));
+    case RVM_HVC_WAIT:
+      return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
+    case RVM_HVC_TIME:
+      x.reg(1) = hal::Port::now().value;
+      return Error::ok;
+    case RVM_HVC_YIELD:
+      caller.yielded = core.reschedule = true;
+      return Error::ok;
+    case RVM_HVC_SLEEP_UNTIL:
+      return sleep_until(s, core, caller, Nanoseconds{x.reg(1)});
+    case RVM_HVC_EXIT:
+      if (!end(s, core, caller, x.reg(1))) return Error::witness_log_full;
+      return Outcome::waiting();
+    case RVM_HVC_CONSOLE_WRITE:
+      return console_write(s, caller, GuestAddress{x.reg(2)}, x.reg(3));
+    case RVM_HVC_WITNESS_HEAD:
+      x.reg(1) = log().ring.reserved();
+      x.reg(2) = log().ring.sealed();
+      x.reg(3) = log().ring.durable();
+      return Error::ok;
+    default:
+      return Error::bad_operation;
+  }
+}
+
+Outcome check_and_run(State& s, Core& core, Agent& caller, hal::Context& x) {
+  if (x.reg(0) >= policy.size()) return Error::bad_operation;
+  const Policy& rule = policy[static_cast<std::size_t>(x.reg(0))];
+  std::uint32_t object = 0;
+  if (rule.type != ObjectType::none) {
+    const auto proof = security::Authority::prove(s.partition_of(caller).id, *caller.capabilities,
+                                                  Handle::from_abi(x.reg(1)), rule.type, rule.needed);
+    if (!proof) return proof.error();
+    object = proof->second->object_id();
+  }
+  return run(s, core, caller, x, object);
+}
+
+/// The end of a hypercall that did not wait: result, refusal record, quota.
+void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
+  hal::Context& x = *caller.context;
+  const Nanoseconds soon = hal::Port::now() + seed::turn;
+  if (!ordinary(outcome.error()) && !outcome.flow_control() &&
+      !record_refusal(s, caller, x.reg(0), outcome.error(), x.reg(1), x.reg(2))) {
+    x.rewind_call();  // no refusal goes unrecorded: it asks again when the log has room
+    return block(s, core, Wait::throttled, soon);
+  }
+  x.reg(0) = static_cast<std::uint64_t>(outcome.error());
+  const Partition& p = s.partition_of(caller);
+  if (p.flooding) block(s, core, Wait::throttled, p.throttled_until);
+}
+
+}  // namespace
+
+Status copy_in(State& s, Partition&, GuestAddress from, std::span<std::byte> to) {
+  const hal::mpu::Range& data = s.cores[0].current->context->data;
+  const hal::mpu::Range& program = s.cores[0].current->context->program;
+  const auto address = static_cast<std::uint32_t>(from.value);
+  const auto bytes = static_cast<std::uint32_t>(to.size());
+  if (from.value >> 32 != 0 || (!data.contains(address, bytes) && !program.contains(address, bytes)))
+    return fail(Error::bad_address);
+  std::memcpy(to.data(), reinterpret_cast<const void*>(address), bytes);  // the agent could have read it itself
+  return {};
+}
+
+Status copy_out(State& s, Partition&, GuestAddress to, std::span<const std::byte> from) {
+  const auto address = static_cast<std::uint32_t>(to.value);
+  if (to.value >> 32 != 0 ||
+      !s.cores[0].current->context->data.contains(address, static_cast<std::uint32_t>(from.size())))
+    return fail(Error::bad_address);
+  std::memcpy(reinterpret_cast<void*>(address), from.data(), from.size());  // the agent could have written it itself
+  return {};
+}
+
+hal::Context& on_hypercall(hal::Context& context) {
+  State& s = the_state;
+  Core& core = s.cores[0];
+  if (context.reg(0) == RVM_HVC_NULL) return context;
+  Agent& caller = *core.current;
+  const Outcome outcome = check_and_run(s, core, caller, context);
+  if (outcome.done()) [[unlikely]] {
+    if (outcome.error() == Error::ok && !s.partition_of(caller).flooding) {
+      context.reg(0) = 0;
+    } else {
+      conclude(s, core, caller, outcome);
+    }
+  }
+  return resume(s, core);
+}
+
+hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
+  contain(the_state, the_state.cores[0], *the_state.cores[0].current, fault);
+  return resume(the_state, the_state.cores[0]);
+}
+
+hal::Context& on_interrupt(hal::Context&) {
+  on_timer(the_state, the_state.cores[0], hal::Port::now());
+  the_state.cores[0].reschedule = true;  // the timer is set anew
+  return resume(the_state, the_state.cores[0]);
+}
+
+hal::Context& on_reschedule(hal::Context&) { return resume(the_state, the_state.cores[0]); }
+
+void on_kernel_fault(std::uint64_t syndrome, std::uint64_t address, std::uint64_t program_counter) {
+  Line{}
+      .text("rvm# {\"t\":\"panic\"")
+      .field("syndrome", syndrome)
+      .field("address", address)
+      .field("pc", program_counter)
+      .text("}")
+      .print();
+  hal::Port::power_off();
+}
+
+}  // namespace rvm::kernel
