@@ -2,7 +2,7 @@
 # The front door. Everything is built by CMake presets into build/; this file only names the ways in.
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build run test conformance check format bench clean
+.PHONY: help bootstrap build run test seed conformance check format bench clean
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
@@ -38,6 +38,11 @@ test: build  ## build everything and run all tests (DEEP=1: mutants and models a
 	@mkdir -p build/test
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests $(CURDIR)/build/host/src/wasm/aarch64 >build/test/CTestTestfile.cmake
 	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)
+
+seed: bootstrap  ## build the images for microcontroller boards, and say what they take
+	@$(STEP) build-seed $(BUILD) seed
+	@for image in build/seed/swarm-*.elf; do tools/seed_size.py $$image || exit 1; done
+	@tools/seed_size.py build/seed/swarm-lm3s6965evb.elf --lines | grep 'lines that only'
 
 conformance: build  ## every assertion of the official WebAssembly test suite, on this computer and in a partition
 	@$(STEP) build-conformance $(BUILD) host wasm_spec_test

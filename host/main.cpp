@@ -106,6 +106,8 @@ void add_run(CLI::App& app, RunOptions& o, RunTexts& texts, Command& command) {
   add_quantity(*run, "--memory", texts.memory, parse_memory, "a size from 64M to 32G", "memory, such as 64M or 1G");
   run->add_option("--cpu", o.cpu, "CPU model: cortex-a72, cortex-a53 or max")
       ->check(CLI::IsMember({"cortex-a72", "cortex-a53", "max"}));
+  run->add_option("--board", o.board, "board of a manifest for microcontrollers: lm3s6965evb, mps2-an505 or mps3-an547")
+      ->check(CLI::IsMember({"lm3s6965evb", "mps2-an505", "mps3-an547"}));
   run->add_option("--gic", o.gic, "version of the interrupt controller: 2 or 3")->check(CLI::IsMember({2, 3}));
   run->add_option("--disk", o.disk, "keep the log in this volume; continued if it exists (default: a temporary one)")
       ->type_name("FILE");

@@ -126,14 +126,14 @@ def quoted(text, limit):
 def manifest_source(top, digest, programs, data):
     rows = {"partitions": [], "agents": [], "edges": []}
     for p in top["partition"]:
-        rows["partitions"].append(f"{{{quoted(p['name'], 32)}, {TYPES[p['type']]}, {MODES[p['mode']]}, {p['witness_quota']}}}")
+        rows["partitions"].append(f"{{{quoted(p['name'], 12)}, {TYPES[p['type']]}, {MODES[p['mode']]}, {p['witness_quota']}}}")
     for a in top["agent"]:
         if not 0 <= a["priority"] <= 10000:
             raise Mistake(f"{a['name']}: priority is 0 to 10000")
         if bool(a["budget"]) != bool(a["period"]) and a["budget"]:
             raise Mistake(f"{a['name']}: a budget needs a period")
         rows["agents"].append(
-            f"{{{quoted(a['name'], 32)}, {index_of(top['partition'], a['partition'], 'partition')}, "
+            f"{{{quoted(a['name'], 12)}, {index_of(top['partition'], a['partition'], 'partition')}, "
             f"{str(a['service']).lower()}, {a['priority']}, {a['period']}, {a['budget']}, {a['deadline']}, {a['restarts_max']}, "
             f"{programs[a['name']]:#x}, {a['flash']}, {data[a['name']]:#x}, {a['ram']}}}")
     for e in top["edge"]:

@@ -24,6 +24,7 @@ struct RunOptions {
   std::vector<std::string> environment;       ///< of a WebAssembly program that runs alone, as are the next
   std::vector<std::string> files;
   std::optional<std::filesystem::path> package;  ///< a package built before, instead of one from `path`
+  std::optional<std::string> board;             ///< of a manifest for microcontrollers
   std::optional<std::uint32_t> cpus;
   std::optional<std::uint64_t> memory;
   std::optional<std::string> cpu;

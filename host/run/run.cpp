@@ -13,6 +13,7 @@
 #include "host/control/run_folder.hpp"
 #include "host/machine/session.hpp"
 #include "host/run/device_files.hpp"
+#include "host/run/seed.hpp"
 
 namespace rvm::host {
 
@@ -182,6 +183,9 @@ Outcome<FinishedRun> perform_run(const RunOptions& options) {
 }
 
 ExitCode run_command(const RunOptions& options) {
+  if (const auto seed = find_seed_manifest(options)) {
+    return run_seed(*seed, options);
+  }
   const auto run = perform_run(options);
   if (!run) {
     report(run.error());

@@ -84,7 +84,8 @@ std::string kind_name(witness::Kind kind) {
 Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& device_key, const LogDemands& demands) {
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {
     const witness::Keys keys = witness::derive_keys(device_key.bytes);
-    return check_of(witness::verify_volume(file, options_of(keys, device_key, true, demands)));
+    const witness::VerifyOptions options = options_of(keys, device_key, true, demands);
+    return check_of(file.looks_like_flash() ? witness::verify_flash(file, options) : witness::verify_volume(file, options));
   });
 }
 

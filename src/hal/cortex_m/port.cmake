@@ -35,6 +35,13 @@ function(rvm_seed_image name)
   target_link_libraries(${image}.elf PRIVATE -Wl,--start-group ${I_LINK} rvm_hal_${I_BOARD} -Wl,--end-group rvm_core_options)
   target_link_options(${image}.elf PRIVATE -L ${port}/boards/${I_BOARD} -T ${port}/kernel.ld -Wl,--gc-sections -Wl,--icf=all
     -Wl,--fatal-warnings -Wl,-Map=${made}.map)
+  if(NOT I_MANIFEST)
+    target_link_options(${image}.elf PRIVATE -Wl,--defsym=rvm_whole_ram=1)
+  endif()
   set_target_properties(${image}.elf PROPERTIES LINK_DEPENDS "${port}/kernel.ld;${port}/boards/${I_BOARD}/memory.ld" LINKER_LANGUAGE CXX
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  if(I_MANIFEST)
+    # Over budget, and the image is not built.
+    add_custom_command(TARGET ${image}.elf POST_BUILD COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/seed_size.py $<TARGET_FILE:${image}.elf> VERBATIM)
+  endif()
 endfunction()

@@ -10,23 +10,23 @@
   .global rvm_vectors
 rvm_vectors:
   .word __handler_stack_top
-  .word rvm_reset + 1
-  .word rvm_kernel_fault_entry + 1 /* NMI */
-  .word rvm_fault_entry + 1        /* HardFault: of an agent, a breakpoint */
-  .word rvm_fault_entry + 1        /* MemManage */
-  .word rvm_fault_entry + 1        /* BusFault */
-  .word rvm_fault_entry + 1        /* UsageFault */
-  .word rvm_fault_entry + 1        /* SecureFault */
+  .word rvm_reset
+  .word rvm_kernel_fault_entry /* NMI */
+  .word rvm_fault_entry        /* HardFault: of an agent, a breakpoint */
+  .word rvm_fault_entry        /* MemManage */
+  .word rvm_fault_entry        /* BusFault */
+  .word rvm_fault_entry        /* UsageFault */
+  .word rvm_fault_entry        /* SecureFault */
   .word 0
   .word 0
   .word 0
-  .word rvm_svc_entry + 1
-  .word rvm_fault_entry + 1 /* DebugMonitor */
+  .word rvm_svc_entry
+  .word rvm_fault_entry /* DebugMonitor */
   .word 0
-  .word rvm_pendsv_entry + 1
-  .word rvm_systick_entry + 1
+  .word rvm_pendsv_entry
+  .word rvm_systick_entry
   .rept 64
-  .word rvm_kernel_fault_entry + 1 /* no device interrupt is enabled */
+  .word rvm_kernel_fault_entry /* no device interrupt is enabled */
   .endr
 
   .section .text.vectors, "ax"

@@ -31,7 +31,7 @@ using partition::Wait;
 namespace seed {
 inline constexpr std::size_t partitions = 4, agents = 4, edges = 6;
 inline constexpr std::uint32_t edge_queue = 4;      ///< messages
-inline constexpr std::size_t queued_messages = 12;  ///< of all edges together
+inline constexpr std::size_t queued_messages = 8;  ///< of all edges together
 inline constexpr Nanoseconds turn{1'000'000};       ///< among agents of one priority
 inline constexpr std::uint32_t overruns_max = 3;    ///< budgets used up in a row without a wait; then it loops, and is F1
 }  // namespace seed

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "rvm/witness/flash_volume.hpp"
 #include "rvm/witness/volume.hpp"
 
 namespace rvm::witness {
@@ -40,13 +41,21 @@ std::expected<LogFile, std::string> LogFile::open(const std::filesystem::path& p
         digest, std::span{sector}.subspan<offsetof(SuperblockSector, digest), crypto::digest_bytes>());
     file.looks_like_volume_ = file.looks_like_volume_ || magic == superblock_magic || whole;
   }
+  if (!file.looks_like_volume_ && file.bytes_ % flash_segment_bytes == 0) {
+    for (std::uint64_t at = 0; at < file.bytes_ && !file.looks_like_flash_; at += flash_segment_bytes) {
+      std::array<char, flash_magic.size()> magic{};
+      file.read(at, std::as_writable_bytes(std::span{magic}));
+      file.looks_like_flash_ = magic == flash_magic;
+    }
+  }
   return file;
 }
 
 LogFile::LogFile(LogFile&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       bytes_(other.bytes_),
-      looks_like_volume_(other.looks_like_volume_) {}
+      looks_like_volume_(other.looks_like_volume_),
+      looks_like_flash_(other.looks_like_flash_) {}
 
 LogFile::~LogFile() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -5,6 +5,9 @@
 #include <cstring>
 #include <vector>
 
+#include "rvm/witness_verify/verify.hpp"
+
+#include "flash_walk.hpp"
 #include "volume_walk.hpp"
 
 namespace rvm::witness {
@@ -80,6 +83,42 @@ std::expected<std::uint64_t, std::string> visit_volume(const LogFile& file, cons
   }
 }
 
+/// What the newest segment and those before it hold, as far as it chains.
+std::uint64_t visit_flash(const LogFile& file, const Visit& visit) {
+  std::uint64_t visited = 0;
+  bool wanted = true;
+  for (const FlashSegment& segment : read_flash_segments(file)) {
+    std::uint64_t expected = segment.header.first_sequence;
+    each_flash_entry(segment, [&](const FlashEntry& entry) {
+      if (entry.record == nullptr) return wanted;
+      if (entry.record->sequence != expected++) return false;
+      ++visited;
+      return wanted = wanted && visit(*entry.record, segment.position + entry.at);
+    });
+  }
+  return visited;
+}
+
+/// A flash is small: all of it is verified, then looked through.
+std::expected<SearchReport, std::string> search_flash(const LogFile& file, const Keys* keys, const RecordFilter& filter,
+                                                      const std::function<bool(const Record&)>& visit) {
+  VerifyOptions options;
+  options.keys = keys;
+  const VerifyReport verified = verify_flash(file, options);
+  if (!verified.ok) return std::unexpected{std::string{"the log on flash does not verify; run `rvm witness verify`"}};
+  SearchReport report{.records = verified.records,
+                      .segments = verified.segments,
+                      .segments_read = verified.segments,
+                      .bytes = file.bytes(),
+                      .closed = verified.state == LogState::closed};
+  visit_flash(file, [&](const Record& record, std::uint64_t) {
+    if (!filter.matches(record)) return true;
+    ++report.matches;
+    return visit(record);
+  });
+  return report;
+}
+
 std::unexpected<std::string> unsearchable(std::uint64_t record, std::string_view why) {
   return std::unexpected{"record " + std::to_string(record) + ": " + std::string{why} + "; run `rvm witness verify`"};
 }
@@ -90,6 +129,7 @@ std::expected<SearchReport, std::string> search_volume(const LogFile& file, cons
                                                        const RecordFilter& filter,
                                                        const std::function<bool(const Record&)>& visit,
                                                        bool durable_only) {
+  if (file.looks_like_flash()) return search_flash(file, keys, filter, visit);
   const Superblocks blocks = read_superblocks(file, keys);
   if (!blocks.newest) {
     return std::unexpected{
@@ -143,6 +183,7 @@ std::expected<SearchReport, std::string> search_volume(const LogFile& file, cons
 
 std::expected<std::uint64_t, std::string> for_each_record(const LogFile& file, const Visit& visit) {
   if (file.looks_like_volume()) return visit_volume(file, visit);
+  if (file.looks_like_flash()) return visit_flash(file, visit);
   std::vector<std::byte> chunk(std::size_t{1} << 20);
   std::uint64_t visited = 0;
   for (std::uint64_t at = 0; at + record_bytes <= file.bytes();) {

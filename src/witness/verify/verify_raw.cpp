@@ -12,6 +12,7 @@
 namespace rvm::witness {
 
 VerifyReport verify(const LogFile& file, const VerifyOptions& options) {
+  if (file.looks_like_flash()) return verify_flash(file, options);
   return file.looks_like_volume() ? verify_volume(file, options) : verify_raw(file, options);
 }
 

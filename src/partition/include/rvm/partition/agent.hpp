@@ -12,6 +12,7 @@
 #include "rvm/partition/list.hpp"
 #include "rvm/sched/histogram.hpp"
 #include "rvm/sched/node.hpp"
+#include "rvm/types/capacities.hpp"
 
 namespace rvm::proof {
 class NonceWindow;
@@ -104,7 +105,7 @@ struct Agent {
   List<Edge, &Edge::inbound_link> inbound;
   List<Edge, &Edge::pending_link> pending;  ///< inbound edges with unread messages
   Edge* wait_edge = nullptr;
-  RelocationVerdict verdict;
+  capacity::Dynamic<RelocationVerdict> verdict;
   std::uint32_t lost_edge = 0;  ///< id of an inbound edge that ended; the next receive that finds nothing reports it
   std::uint64_t notification = 0;
   std::uint64_t wait_mask = 0;
@@ -130,7 +131,7 @@ struct Agent {
   std::uint64_t exit_code = 0;  ///< or fault address
   std::uint8_t ending = 0;
   AgentId previous_id;  ///< of the slot's last occupant, for AGENT_INFO after its end
-  std::array<char, RVM_NAME_BYTES> name{};
+  std::array<char, capacity::name_bytes> name{};
 
   [[nodiscard]] bool runnable() const { return state == AgentState::running && wait == Wait::none; }
 };

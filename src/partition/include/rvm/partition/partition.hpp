@@ -15,6 +15,7 @@
 #include "rvm/partition/lifecycle.hpp"
 #include "rvm/partition/list.hpp"
 #include "rvm/sched/token_bucket.hpp"
+#include "rvm/types/capacities.hpp"
 #include "rvm/witness/placement.hpp"
 
 namespace rvm::partition {
@@ -52,9 +53,9 @@ struct Partition {
   std::uint8_t home = 0;       ///< the core that its agents prefer: those that talk share one
   std::uint16_t pressure = 0;  ///< cut pressure, basis points: what its agents have on top of their urgency
 
-  memory::VmidTag vmid;
-  memory::PageAccount account;
-  memory::StageTwo<hal::Port> space;
+  capacity::Dynamic<memory::VmidTag> vmid;
+  capacity::Dynamic<memory::PageAccount> account;
+  capacity::Dynamic<memory::StageTwo<hal::Port>> space;
 
   List<Agent, &Agent::partition_link> agents;
   std::uint32_t agent_count = 0;
@@ -62,7 +63,7 @@ struct Partition {
   List<RegionObject, &RegionObject::partition_link> regions;
 
   sched::TokenBucket records;      ///< how fast its agents may cause witness records
-  sched::TokenBucket text;         ///< how fast they may print, in units of 16 bytes
+  capacity::Dynamic<sched::TokenBucket> text;  ///< how fast they may print, in units of 16 bytes
   std::uint32_t record_quota = 0;  ///< per epoch
   Nanoseconds throttled_until{0};  ///< its agents pause until then
   bool flooding = false;           ///< WitnessFlood was recorded for the current episode
@@ -70,7 +71,7 @@ struct Partition {
   Nanoseconds cpu{0};           ///< of its agents, while they were in it
   Nanoseconds cpu_surveyed{0};  ///< the same when the balance of the cores was last looked at
 
-  std::array<char, RVM_NAME_BYTES> name{};
+  std::array<char, capacity::name_bytes> name{};
 };
 
 }  // namespace rvm::partition

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "rvm/types/capacities.hpp"
 #include "rvm/types/error.hpp"
 #include "rvm/types/invariant.hpp"
 
@@ -21,28 +22,29 @@ class Pool {
  public:
   using Id = decltype(T::id);
 
-  /// `storage`: zeroed, at most 65 536 slots.
+  /// `storage`: zeroed, for indices below 65 536. Its first element is slot capacity::first_pool_slot.
   void use(std::span<T> storage) {
     slots_ = storage;
-    first_free_ = storage.size() > 1 ? 1 : 0;
-    last_free_ = storage.size() > 1 ? static_cast<std::uint16_t>(storage.size() - 1) : 0;
+    const std::size_t end = storage.size() + origin;
+    first_free_ = end > 1 ? 1 : 0;
+    last_free_ = end > 1 ? static_cast<std::uint16_t>(end - 1) : 0;
     live_ = 0;
-    for (std::size_t i = 1; i + 1 < storage.size(); ++i) storage[i].next_free = static_cast<std::uint16_t>(i + 1);
+    for (std::size_t i = 1; i + 1 < end; ++i) storage[i - origin].next_free = static_cast<std::uint16_t>(i + 1);
   }
 
   /// The slot that allocate takes next, or nullptr when all are in use. Capabilities to its last occupant may still exist;
   /// they must be gone before it is allocated.
-  [[nodiscard]] T* next() { return first_free_ == 0 ? nullptr : &slots_[first_free_]; }
+  [[nodiscard]] T* next() { return first_free_ == 0 ? nullptr : &at(first_free_); }
   /// The id of a free slot's last occupant; 0 if it had none.
   [[nodiscard]] Id last_id(const T& slot) const {
-    const auto index = static_cast<std::uint32_t>(&slot - slots_.data());
+    const auto index = static_cast<std::uint32_t>(&slot - slots_.data()) + origin;
     return slot.reuse == 0 ? Id{0} : Id{index | std::uint32_t{static_cast<std::uint16_t>(slot.reuse - 1)} << 16};
   }
 
   [[nodiscard]] Result<T*> allocate() {
     if (first_free_ == 0) return fail(Error::resource_limit);
     const std::uint16_t index = first_free_;
-    T& slot = slots_[index];
+    T& slot = at(index);
     ensure(slot.holders.empty());
     first_free_ = slot.next_free;
     if (first_free_ == 0) last_free_ = 0;
@@ -58,11 +60,11 @@ class Pool {
     slot.id = Id{0};
     ++slot.reuse;
     slot.next_free = 0;
-    const auto index = static_cast<std::uint16_t>(&slot - slots_.data());
+    const auto index = static_cast<std::uint16_t>(&slot - slots_.data() + origin);
     if (last_free_ == 0) {
       first_free_ = index;
     } else {
-      slots_[last_free_].next_free = index;
+      at(last_free_).next_free = index;
     }
     last_free_ = index;
     --live_;
@@ -70,7 +72,7 @@ class Pool {
 
   /// The live object with this id, or nullptr.
   [[nodiscard]] T* find(Id id) {
-    const std::size_t index = id.value & 0xffffu;
+    const std::size_t index = (id.value & 0xffffu) - origin;
     if (index >= slots_.size()) return nullptr;
     T& slot = slots_[index];
     return slot.id == id && id.value != 0 ? &slot : nullptr;
@@ -78,7 +80,7 @@ class Pool {
 
   [[nodiscard]] static std::uint16_t index_of(Id id) { return static_cast<std::uint16_t>(id.value); }
   /// Precondition: index < capacity().
-  [[nodiscard]] T& at(std::uint16_t index) { return slots_[index]; }
+  [[nodiscard]] T& at(std::uint16_t index) { return slots_[static_cast<std::size_t>(index - origin)]; }
   [[nodiscard]] std::uint32_t live() const { return live_; }
   [[nodiscard]] std::size_t capacity() const { return slots_.size(); }
 
@@ -91,6 +93,8 @@ class Pool {
   }
 
  private:
+  static constexpr std::uint16_t origin = capacity::first_pool_slot;
+
   std::span<T> slots_;
   std::uint16_t first_free_ = 0;
   std::uint16_t last_free_ = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// A witness log as a file on the host: a volume image, or the bare 64-byte records one after another.
+// A witness log as a file on the host: a volume image, a flash image, or the bare 64-byte records one after another.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,8 @@ class LogFile {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// Begins like a volume: one of the two superblock slots has the magic number.
   [[nodiscard]] bool looks_like_volume() const { return looks_like_volume_; }
+  /// Holds a segment of a microcontroller's log (rvm/witness/flash_volume.hpp) where segments begin.
+  [[nodiscard]] bool looks_like_flash() const { return looks_like_flash_; }
   /// Reads what there is from `position`; returns how many bytes. Less than asked only at the end of the file.
   /// Throws std::system_error when the system cannot read.
   std::size_t read(std::uint64_t position, std::span<std::byte> into) const;
@@ -42,6 +44,7 @@ class LogFile {
   int descriptor_;
   std::uint64_t bytes_;
   bool looks_like_volume_ = false;
+  bool looks_like_flash_ = false;
 };
 
 }  // namespace rvm::witness

@@ -51,7 +51,7 @@ enum class LogState : std::uint8_t {
 
 struct VerifyReport {
   bool ok = false;             ///< no problem
-  bool volume = false;         ///< volume image, else bare records
+  bool volume = false;         ///< volume or flash image, else bare records
   bool authenticated = false;  ///< MACs were checked
   LogState state = LogState::open;
   std::uint64_t records = 0;
@@ -73,6 +73,7 @@ struct VerifyReport {
 /// By looks_like_volume. Throws std::system_error when the file cannot be read.
 [[nodiscard]] VerifyReport verify(const LogFile& file, const VerifyOptions& options);
 [[nodiscard]] VerifyReport verify_volume(const LogFile& file, const VerifyOptions& options);
+[[nodiscard]] VerifyReport verify_flash(const LogFile& file, const VerifyOptions& options);
 [[nodiscard]] VerifyReport verify_raw(const LogFile& file, const VerifyOptions& options);
 
 [[nodiscard]] std::string to_hex(const crypto::Digest& digest);
