@@ -103,7 +103,7 @@ def compile_agent(agent, folder, out, tools, board, programs, data):
                "__data_end": data[agent["name"]] + agent["ram"], "__stack_bytes": agent["stack"],
                # For attacks: where others are.
                "rvm_other_data": data[others[0]] if others else 0, "rvm_kernel_data": ram, "rvm_kernel_text": board[0]}
-    command = [tools.compiler, f"--target={target}", f"-mcpu={cpu}", "-mfloat-abi=soft", "-std=c++23", "-Os", "-Wall", "-Wextra", "-Werror",
+    command = [tools.compiler, f"--target={target}", f"-mcpu={cpu}", "-mfloat-abi=soft", "-mno-unaligned-access", "-std=c++23", "-Os", "-Wall", "-Wextra", "-Werror",
                "-Wno-infinite-recursion", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-ffunction-sections",
                "-fno-asynchronous-unwind-tables", "-nostdlib", "-nostdinc++", "-isystem", "/usr/lib/picolibc/arm-none-eabi/include",
                "-I", ROOT / "include", "-I", ROOT / "sdk/seed", "-fuse-ld=lld", "-T", ROOT / "sdk/seed/agent.ld", "-Wl,--gc-sections",

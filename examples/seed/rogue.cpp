@@ -25,11 +25,32 @@ void read_kernel() { rvm_information.x[2] = word(kernel_data() + 0x40); }
 void write_kernel() { word(kernel_data() + 0x40) = 0xdead; }
 void read_kernel_program() { rvm_information.x[2] = word(kernel_text() + 0x100); }
 void write_own_program() { word(reinterpret_cast<uintptr_t>(&agent_main) & ~3u) = 0; }
-void disable_protection() { word(0xe000'ed94) = 0; }
-void move_protection() { word(0xe000'ed9c) = 0; }
-void stop_timer() { word(0xe000'e010) = 0; }
-void move_vectors() { word(0xe000'ed08) = other(); }
-void pend_interrupt() { word(0xe000'ed04) = 1u << 28; }
+// The registers of the system: the write faults, or, on emulations that ignore failed transactions, has no effect, which what
+// follows shows by faulting all the same.
+void disable_protection() {
+  word(0xe000'ed94) = 0;
+  asm volatile("dsb\n\tisb");
+  read_secret();
+}
+void move_protection() {
+  word(0xe000'ed98) = 1;
+  word(0xe000'ed9c) = other() | 0x11;
+  read_secret();
+}
+void stop_timer() {
+  word(0xe000'e010) = 0;
+  for (;;) {
+  }
+}
+void move_vectors() {
+  word(0xe000'ed08) = other();
+  (void)now();  // through the vectors
+  read_secret();
+}
+void reset_machine() {
+  word(0xe000'ed0c) = 0x05fa'0004;
+  read_secret();
+}
 void write_console() { word(0x4000'c000) = '!'; }
 void null_write() { word(0) = 1; }
 
@@ -51,7 +72,7 @@ void divide_by_zero() {
   rvm_information.x[2] = result;
 }
 void unaligned() { rvm_information.x[2] = *reinterpret_cast<volatile uint32_t*>(reinterpret_cast<uintptr_t>(code) + 1); }
-void use_coprocessor() { asm volatile("mcr p15, 0, r0, c1, c0, 0"); }
+void use_coprocessor() { asm volatile(".inst.w 0xee010f10"); }  // MCR p15, 0, r0, c1, c0, 0
 
 int overflow(volatile int* from) {
   volatile int frame[16];
@@ -66,7 +87,7 @@ void stack_in_kernel() { asm volatile("mov sp, %0\n\tsvc #0" ::"r"(kernel_data()
 void stack_in_other() { asm volatile("mov sp, %0\n\tpush {r0-r7}" ::"r"(other() + 0x700)); }
 void become_privileged() {
   asm volatile("msr control, %0\n\tisb" ::"r"(0));  // ignored, so the next access is what faults
-  word(0xe000'ed94) = 0;
+  read_secret();
 }
 void mask_interrupts() {
   asm volatile("cpsid i");  // ignored: the budget ends this all the same
@@ -93,7 +114,7 @@ const Attack attacks[] = {
     {"move a protection region", move_protection},
     {"stop the timer", stop_timer},
     {"move the vector table", move_vectors},
-    {"pend an exception", pend_interrupt},
+    {"reset the machine", reset_machine},
     {"drive the console itself", write_console},
     {"write address 0", null_write},
     {"execute its data", execute_data},
@@ -119,7 +140,7 @@ constexpr uint32_t count = sizeof attacks / sizeof *attacks;
 /// What the kernel refuses without a fault: handles that are not its own, operations that are not there.
 bool refused() {
   const Handle oracle = find("oracle");
-  return invoke(RVM_HVC_CALL, oracle + 1) == RVM_ERROR_BAD_CAPABILITY &&
+  return invoke(RVM_HVC_CALL, oracle + 2) == RVM_ERROR_BAD_CAPABILITY &&
          invoke(RVM_HVC_CALL, oracle + 0x10000) == RVM_ERROR_BAD_CAPABILITY &&
          invoke(RVM_HVC_CALL, find("console")) == RVM_ERROR_WRONG_TYPE &&
          invoke(RVM_HVC_SEND, find("pulse"), other(), 4, 0) == RVM_ERROR_RIGHTS &&

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "board.hpp"
+#include "clock.hpp"
 #include "registers.hpp"
 #include "rvm/hal/port.hpp"
 
@@ -25,17 +26,19 @@ constinit std::uint32_t period = 0;        // to which
   return static_cast<std::uint32_t>((ns >> 8) * ((256u << board.tick_shift) / board.tick_multiplier)) + 1;
 }
 
-/// Since the counter was set. Interrupts are masked or this is one, so it wraps at most once before it is set again.
+/// From where it was set, or wrapped: one tick at 0, and then down from the period.
+[[nodiscard]] std::uint32_t passed(std::uint32_t count) { return count == 0 ? 0 : period + 1 - count; }
+
+/// Since the counter was set, or its last interrupt was taken. Interrupts are masked or this is one, so there is one more at most.
 [[nodiscard]] std::uint32_t ticks_since() {
-  std::uint32_t count = systick::Current::read();
+  const std::uint32_t count = systick::Current::read();
   const bool wrapped = (scb::InterruptControl::read() & scb::systick_pending) != 0;
-  if (wrapped) count = systick::Current::read();
-  // Right after it was set the counter stands at 0 for a tick.
-  if (!wrapped) return count == 0 ? 0 : period - count;
-  return period + (count == 0 ? 0 : period - count);
+  return wrapped ? period + 1 + passed(systick::Current::read()) : passed(count);
 }
 
 }  // namespace
+
+void clock_wrapped() { ticks_before += period + 1; }
 
 Nanoseconds Port::now() {
   const InterruptMask masked;

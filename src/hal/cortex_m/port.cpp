@@ -2,6 +2,7 @@
 #include "rvm/hal/port.hpp"
 
 #include "board.hpp"
+#include "clock.hpp"
 #include "registers.hpp"
 #include "rvm/hal/seed_entry.hpp"
 #include "semihosting.hpp"
@@ -18,7 +19,10 @@ Context* rvm_on_pendsv(Context* worker);
 }
 
 Context* rvm_on_svc(Context* caller) { return &kernel::on_hypercall(*caller); }
-Context* rvm_on_systick(Context* interrupted) { return &kernel::on_interrupt(*interrupted); }
+Context* rvm_on_systick(Context* interrupted) {
+  clock_wrapped();
+  return &kernel::on_interrupt(*interrupted);
+}
 Context* rvm_on_pendsv(Context* worker) { return &kernel::on_reschedule(*worker); }
 
 void Context::initialise(std::uint32_t entry, std::uint32_t argument, std::uint32_t stack_top, bool privileged) {

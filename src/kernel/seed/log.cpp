@@ -2,6 +2,7 @@
 #include "log.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "manifest.hpp"
 #include "text.hpp"
@@ -10,21 +11,26 @@ namespace rvm::kernel {
 namespace {
 
 alignas(witness::record_bytes) constinit std::array<witness::Record, Log::ring_records> slots{};
+static_assert(std::has_single_bit(Log::ring_records) && Log::ring_records >= 8);  // all that Ring::init wants
 constexpr Nanoseconds report_interval{50'000'000};
 
 }  // namespace
 
-std::expected<witness::FlashResume, std::string_view> Log::start(std::span<const std::byte> identity) {
+bool Log::take_key() {
   auto key = hal::Flash::start() ? hal::Flash::take_device_key() : std::nullopt;
-  if (!key) return std::unexpected{"there is no flash part or no device key"};
+  if (!key) return false;
   keys_ = witness::derive_keys(*key);
   identity_ = witness::derive_identity(*key);
   crypto::wipe(*key);
+  return true;
+}
+
+std::expected<witness::FlashResume, witness::FlashError> Log::start(std::span<const std::byte> identity) {
   const auto resume = flash_.load(keys_, identity, sealer_);
-  if (!resume) return std::unexpected{"the log on flash is damaged, or another key's"};
+  if (!resume) return resume;
   signed_size_ = resume->next_sequence;
-  if (!ring.init(slots, resume->next_sequence)) return std::unexpected{"the ring has a wrong size"};
-  return *resume;
+  (void)ring.init(slots, resume->next_sequence);
+  return resume;
 }
 
 void Log::stop(std::string_view why) {

@@ -205,10 +205,8 @@ void report_end(State& s) {
   hal::Port::power_off();
 }
 
-}  // namespace
-
-void start(std::span<const std::byte> image) {
-  State& s = the_state;
+/// Out of line: what it has on the stack is gone when the worker begins.
+[[gnu::noinline]] void boot(State& s, std::span<const std::byte> image) {
   // HalInit: the port is up. Measure what was flashed.
   boot::Measurement measurement;
   measurement.load(image);
@@ -221,7 +219,7 @@ void start(std::span<const std::byte> image) {
   s.cores[0].sleepers.use(sleeping);
   for (int phases = 0; phases < 3; ++phases) measurement.end_phase();
   const auto resume = log().start(crypto::bytes_of(measurement.value(Phase::witness_init)));
-  if (!resume) refuse(resume.error());
+  must(resume.has_value(), "the log on flash is damaged, or another key's");
   for (const Phase phase : {Phase::hal_init, Phase::memory_init, Phase::capability_init}) attest(s, measurement, phase);
   if (resume->torn) {
     record(s, witness::Lane::reserved,
@@ -265,6 +263,14 @@ void start(std::span<const std::byte> image) {
     make_ready(s, agent);
   });
   s.cores[0].next_epoch = hal::Port::now() + s.epoch_length;
+}
+
+}  // namespace
+
+void start(std::span<const std::byte> image) {
+  State& s = the_state;
+  must(log().take_key(), "there is no flash part or no device key");
+  boot(s, image);
   hal::Port::switch_context(s.worker);
   hal::request_reschedule();
   hal::unmask_interrupts();

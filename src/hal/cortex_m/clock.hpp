@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+namespace rvm::hal {
+
+/// The counter's interrupt was taken: first thing in its handler.
+void clock_wrapped();
+
+}  // namespace rvm::hal
