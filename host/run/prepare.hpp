@@ -24,7 +24,6 @@ struct RunOptions {
   std::vector<std::string> environment;       ///< of a WebAssembly program that runs alone, as are the next
   std::vector<std::string> files;
   std::optional<std::filesystem::path> package;  ///< a package built before, instead of one from `path`
-  std::optional<std::string> board;             ///< of a manifest for microcontrollers
   std::optional<std::uint32_t> cpus;
   std::optional<std::uint64_t> memory;
   std::optional<std::string> cpu;
@@ -44,6 +43,7 @@ struct RunOptions {
   std::optional<std::filesystem::path> key;
   Bytes nonce;  ///< of whoever wants the boot attested; empty for nobody
   ReportStyle style;
+  std::optional<std::string> board;             ///< of a manifest for microcontrollers
 };
 
 /// The manifest that a path means, with the command line's settings in it.

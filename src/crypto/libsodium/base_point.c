@@ -23,14 +23,17 @@ static void choose(ge25519_p3* to, const ge25519_p3* from, unsigned bit) {
   for (size_t i = 0; i < sizeof *to / sizeof *t; ++i) t[i] ^= (t[i] ^ f[i]) & mask;
 }
 
+/* (x, 4/5) with x even (RFC 8032, 5.1), in limbs of 26 and 25 bits, with Z = 1 and T = XY. */
+static const ge25519_p3 base_point = {
+    {52811034, 25909283, 16144682, 17082669, 27570973, 30858332, 40966398, 8378388, 20764389, 8758491},
+    {40265304, 26843545, 13421772, 20132659, 26843545, 6710886, 53687091, 13421772, 40265318, 26843545},
+    {1},
+    {28827043, 27438313, 39759291, 244362, 8635006, 11264893, 19351346, 13413597, 16611511, 27139452}};
+
 void rvm_scalarmult_base(ge25519_p3* h, const unsigned char* a) {
-  unsigned char encoded[32]; /* RFC 8032, 5.1: y = 4/5, x even */
   ge25519_p3 sum;
   ge25519_cached base, doubled;
-  memset(encoded, 0x66, sizeof encoded);
-  encoded[0] = 0x58;
-  (void)ge25519_frombytes(&sum, encoded);
-  ge25519_p3_to_cached(&base, &sum);
+  ge25519_p3_to_cached(&base, &base_point);
   memset(h, 0, sizeof *h); /* the neutral element */
   h->Y[0] = h->Z[0] = 1;
   for (unsigned i = 256; i-- > 0;) {

@@ -11,7 +11,8 @@ namespace {
 constexpr std::uint32_t svc_pended = 1u << 15;  // SHCSR
 
 FaultKind kind_of(std::uint32_t status, std::uint32_t hard) {
-  if ((hard & scb::hard_fault_debug) != 0) return FaultKind::breakpoint;
+  // Without a fault status of its own a hard fault is a breakpoint that no debugger took.
+  if ((hard & scb::hard_fault_debug) != 0 || (hard != 0 && status == 0)) return FaultKind::breakpoint;
   if ((status & (fault::instruction_access | fault::invalid_return)) != 0) return FaultKind::instruction_abort;
   if ((status & (fault::undefined | fault::invalid_state | fault::no_coprocessor | fault::divide)) != 0)
     return FaultKind::undefined;

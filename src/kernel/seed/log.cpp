@@ -13,6 +13,8 @@ namespace {
 alignas(witness::record_bytes) constinit std::array<witness::Record, Log::ring_records> slots{};
 static_assert(std::has_single_bit(Log::ring_records) && Log::ring_records >= 8);  // all that Ring::init wants
 constexpr Nanoseconds report_interval{50'000'000};
+/// Origin and size, root, time, and in the first of a boot measurement and key; without a signature line.
+constexpr std::size_t note_bytes = 43 + 21 + 45 + 31 + 57 + 61 + 1;
 
 }  // namespace
 
@@ -78,7 +80,7 @@ bool Log::sign_head() {
   if (first_head_) head.measurement = measurement_;
   first_head_ = false;
   const witness::Origin origin{flash_.volume_id()};
-  witness::NoteBuffer<capacity::line_bytes * 2> note;
+  witness::NoteBuffer<note_bytes> note;
   witness::write_flash_head(note, origin.view(), head, identity_.public_key());
   const std::string_view text = note.view();
   const auto signature = identity_.sign(std::as_bytes(std::span{text.substr(0, text.size() - 1)}));

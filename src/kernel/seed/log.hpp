@@ -39,8 +39,9 @@ class Log {
   [[nodiscard]] const crypto::Ed25519PublicKey& public_key() const { return identity_.public_key(); }
 
  private:
-  bool append_next();
-  bool sign_head();
+  // Apart, so that neither has the other's variables on the stack when it goes deep.
+  [[gnu::noinline]] bool append_next();
+  [[gnu::noinline]] bool sign_head();
   void stop(std::string_view why);
 
   witness::Keys keys_;
