@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rvm/sched/histogram.hpp"
+#include "rvm/sched/ordered_queue.hpp"
 #include "rvm/sched/run_queue.hpp"
 #include "rvm/sched/sleep_queue.hpp"
 #include "rvm/sched/token_bucket.hpp"
@@ -26,6 +27,32 @@ std::uint32_t draw(std::mt19937& random, std::uint32_t below) {
 }
 
 }  // namespace
+
+TEST_CASE("the ordered queue of a microcontroller hands out agents in the order of the run queue") {
+  std::mt19937 random(3);
+  Table many{std::vector<Node>(8)}, few{std::vector<Node>(8)};
+  auto queue = std::make_unique<RunQueue<>>();
+  queue->clear();
+  OrderedQueue ordered;
+  for (int step = 0; step < 100'000; ++step) {
+    const auto index = static_cast<NodeIndex>(draw(random, 8));
+    const Priority priority{static_cast<std::uint16_t>(draw(random, 3) * 10000)};
+    if (many.node(index).queued()) {
+      queue->remove(many, index);
+      ordered.remove(few, index);
+    } else if (draw(random, 4) == 0) {
+      queue->push_front(many, index, priority);
+      ordered.push_front(few, index, priority);
+    } else {
+      queue->push(many, index, priority);
+      ordered.push(few, index, priority);
+    }
+    REQUIRE(queue->size() == ordered.size());
+    if (queue->empty()) continue;
+    REQUIRE(queue->highest() == ordered.highest());
+    if (draw(random, 3) == 0) REQUIRE(queue->take(many) == ordered.take(few));
+  }
+}
 
 TEST_CASE("the run queue behaves as a map of FIFOs") {
   std::mt19937 random(1);
