@@ -71,7 +71,9 @@ void divide_by_zero() {
   asm volatile("udiv %0, %1, %2" : "=r"(result) : "r"(1), "r"(0));
   rvm_information.x[2] = result;
 }
-void unaligned() { rvm_information.x[2] = *reinterpret_cast<volatile uint32_t*>(reinterpret_cast<uintptr_t>(code) + 1); }
+void unaligned() {
+  rvm_information.x[2] = *reinterpret_cast<volatile uint32_t*>(reinterpret_cast<uintptr_t>(code) + 1);
+}
 void use_coprocessor() { asm volatile(".inst.w 0xee010f10"); }  // MCR p15, 0, r0, c1, c0, 0
 
 int overflow(volatile int* from) {

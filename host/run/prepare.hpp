@@ -43,7 +43,7 @@ struct RunOptions {
   std::optional<std::filesystem::path> key;
   Bytes nonce;  ///< of whoever wants the boot attested; empty for nobody
   ReportStyle style;
-  std::optional<std::string> board;             ///< of a manifest for microcontrollers
+  std::optional<std::string> board;  ///< of a manifest for microcontrollers
 };
 
 /// The manifest that a path means, with the command line's settings in it.

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <system_error>
-#include <toml++/toml.h>
 #include <vector>
 
 #include "host/common/file.hpp"
@@ -43,12 +43,14 @@ Outcome<fs::path> find_image(const SeedManifest& manifest) {
   const auto text = read_file(manifest.path, "manifest");
   const auto image = read_file(path, "image");
   if (!text || !image) {
-    return failure(ExitCode::environment, fmt::format("there is no image {} of {}", path.string(), manifest.path.string()),
+    return failure(ExitCode::environment,
+                   fmt::format("there is no image {} of {}", path.string(), manifest.path.string()),
                    "build it: `make seed` at the root of the repository");
   }
   const crypto::Digest digest = crypto::sha256(*text);
   if (std::ranges::search(*image, digest).empty()) {
-    return failure(ExitCode::environment, fmt::format("{} was built from another {}", path.string(), manifest.path.string()),
+    return failure(ExitCode::environment,
+                   fmt::format("{} was built from another {}", path.string(), manifest.path.string()),
                    "build it anew: `make seed` at the root of the repository");
   }
   return path;
@@ -87,9 +89,10 @@ Outcome<FlashFile> open_flash(const SeedManifest& manifest, const RunOptions& op
       return std::unexpected(written.error());
     }
   } else if (size != manifest.flash_bytes) {
-    return failure(ExitCode::environment,
-                   fmt::format("{} has {} bytes, but the manifest's flash has {}", flash.path, size, manifest.flash_bytes),
-                   "name another file with --disk; one that does not exist is made");
+    return failure(
+        ExitCode::environment,
+        fmt::format("{} has {} bytes, but the manifest's flash has {}", flash.path, size, manifest.flash_bytes),
+        "name another file with --disk; one that does not exist is made");
   }
   return flash;
 }
@@ -134,9 +137,22 @@ class Console {
 
 std::vector<std::string> arguments_of(const SeedManifest& manifest, const fs::path& image, const std::string& flash,
                                       const std::string& key, bool gdb) {
-  std::vector<std::string> out{"-M",      manifest.board, "-kernel", image.string(), "-display", "none",  "-serial",
-                               "stdio",   "-monitor",     "none",    "-no-reboot",   "-nic",     "none",  "-icount",
-                               "shift=0,sleep=off", "-semihosting-config",
+  std::vector<std::string> out{"-M",
+                               manifest.board,
+                               "-kernel",
+                               image.string(),
+                               "-display",
+                               "none",
+                               "-serial",
+                               "stdio",
+                               "-monitor",
+                               "none",
+                               "-no-reboot",
+                               "-nic",
+                               "none",
+                               "-icount",
+                               "shift=0,sleep=off",
+                               "-semihosting-config",
                                fmt::format("enable=on,target=native,arg={},arg={}", escaped(flash), escaped(key))};
   if (gdb) {
     out.insert(out.end(), {"-S", "-s"});
@@ -188,8 +204,8 @@ void print_summary(const Console& console, const LogCheck& log) {
                a.value("refused", 0U));
   }
   fmt::print("  {:<10} {}\n", "log",
-             log.verified ? fmt::format("verified: {} records, none missing or changed; {} signed tree heads", log.records,
-                                        log.signed_heads)
+             log.verified ? fmt::format("verified: {} records, none missing or changed; {} signed tree heads",
+                                        log.records, log.signed_heads)
                           : "DOES NOT VERIFY: " + log.problem);
 }
 
@@ -248,16 +264,18 @@ ExitCode run_seed(const SeedManifest& manifest, const RunOptions& options) {
     const nlohmann::json line{{"ok", console.orderly() && *ended && log->verified},
                               {"board", manifest.board},
                               {"agents", console.agents()},
-                              {"log", {{"verified", log->verified},
-                                       {"problem", log->problem},
-                                       {"records", log->records},
-                                       {"signed_heads", log->signed_heads},
-                                       {"closed", log->closed}}}};
+                              {"log",
+                               {{"verified", log->verified},
+                                {"problem", log->problem},
+                                {"records", log->records},
+                                {"signed_heads", log->signed_heads},
+                                {"closed", log->closed}}}};
     fmt::print("{}\n", line.dump());
   }
   if (!console.orderly()) {
     return report(Failure{ExitCode::failed,
-                          console.problem().empty() ? "the board did not come to an orderly end" : console.problem(), {}});
+                          console.problem().empty() ? "the board did not come to an orderly end" : console.problem(),
+                          {}});
   }
   return log->verified ? ExitCode::ok : ExitCode::failed;
 }

@@ -85,7 +85,8 @@ Outcome<LogCheck> check_volume(const std::filesystem::path& path, const Key& dev
   return reading<LogCheck>(path, [&](const witness::LogFile& file) {
     const witness::Keys keys = witness::derive_keys(device_key.bytes);
     const witness::VerifyOptions options = options_of(keys, device_key, true, demands);
-    return check_of(file.looks_like_flash() ? witness::verify_flash(file, options) : witness::verify_volume(file, options));
+    return check_of(file.looks_like_flash() ? witness::verify_flash(file, options)
+                                            : witness::verify_volume(file, options));
   });
 }
 

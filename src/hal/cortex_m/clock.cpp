@@ -2,10 +2,11 @@
 //
 // Time from the 24-bit SysTick counter, which counts down and never stops. Ticks are gathered each time it is set anew; doing that
 // loses no tick that passed, and takes one that is counted.
+#include "clock.hpp"
+
 #include <algorithm>
 
 #include "board.hpp"
-#include "clock.hpp"
 #include "registers.hpp"
 #include "rvm/hal/port.hpp"
 

@@ -77,7 +77,9 @@ void Port::wait_for_interrupt(bool deep) {
 Port::InterruptMask::InterruptMask() {
   asm volatile("mrs %0, primask\n\tcpsid i" : "=r"(before_)::"memory");  // sound: undone by the destructor
 }
-Port::InterruptMask::~InterruptMask() { asm volatile("msr primask, %0" ::"r"(before_) : "memory"); }  // sound: see there
+Port::InterruptMask::~InterruptMask() {
+  asm volatile("msr primask, %0" ::"r"(before_) : "memory");
+}  // sound: see there
 
 void request_reschedule() { scb::InterruptControl::write(scb::pendsv_set); }
 void unmask_interrupts() { asm volatile("cpsie i" ::: "memory"); }  // sound: the kernel is ready for them

@@ -6,7 +6,15 @@
 namespace rvm::hal::semihosting {
 namespace {
 
-enum class Call : std::uint32_t { open = 0x01, write = 0x05, read = 0x06, seek = 0x0a, length = 0x0c, command = 0x15, exit = 0x18 };
+enum class Call : std::uint32_t {
+  open = 0x01,
+  write = 0x05,
+  read = 0x06,
+  seek = 0x0a,
+  length = 0x0c,
+  command = 0x15,
+  exit = 0x18
+};
 
 std::int32_t call(Call number, const void* block) {
   register std::uint32_t r0 asm("r0") = static_cast<std::uint32_t>(number);

@@ -23,7 +23,7 @@ struct ManifestAgent {
   const char* name;
   std::uint8_t partition;  ///< index
   bool service;
-  std::uint16_t priority;  ///< 0..10000
+  std::uint16_t priority;                           ///< 0..10000
   std::uint32_t period_us, budget_us, deadline_us;  ///< 0: none
   std::uint32_t restarts_max;                       ///< more faults than this, and it stays down
   std::uint32_t program, program_bytes;             ///< where it was flashed
@@ -43,10 +43,10 @@ struct Manifest {
   std::span<const ManifestPartition> partitions;
   std::span<const ManifestAgent> agents;
   std::span<const ManifestEdge> edges;
-  std::uint32_t epoch_us;                  ///< between summaries in the log
-  std::uint32_t head_ms;                   ///< between signed tree heads, at least
-  std::uint32_t run_for_ms;                ///< 0: for ever
-  std::array<std::uint8_t, 32> digest;     ///< SHA-256 of the file it was made from
+  std::uint32_t epoch_us;               ///< between summaries in the log
+  std::uint32_t head_ms;                ///< between signed tree heads, at least
+  std::uint32_t run_for_ms;             ///< 0: for ever
+  std::array<std::uint8_t, 32> digest;  ///< SHA-256 of the file it was made from
 };
 extern const Manifest manifest;
 

@@ -127,10 +127,10 @@ void give(State& s, Agent& holder, Edge& edge, Rights rights) {
     const auto placed =
         s.capabilities.mint(table_of(holder), {edge.id.value, 0, ObjectType::edge}, rights, 0, edge.holders);
     if (!placed) return fail(placed.error());
-    return security::Effect{edge.id.value,
-                            witness::authority(RVM_OBJECT_EDGE, rights.bits(), placed->handle.generation.value,
-                                               holder.id.value),
-                            0, placed->ref.slot};
+    return security::Effect{
+        edge.id.value,
+        witness::authority(RVM_OBJECT_EDGE, rights.bits(), placed->handle.generation.value, holder.id.value), 0,
+        placed->ref.slot};
   });
 }
 

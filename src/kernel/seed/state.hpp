@@ -30,10 +30,10 @@ using partition::Wait;
 
 namespace seed {
 inline constexpr std::size_t partitions = 4, agents = 4, edges = 6;
-inline constexpr std::uint32_t edge_queue = 4;      ///< messages
+inline constexpr std::uint32_t edge_queue = 4;     ///< messages
 inline constexpr std::size_t queued_messages = 8;  ///< of all edges together
-inline constexpr Nanoseconds turn{1'000'000};       ///< among agents of one priority
-inline constexpr std::uint32_t overruns_max = 3;    ///< budgets used up in a row without a wait; then it loops, and is F1
+inline constexpr Nanoseconds turn{1'000'000};      ///< among agents of one priority
+inline constexpr std::uint32_t overruns_max = 3;  ///< budgets used up in a row without a wait; then it loops, and is F1
 }  // namespace seed
 
 struct Core {
@@ -73,7 +73,9 @@ extern constinit State the_state;
 extern constinit Log the_log;
 [[nodiscard]] inline Log& log() { return the_log; }
 
-[[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) { return partition::Pool<Agent>::index_of(agent.id); }
+[[nodiscard]] inline sched::NodeIndex index_of(const Agent& agent) {
+  return partition::Pool<Agent>::index_of(agent.id);
+}
 [[nodiscard]] inline partition::PartitionIndex index_of(const Partition& p) {
   return partition::PartitionIndex{partition::Pool<Partition>::index_of(p.id)};
 }

@@ -5,9 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "rvm/witness_verify/verify.hpp"
-
 #include "flash_walk.hpp"
+#include "rvm/witness_verify/verify.hpp"
 #include "volume_walk.hpp"
 
 namespace rvm::witness {

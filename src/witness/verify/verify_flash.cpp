@@ -28,7 +28,10 @@ std::string note_of(const FlashHead& head, std::string_view origin, const crypto
 class FlashVerifier {
  public:
   FlashVerifier(const LogFile& file, const VerifyOptions& options)
-      : options_(options), checker_(options, report_), heads_(options, report_, checker_), segments_(read_flash_segments(file)) {}
+      : options_(options),
+        checker_(options, report_),
+        heads_(options, report_, checker_),
+        segments_(read_flash_segments(file)) {}
 
   VerifyReport run();
 
@@ -90,7 +93,8 @@ void FlashVerifier::check(const FlashSegment& segment, bool first) {
                              crypto::equal_constant_time(flash_head_mac(*options_.keys, *entry.head), entry.head->mac);
       if (!authentic && last) return !(cut = true);
       if (!authentic) checker_.problem({}, offset, "signed tree head", "its MAC does not match");
-      if (options_.head_key) heads_.check_stored(note_of(*entry.head, origin, *options_.head_key), checker_.count(), offset);
+      if (options_.head_key)
+        heads_.check_stored(note_of(*entry.head, origin, *options_.head_key), checker_.count(), offset);
       return true;
     }
     const Record& record = *entry.record;
@@ -106,8 +110,7 @@ void FlashVerifier::check(const FlashSegment& segment, bool first) {
     checker_.problem({}, segment.position + end, fmt::format("segment {}", segment.header.number),
                      "has something behind its end");
   }
-  if (cut)
-    report_.notes.push_back(fmt::format("an interrupted write after {} records was cut off", checker_.count()));
+  if (cut) report_.notes.push_back(fmt::format("an interrupted write after {} records was cut off", checker_.count()));
   ++report_.segments;
 }
 

@@ -12,7 +12,8 @@
 typedef uint64_t plugin_id;
 struct qemu_plugin_tb;
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*seen)(plugin_id, struct qemu_plugin_tb*));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb* block, void (*executed)(unsigned, void*), int flags, void* data);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb* block, void (*executed)(unsigned, void*), int flags,
+                                          void* data);
 void qemu_plugin_register_atexit_cb(plugin_id id, void (*ended)(plugin_id, void*), void* data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* block);
 

@@ -15,7 +15,8 @@ namespace rvm::cap {
 /// Dense position of an agent in the kernel's tables, unlike its id. A table belongs to an agent, wherever that is.
 using AgentIndex = Strong<struct AgentIndexTag, std::uint16_t>;
 
-inline constexpr unsigned table_slots = capacity::capability_slots;  ///< slot 0 stays empty: it is what a refused lookup may touch
+inline constexpr unsigned table_slots =
+    capacity::capability_slots;  ///< slot 0 stays empty: it is what a refused lookup may touch
 inline constexpr std::uint8_t max_depth =
     8;  ///< greatest number of derivations between a minted capability and another
 

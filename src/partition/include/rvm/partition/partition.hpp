@@ -62,11 +62,11 @@ struct Partition {
   std::uint32_t edge_count = 0;  ///< ends of edges that its agents hold
   List<RegionObject, &RegionObject::partition_link> regions;
 
-  sched::TokenBucket records;      ///< how fast its agents may cause witness records
+  sched::TokenBucket records;                  ///< how fast its agents may cause witness records
   capacity::Dynamic<sched::TokenBucket> text;  ///< how fast they may print, in units of 16 bytes
-  std::uint32_t record_quota = 0;  ///< per epoch
-  Nanoseconds throttled_until{0};  ///< its agents pause until then
-  bool flooding = false;           ///< WitnessFlood was recorded for the current episode
+  std::uint32_t record_quota = 0;              ///< per epoch
+  Nanoseconds throttled_until{0};              ///< its agents pause until then
+  bool flooding = false;                       ///< WitnessFlood was recorded for the current episode
   std::uint64_t refused = 0;
   Nanoseconds cpu{0};           ///< of its agents, while they were in it
   Nanoseconds cpu_surveyed{0};  ///< the same when the balance of the cores was last looked at

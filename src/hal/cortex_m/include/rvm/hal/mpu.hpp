@@ -34,7 +34,8 @@ struct Region {
   std::uint32_t attributes = 0;
   friend bool operator==(Region, Region) = default;
 };
-inline constexpr unsigned agent_regions = 2;  ///< program and data; an eighth of what the smallest part has would be one
+inline constexpr unsigned agent_regions =
+    2;  ///< program and data; an eighth of what the smallest part has would be one
 using Table = std::array<Region, agent_regions>;
 
 /// Errors: unaligned (the hardware cannot draw this boundary), write_execute, bad_argument.

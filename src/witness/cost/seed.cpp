@@ -39,7 +39,8 @@ std::uint32_t read_entry(std::uint32_t at) {
     if (bytes + 4 > here.size() || !hal::Flash::read(at + bytes, here.subspan(bytes, 4))) return 0;
     std::memcpy(&length, here.data() + bytes, sizeof length);
     bytes += 4;
-    if (bytes + length > here.size() || (length != 0 && !hal::Flash::read(at + bytes, here.subspan(bytes, length)))) return 0;
+    if (bytes + length > here.size() || (length != 0 && !hal::Flash::read(at + bytes, here.subspan(bytes, length))))
+      return 0;
     bytes += length;
   }
   return bytes;
