@@ -81,7 +81,7 @@ void put_signature(NoteWriter& note, std::string_view name, std::string_view sig
 }
 
 Origin::Origin(const std::array<std::byte, 16>& volume_id) {
-  NoteText text;
+  NoteBuffer<origin_prefix.size() + 32> text;
   text.text(origin_prefix).hex(volume_id);
   std::copy_n(text.view().begin(), size(), begin());
 }

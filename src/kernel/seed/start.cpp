@@ -36,8 +36,8 @@ constinit std::array<hal::Context, seed::agents> contexts{};
 constinit std::array<sched::NodeIndex, seed::agents> sleeping{};
 constinit std::array<partition::MessageSlot, seed::queued_messages> messages{};
 
-[[gnu::section(".stack.worker"), gnu::used]] alignas(8) std::array<std::byte, 3584> worker_stack;
-[[gnu::section(".stack.handler"), gnu::used]] alignas(8) std::array<std::byte, 768> handler_stack;
+[[gnu::section(".stack.worker"), gnu::used]] alignas(8) std::array<std::byte, 3200> worker_stack;
+[[gnu::section(".stack.handler"), gnu::used]] alignas(8) std::array<std::byte, 1024> handler_stack;
 
 [[noreturn]] void refuse(std::string_view why) {
   Line{}.text("rvm# {\"t\":\"refused\"").string("reason", why).text("}").print();
