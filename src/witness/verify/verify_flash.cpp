@@ -31,7 +31,8 @@ class FlashVerifier {
       : options_(options),
         checker_(options, report_),
         heads_(options, report_, checker_),
-        segments_(read_flash_segments(file)) {}
+        segments_(read_flash_segments(file)),
+        slots_(file.bytes() / flash_segment_bytes) {}
 
   VerifyReport run();
 
@@ -45,12 +46,19 @@ class FlashVerifier {
   RecordChecker checker_;
   HeadChecker heads_;
   std::vector<FlashSegment> segments_;
+  std::uint64_t slots_;
 };
 
 /// Leaves what follows one another up to the newest. A segment before a gap is one too many: the ring erases in order.
 void FlashVerifier::choose() {
   std::size_t first = segments_.size() - 1;
   while (first > 0 && segments_[first - 1].header.number + 1 == segments_[first].header.number) --first;
+  // Nothing is erased before every slot was used, and then one at a time.
+  const std::uint64_t here = segments_.size() - first;
+  if (first == 0 && segments_[0].header.number > 1 && here + 1 < slots_) {
+    checker_.problem({}, segments_[0].position, fmt::format("segment {}", segments_[0].header.number - 1),
+                     "is missing, though there was room for it");
+  }
   if (first == 0) return;
   checker_.problem({}, segments_[first - 1].position, fmt::format("segment {}", segments_[first].header.number - 1),
                    "is missing, but older ones are there");
