@@ -46,7 +46,7 @@ struct rvm_table {
   X(uint16_t, migrate_margin, 0, 10000, 2500, "how much heavier elsewhere than at home an agent must be to move") \
   X(uint16_t, split_cohesion, 0, 5000, 1500, "a partition is split below this cohesion; 0 = never") \
   X(uint16_t, split_pressure, 1, 10000, 7500, "above this cut pressure, already below twice that; 10000 = never") \
-  X(uint16_t, merge_mutual, 1, 10000, 7000, "two partitions merge above this mutual coherence; 10000 = never") \
+  X(uint16_t, merge_mutual, 1, 10000, 4000, "two partitions merge above this mutual coherence; 10000 = never") \
   X(uint16_t, distrust, 0, 9000, 5000, "an agent is isolated when its trust fell below it; 0 = never") \
   X(uint16_t, trust_recovery, 0, 10000, 2, "trust that comes back per epoch") \
   X(uint16_t, hysteresis, 0, 2500, 500, "how far beyond a threshold what it began ends") \

@@ -236,9 +236,10 @@ TEST_CASE("simulation: nor is a partition split and merged more often") {
 }
 
 TEST_CASE("simulation: an adversary that always lures an agent away from where it is gets no more") {
-  // It knows where the agent lives, and makes it talk with another partition, every epoch.
-  const Config config;
-  Swarm swarm(capacity);
+  // It knows where the agent lives, and makes it talk with another partition, every epoch. A merge would take its target away.
+  Config config;
+  config.merge_mutual = one;
+  Swarm swarm(capacity, config);
   for (std::uint32_t n = 0; n < 16; ++n) swarm.agent(n, n / 4);
   const std::uint64_t epochs = 12000;
   for (std::uint64_t e = 0; e < epochs; ++e) {

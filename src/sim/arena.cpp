@@ -242,17 +242,23 @@ std::uint64_t Simulation::charged_twice() {
 }
 
 /// What AGENT_FORK must find: an agent that waits in RECEIVE or WAIT and holds no device.
-bool Simulation::may_be_forked(const SeenCapability& c) const {
+bool Simulation::may_be_forked(const SeenCapability& c, bool holding) const {
   const Agent* const a = c.object.type == ObjectType::agent ? state_->agents.find(AgentId{c.object.id}) : nullptr;
-  return a != nullptr && whole(*a) && (a->wait == Wait::receive || a->wait == Wait::signal) && held_by(*a) == nullptr;
+  return a != nullptr && whole(*a) && (a->wait == Wait::receive || a->wait == Wait::signal) &&
+         (held_by(*a) != nullptr) == holding;
 }
 
 void Simulation::choose_fork(const Agent& agent, hal::Context& registers, Random& random) {
   if (!random.one_in(10)) {
     const bool any = random.one_in(6);
-    registers.reg(2) =
-        handle_for(agent, ObjectType::agent, any ? 0u : std::uint32_t{RVM_RIGHT_EXECUTE}, random,
-                   [&](const SeenCapability& c) { return any || (may_be_forked(c) && !random.one_in(8)); });
+    const std::uint32_t rights = any ? 0u : std::uint32_t{RVM_RIGHT_EXECUTE};
+    const bool holding = random.one_in(2);  // there are few
+    registers.reg(2) = handle_for(agent, ObjectType::agent, rights, random,
+                                  [&](const SeenCapability& c) { return may_be_forked(c, true) && holding; });
+    if (registers.reg(2) == 0)
+      registers.reg(2) = handle_for(agent, ObjectType::agent, rights, random, [&](const SeenCapability& c) {
+        return any || (may_be_forked(c) && !random.one_in(8));
+      });
   }
   registers.reg(3) = random.pick({10, 40, 50, 50, 51});
 }

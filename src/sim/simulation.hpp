@@ -227,7 +227,7 @@ class Simulation {
   void check_place(const Partition& p, std::uint64_t at);
   void look_for_shared();
   [[nodiscard]] std::uint64_t charged_twice();
-  [[nodiscard]] bool may_be_forked(const SeenCapability& c) const;
+  [[nodiscard]] bool may_be_forked(const SeenCapability& c, bool holding = false) const;
   void choose_fork(const Agent& agent, hal::Context& registers, Random& random);
   void choose_seal(const Agent& agent, hal::Context& registers, Random& random);
   [[nodiscard]] Error expected_of_seal(const Agent& agent, const Attempt& a) const;

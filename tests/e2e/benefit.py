@@ -122,6 +122,12 @@ class Benefit(rvm_test.RvmTest):
                 self.assertLess(moving["engine"], 0.06, "of the little that light traffic keeps the core busy")
                 self.assertEqual(moving["degraded"], 0)
 
+    def test_what_it_costs(self):
+        self.pause = 300  # keeps the core busy
+        moving = self.measure("teams", 1)
+        self.assertLessEqual(moving["crossing"], 0.4)
+        self.assertLess(moving["engine"], 0.02)
+
 
 def table(patterns, cpus, messages, pause):
     test = Benefit("test_what_it_buys")

@@ -34,7 +34,7 @@ struct Config {
   BasisPoints split_cohesion{1500};  ///< split below it. 0 (never)..5000
   /// Above this pressure a partition splits below twice the cohesion otherwise needed. 1..10000 (never)
   BasisPoints split_pressure{7500};
-  BasisPoints merge_mutual{7000};      ///< merge above this mutual coherence. 1..10000 (never)
+  BasisPoints merge_mutual{4000};      ///< merge above this mutual coherence. 1..10000 (never)
   BasisPoints distrust{5000};          ///< isolate an agent whose trust, 10000 at first, fell below it. 0 (never)..9000
   BasisPoints trust_recovery{2};       ///< trust that comes back per epoch; 10000 is all of it. 0..10000
   BasisPoints hysteresis{500};         ///< 0..2500
