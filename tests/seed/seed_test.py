@@ -32,6 +32,22 @@ def boot(image, board, flash, key, *options, timeout=300):
     return run.stdout, run.stderr
 
 
+def plugin(folder):
+    """Builds cut/cut.c; returns what -plugin takes, to which its options are added."""
+    library = folder / "cut.so"
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O2", "-o", library, ROOT / "tests" / "seed" / "cut" / "cut.c"], check=True)
+    return f"file={library}"
+
+
+def device_key(test):
+    """The device key that the test's rvm will use, as a file."""
+    key = test.key_file()
+    key.parent.mkdir(parents=True)
+    key.write_bytes(bytes(range(1, 33)))
+    key.chmod(0o600)
+    return key
+
+
 def reports(text, kind):
     """The kernel's reports of one type."""
     lines = [json.loads(line) for line in re.findall(r"^rvm# (\{.*\})$", text, re.M)]

@@ -12,7 +12,8 @@ sys.path.insert(0, str(ROOT / "src" / "crypto" / "vectors"))
 import run as packer  # noqa: E402
 
 VECTORS = pathlib.Path(sys.argv.pop()) if len(sys.argv) > 1 else ROOT.parent / "shared" / "vectors"
-CEILING = {"witness_emit": 6_000, "ed25519_sign": 30_000_000, "ed25519_verify": 30_000_000}
+# Instructions: what was measured, and 5 %. A record costs its agent the first; the worker seals it afterwards.
+CEILING = {"witness_emit": 115, "witness_seal": 34_600, "ed25519_sign": 3_260_000, "ed25519_verify": 1_750_000}
 
 
 class Vectors(rvm_test.RvmTest):

@@ -70,9 +70,10 @@ int crypto_hash_sha512_final(crypto_hash_sha512_state* s, unsigned char* out) {
   const uint64_t bits = s->count[0] * 8;
   static const unsigned char one = 0x80, zero = 0;
   crypto_hash_sha512_update(s, &one, 1);
-  while (s->count[0] % 128 != 120) crypto_hash_sha512_update(s, &zero, 1);
-  for (unsigned i = 0; i < 8; ++i) {
-    const unsigned char byte = (unsigned char)(bits >> (56 - 8 * i));
+  /* The length has 16 bytes, of which the first eight are zero: a message that ends within 16 of its block takes one more. */
+  while (s->count[0] % 128 != 112) crypto_hash_sha512_update(s, &zero, 1);
+  for (unsigned i = 0; i < 16; ++i) {
+    const unsigned char byte = i < 8 ? 0 : (unsigned char)(bits >> (120 - 8 * i));
     crypto_hash_sha512_update(s, &byte, 1);
   }
   for (unsigned i = 0; i < 64; ++i) out[i] = (unsigned char)(s->state[i / 8] >> (56 - 8 * (i % 8)));

@@ -105,11 +105,6 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
       return Outcome::waiting();
     case RVM_HVC_CONSOLE_WRITE:
       return console_write(s, caller, GuestAddress{x.reg(2)}, x.reg(3));
-    case RVM_HVC_WITNESS_HEAD:
-      x.reg(1) = log().ring.reserved();
-      x.reg(2) = log().ring.sealed();
-      x.reg(3) = log().ring.durable();
-      return Error::ok;
     default:
       return Error::bad_operation;
   }

@@ -42,7 +42,7 @@ void Log::stop(std::string_view why) {
 
 bool Log::append_next() {
   // Before a segment is begun nothing may be sealed that is not in the one before: its header holds the tree as it is then.
-  if (ring.committed(sealer_.size()) == nullptr || ring.sealed() == ring.reserved()) return false;
+  if (ring.waiting() == 0 || ring.committed(sealer_.size()) == nullptr) return false;
   if (flash_.segment_full()) {
     if (!flash_.begin_segment(sealer_)) stop("flash cannot be erased or programmed");
     return true;

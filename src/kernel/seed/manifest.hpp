@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The manifest as it is compiled into a board's image. tools/seed_manifest.py makes it from a swarm.toml.
+// The manifest as it is compiled into a board's image. tools/seed_image.py makes it from a swarm.toml.
 #pragma once
 
 #include <array>

@@ -196,8 +196,11 @@ void report_end(State& s) {
     const bool worked = log().step();
     if (s.stopping) break;
     if (hurry && !log().urgent()) hal::request_reschedule();
-    // Everything is on flash, so a sleep that nothing wakes from loses nothing.
-    if (!worked) hal::Port::wait_for_interrupt(true);
+    if (worked) continue;
+    // Everything is on flash, so a sleep that nothing wakes from loses nothing. Masked, so that no agent adds to the log between the
+    // check and the sleep; a pending interrupt ends the sleep all the same.
+    const hal::Port::InterruptMask masked;
+    if (log().drained()) hal::Port::wait_for_interrupt(true);
   }
   log().close();
   report_end(s);

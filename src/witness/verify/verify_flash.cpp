@@ -88,6 +88,7 @@ void FlashVerifier::check_header(const FlashSegment& segment, bool first) {
 
 void FlashVerifier::check(const FlashSegment& segment, bool first) {
   check_header(segment, first);
+  heads_.pass(checker_.tree());  // of the oldest segment: its first entry may be a head over all that was erased
   const std::string origin{Origin{segment.header.volume_id}.view()};
   bool cut = false;
   std::size_t entry_bytes = record_bytes;

@@ -80,6 +80,10 @@ class Ring {
   [[nodiscard]] std::uint64_t reserved() const { return first_ + reserved_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t sealed() const { return first_ + sealed_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t durable() const { return first_ + durable_.load(std::memory_order_acquire); }
+  /// Records that are not durable yet.
+  [[nodiscard]] std::size_t waiting() const {
+    return reserved_.load(std::memory_order_relaxed) - durable_.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::size_t capacity() const { return mask_ + 1; }
   /// Slots that `lane` can still take at this moment.
   [[nodiscard]] std::size_t free_slots(Lane lane) const;
