@@ -21,6 +21,7 @@ function(rvm_seed_image name)
   set(image ${name}-${I_BOARD})
   set(made ${CMAKE_BINARY_DIR}/images/${image})
   set(port ${RVM_SEED_PORT})
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/images)  # for the map, whatever is linked first
   if(I_MANIFEST)
     get_filename_component(folder ${I_MANIFEST} DIRECTORY)
     file(GLOB programs CONFIGURE_DEPENDS ${folder}/*.cpp)
