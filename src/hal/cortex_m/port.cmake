@@ -35,8 +35,9 @@ function(rvm_seed_image name)
   add_executable(${image}.elf $<TARGET_OBJECTS:rvm_hal_entry_${I_BOARD}> ${I_SOURCES})
   # The port calls the kernel and the kernel the port: one group.
   target_link_libraries(${image}.elf PRIVATE -Wl,--start-group ${I_LINK} rvm_hal_${I_BOARD} -Wl,--end-group rvm_core_options)
+  # inline-threshold: a call is smaller than what LLVM takes for small enough; what has to be fast asks for it (always_inline).
   target_link_options(${image}.elf PRIVATE -L ${port}/boards/${I_BOARD} -T ${port}/kernel.ld -Wl,--gc-sections -Wl,--icf=all
-    -Wl,--fatal-warnings -Wl,-Map=${made}.map)
+    -Wl,-mllvm,-inline-threshold=0 -Wl,--fatal-warnings -Wl,-Map=${made}.map)
   if(NOT I_MANIFEST)
     target_link_options(${image}.elf PRIVATE -Wl,--defsym=rvm_whole_ram=1)
   endif()

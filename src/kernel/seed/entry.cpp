@@ -37,7 +37,7 @@ constexpr bool ordinary(Error e) {
          e == Error::truncated || e == Error::witness_log_full;
 }
 
-Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
+[[gnu::noinline]] Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
   const Nanoseconds now = hal::Port::now();
   if (caller.timed_job) {
     caller.timed_job = false;
@@ -53,7 +53,7 @@ Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
   return Error::ok;
 }
 
-Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t length) {
+[[gnu::noinline]] Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t length) {
   if (length > RVM_SEED_CONSOLE_BYTES_MAX) return Error::bad_argument;
   std::array<char, RVM_SEED_CONSOLE_BYTES_MAX> text;
   const auto bytes = std::span{text}.first(static_cast<std::size_t>(length));
@@ -65,7 +65,7 @@ Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t 
   return Error::ok;
 }
 
-Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
+[[gnu::noinline]] Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
   Edge* edge = nullptr;
   if (x.reg(1) != RVM_INVALID_HANDLE) {
     const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), ObjectType::edge, rights::read);
@@ -92,9 +92,6 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
       return signal(s, *s.agents.find(AgentId{object}), x.reg(2));
     case RVM_HVC_WAIT:
       return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
-    case RVM_HVC_TIME:
-      x.reg(1) = hal::Port::now().value;
-      return Error::ok;
     case RVM_HVC_YIELD:
       caller.yielded = core.reschedule = true;
       return Error::ok;
@@ -129,17 +126,28 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, hal::Context& x) {
 }
 
 /// The end of a hypercall that did not wait: result, refusal record, quota.
-void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
+[[gnu::noinline]] void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
   hal::Context& x = *caller.context;
-  const Nanoseconds soon = hal::Port::now() + seed::turn;
   if (!ordinary(outcome.error()) && !outcome.flow_control() &&
       !record_refusal(s, caller, x.reg(0), outcome.error(), x.reg(1), x.reg(2))) {
     x.rewind_call();  // no refusal goes unrecorded: it asks again when the log has room
-    return block(s, core, Wait::throttled, soon);
+    return block(s, core, Wait::throttled, hal::Port::now() + seed::turn);
   }
   x.reg(0) = static_cast<std::uint64_t>(outcome.error());
   const Partition& p = s.partition_of(caller);
   if (p.flooding) block(s, core, Wait::throttled, p.throttled_until);
+}
+
+[[gnu::noinline]] hal::Context& general_path(State& s, Core& core, Agent& caller, hal::Context& context) {
+  const Outcome outcome = check_and_run(s, core, caller, context);
+  if (outcome.done()) {
+    if (outcome.error() == Error::ok && !s.partition_of(caller).flooding) [[likely]] {
+      context.reg(0) = 0;
+    } else {
+      conclude(s, core, caller, outcome);
+    }
+  }
+  return resume(s, core);
 }
 
 }  // namespace
@@ -167,17 +175,25 @@ Status copy_out(State& s, Partition&, GuestAddress to, std::span<const std::byte
 hal::Context& on_hypercall(hal::Context& context) {
   State& s = the_state;
   Core& core = s.cores[0];
-  if (context.reg(0) == RVM_HVC_NULL) return context;
   Agent& caller = *core.current;
-  const Outcome outcome = check_and_run(s, core, caller, context);
-  if (outcome.done()) [[unlikely]] {
-    if (outcome.error() == Error::ok && !s.partition_of(caller).flooding) {
-      context.reg(0) = 0;
-    } else {
-      conclude(s, core, caller, outcome);
-    }
+  std::uint64_t* const x = context.registers->data();
+  // What nothing stands in the way of needs no more registers than these few.
+  switch (x[0]) {
+    case RVM_HVC_NULL:
+      return context;
+    case RVM_HVC_TIME:
+      x[1] = hal::Port::now().value;
+      x[0] = 0;
+      return context;
+    case RVM_HVC_YIELD:
+      if (s.partition_of(caller).flooding) break;
+      caller.yielded = true;
+      x[0] = 0;
+      return decide(s, core, hal::Port::now());
+    default:
+      break;
   }
-  return resume(s, core);
+  return general_path(s, core, caller, context);
 }
 
 hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
@@ -186,12 +202,12 @@ hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
 }
 
 hal::Context& on_interrupt(hal::Context&) {
-  on_timer(the_state, the_state.cores[0], hal::Port::now());
-  the_state.cores[0].reschedule = true;  // the timer is set anew
-  return resume(the_state, the_state.cores[0]);
+  const Nanoseconds now = hal::Port::now();
+  on_timer(the_state, the_state.cores[0], now);
+  return decide(the_state, the_state.cores[0], now);
 }
 
-hal::Context& on_reschedule(hal::Context&) { return resume(the_state, the_state.cores[0]); }
+hal::Context& on_reschedule(hal::Context&) { return decide(the_state, the_state.cores[0], hal::Port::now()); }
 
 void on_kernel_fault(std::uint64_t syndrome, std::uint64_t address, std::uint64_t program_counter) {
   Line{}
