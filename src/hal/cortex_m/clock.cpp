@@ -28,10 +28,10 @@ constinit std::uint32_t period = 0;        // to which
 }
 
 /// From where it was set, or wrapped: one tick at 0, and then down from the period.
-[[nodiscard]] std::uint32_t passed(std::uint32_t count) { return count == 0 ? 0 : period + 1 - count; }
+[[gnu::always_inline]] inline std::uint32_t passed(std::uint32_t count) { return count == 0 ? 0 : period + 1 - count; }
 
 /// Since the counter was set, or its last interrupt was taken. Interrupts are masked or this is one, so there is one more at most.
-[[nodiscard]] std::uint32_t ticks_since() {
+[[gnu::always_inline]] inline std::uint32_t ticks_since() {
   const std::uint32_t count = systick::Current::read();
   const bool wrapped = (scb::InterruptControl::read() & scb::systick_pending) != 0;
   return wrapped ? period + 1 + passed(systick::Current::read()) : passed(count);

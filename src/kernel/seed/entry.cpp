@@ -178,7 +178,8 @@ hal::Context& on_hypercall(hal::Context& context) {
   Agent& caller = *core.current;
   std::uint64_t* const x = context.registers->data();
   // What nothing stands in the way of needs no more registers than these few.
-  switch (x[0]) {
+  const std::uint64_t operation = x[0];
+  switch (operation >> 32 != 0 ? UINT32_MAX : static_cast<std::uint32_t>(operation)) {
     case RVM_HVC_NULL:
       return context;
     case RVM_HVC_TIME:

@@ -12,6 +12,14 @@ namespace {
 
 bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent.budget_left.value == 0; }
 
+/// The timer has to interrupt at `at` too. Setting the counter costs more than an interrupt that comes too early now and then: it is
+/// set to an earlier time only, and anew when it came.
+[[gnu::always_inline]] inline void interrupt_by(Core& core, Nanoseconds at) {
+  if (core.timer.value <= at.value) return;
+  core.timer = at;
+  core.timer_changed = true;
+}
+
 /// At least every 250 ms, since the timer has its limits: 32 bits hold what passed.
 [[gnu::always_inline]] inline void charge(Agent& agent, Nanoseconds now) {
   const auto elapsed = static_cast<std::uint32_t>(now.value) - static_cast<std::uint32_t>(agent.resumed_at.value);
@@ -21,6 +29,10 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
     agent.budget_left.value = agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0;
 }
 
+[[gnu::always_inline]] inline bool turn_over(const Core& core, const Agent& agent, Nanoseconds now) {
+  return agent.yielded || now.value >= core.slice_end.value;
+}
+
 /// Back into the queue, or asleep until its budget is replenished. It was charged.
 [[gnu::always_inline]] inline void put_aside(State& s, Core& core, Agent& agent, Nanoseconds now) {
   core.current = nullptr;
@@ -28,8 +40,8 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
   if (out_of_budget(agent)) {
     agent.wait = Wait::budget;
     core.sleepers.insert(s, index_of(agent), agent.replenish_at);
-    core.timer = std::min(core.timer, agent.replenish_at);
-  } else if (now < core.slice_end && !agent.yielded) {
+    interrupt_by(core, agent.replenish_at);
+  } else if (!turn_over(core, agent, now)) {
     agent.turn_left.value = core.slice_end.value - now.value;
     core.ready->push_front(s, index_of(agent), agent.effective);
   } else {
@@ -54,11 +66,9 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
   enter(core, agent, now);
 }
 
-/// Setting the counter costs more than an interrupt that comes too early now and then: it is only ever set to an earlier time, and
-/// anew when it came.
 [[gnu::always_inline]] inline void program_timer(Core& core) {
-  if (core.armed == core.timer) return;
-  core.armed = core.timer;
+  if (!core.timer_changed) return;
+  core.timer_changed = false;
   hal::Port::set_timer(core.timer);
 }
 
@@ -142,7 +152,7 @@ void block(State& s, Core& core, Wait wait, Nanoseconds deadline) {
   agent.fault_repeats = 0;  // it does not loop
   if (deadline != never) {
     core.sleepers.insert(s, index_of(agent), deadline);
-    core.timer = std::min(core.timer, deadline);
+    interrupt_by(core, deadline);
   }
   core.reschedule = true;
 }
@@ -181,35 +191,34 @@ void on_timer(State& s, Core& core, Nanoseconds now) {
         s.working_agents == 0)
       s.stopping = true;
   }
-  core.timer = std::min(core.sleepers.earliest(s), core.next_epoch);
-  core.armed.value = 0;  // it came, and is to be set again
+  core.timer = core.next_epoch;
+  interrupt_by(core, core.sleepers.earliest(s));
+  core.timer_changed = true;
 }
 
 hal::Context& decide(State& s, Core& core, Nanoseconds now) {
   core.reschedule = false;
-  const auto may_run = [&](const Agent& agent) {
-    return !s.stopping && (!log().urgent() || agent.deadline.value != 0);
-  };
+  const bool hurry = log().urgent();
   Agent* next = core.current;
   if (next != nullptr) {
     charge(*next, now);
-    const bool turn_over = next->yielded || now >= core.slice_end;
-    if (next->runnable() && !out_of_budget(*next) && may_run(*next) &&
-        (core.ready->empty() || core.ready->highest() < next->effective ||
-         (core.ready->highest() == next->effective && !turn_over))) {
-      if (turn_over) core.slice_end = now + seed::turn;
-    } else {
+    const bool outranked = !core.ready->empty() && !(core.ready->highest() < next->effective);
+    if (!next->runnable() || out_of_budget(*next) || s.stopping || (hurry && next->deadline.value == 0) ||
+        (outranked && (next->effective < core.ready->highest() || turn_over(core, *next, now)))) {
       put_aside(s, core, *next, now);
+    } else if (turn_over(core, *next, now)) {
+      core.slice_end.value = now.value + seed::turn.value;
     }
     next->yielded = false;
     next = core.current;
   }
-  if (next == nullptr && !core.ready->empty()) {
-    Agent& best = s.agents.at(core.ready->first());
-    if (may_run(best)) {
+  if (next == nullptr && !core.ready->empty() && !s.stopping) {
+    Agent* best = &s.agents.at(core.ready->first());
+    asm("" : "+r"(best));  // sound: emits nothing; its members are reached from here, not from before the pool's begin
+    if (!hurry || best->deadline.value != 0) {
       (void)core.ready->take(s);
-      start_turn(core, best, now);
-      next = &best;
+      start_turn(core, *best, now);
+      next = best;
     }
   }
   if (next == nullptr) {
@@ -217,8 +226,8 @@ hal::Context& decide(State& s, Core& core, Nanoseconds now) {
     hal::Port::switch_context(s.worker);
     return s.worker;
   }
-  if (!core.ready->empty()) core.timer = std::min(core.timer, core.slice_end);
-  if (next->budget.value != 0) core.timer = std::min(core.timer, now + next->budget_left);
+  if (!core.ready->empty()) interrupt_by(core, core.slice_end);
+  if (next->budget.value != 0) interrupt_by(core, Nanoseconds{now.value + next->budget_left.value});
   program_timer(core);
   return *next->context;
 }

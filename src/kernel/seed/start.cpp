@@ -263,6 +263,7 @@ void report_end(State& s) {
     make_ready(s, agent);
   });
   s.cores[0].timer = s.cores[0].next_epoch = hal::Port::now() + s.epoch_length;
+  s.cores[0].timer_changed = true;
 }
 
 }  // namespace

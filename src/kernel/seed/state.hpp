@@ -43,14 +43,14 @@ struct ReadyQueue : sched::OrderedQueue<seed::agents> {
 
 struct Core {
   Agent* current = nullptr;  ///< nullptr: the worker has the core
-  bool reschedule = false;   ///< somebody better may be ready, current may not run on, or the timer is to be set
+  bool reschedule = false;   ///< somebody better may be ready, current may not run on, or its turn has to be timed
+  bool timer_changed = false;
   std::uint32_t switches = 0;
   ReadyQueue ready;
   sched::SleepQueue sleepers;
   Nanoseconds slice_end{0};
   Nanoseconds next_epoch{0};
-  Nanoseconds timer = never;  ///< when it has to interrupt, or earlier
-  Nanoseconds armed = never;  ///< what the hardware is set to
+  Nanoseconds timer = never;  ///< when the hardware's is to interrupt
 };
 
 struct State {

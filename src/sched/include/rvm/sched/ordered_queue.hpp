@@ -50,7 +50,7 @@ class OrderedQueue {
   };
 
   /// Behind all from the level `before` on.
-  void insert(Nodes auto& nodes, NodeIndex index, Priority priority, Priority before) {
+  [[gnu::always_inline]] void insert(Nodes auto& nodes, NodeIndex index, Priority priority, Priority before) {
     nodes.node(index).next = index;  // that it is queued
     std::uint32_t i = size_++;
     for (; i != 0 && !(entries_[i - 1].level < before); --i) entries_[i] = entries_[i - 1];
