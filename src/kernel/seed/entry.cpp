@@ -17,20 +17,35 @@
 namespace rvm::kernel {
 namespace {
 
-/// What P1 demands of x1, by operation; one byte each of type and rights.
+/// What P1 demands of x1.
 struct Policy {
   ObjectType type = ObjectType::none;
   Rights needed;
 };
-consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
-  std::array<Policy, RVM_HVC_LIMIT> table{};
+consteval Policy policy_of(std::uint32_t operation) {
+  switch (operation) {
 #define RVM_X(name, number, object, rights, tier, doc) \
-  table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
-  RVM_HYPERCALL_TABLE(RVM_X)
+  case number:                                         \
+    return {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+    RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
-  return table;
+    default:
+      return {};
+  }
 }
-constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
+
+/// P1: `index` becomes the index of the object in its pool. There is no object that ends before its capabilities do.
+[[gnu::noinline]] Error prove(const Agent& caller, hal::Context& x, Policy policy, std::uint16_t& index) {
+  const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), policy.type, policy.needed);
+  if (!capability) return capability.error();
+  index = static_cast<std::uint16_t>((*capability)->object_id());
+  return Error::ok;
+}
+template <std::uint32_t Operation>
+Error prove(const Agent& caller, hal::Context& x, std::uint16_t& index) {
+  constexpr Policy policy = policy_of(Operation);
+  return prove(caller, x, policy, index);
+}
 
 constexpr bool ordinary(Error e) {
   return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
@@ -65,31 +80,30 @@ constexpr bool ordinary(Error e) {
   return Error::ok;
 }
 
-[[gnu::noinline]] Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
+Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
   Edge* edge = nullptr;
   if (x.reg(1) != RVM_INVALID_HANDLE) {
-    const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), ObjectType::edge, rights::read);
-    if (!capability) return capability.error();
-    edge = s.edges.find(EdgeId{(*capability)->object_id()});
+    std::uint16_t index = 0;
+    if (const Error e = prove(caller, x, {ObjectType::edge, rights::read}, index); e != Error::ok) return e;
+    edge = &s.edges.at(index);
   }
   return receive(s, core, edge, GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
 }
 
-Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t object) {
-  switch (static_cast<std::uint32_t>(x.reg(0))) {
-    case RVM_HVC_CALL:
-      return call(s, core, *s.edges.find(EdgeId{object}));
-    case RVM_HVC_REPLY_WAIT:
-      return reply_wait(s, core);
+Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t operation) {
+  std::uint16_t index = 0;
+  switch (operation) {
     case RVM_HVC_REPLY:
       return reply(s, core);
     case RVM_HVC_SEND:
+      if (const Error e = prove<RVM_HVC_SEND>(caller, x, index); e != Error::ok) return e;
       if (x.reg(3) > RVM_SEED_MESSAGE_BYTES_MAX) return Error::bad_argument;
-      return send(s, core, *s.edges.find(EdgeId{object}), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
+      return send(s, core, s.edges.at(index), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
     case RVM_HVC_RECEIVE:
       return receive_on(s, core, caller, x);
     case RVM_HVC_SIGNAL:
-      return signal(s, *s.agents.find(AgentId{object}), x.reg(2));
+      if (const Error e = prove<RVM_HVC_SIGNAL>(caller, x, index); e != Error::ok) return e;
+      return signal(s, s.agents.at(index), x.reg(2));
     case RVM_HVC_WAIT:
       return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
     case RVM_HVC_YIELD:
@@ -101,8 +115,10 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
       if (!end(s, core, caller, x.reg(1))) return Error::witness_log_full;
       return Outcome::waiting();
     case RVM_HVC_CONSOLE_WRITE:
+      if (const Error e = prove<RVM_HVC_CONSOLE_WRITE>(caller, x, index); e != Error::ok) return e;
       return console_write(s, caller, GuestAddress{x.reg(2)}, x.reg(3));
     case RVM_HVC_WITNESS_HEAD:
+      if (const Error e = prove<RVM_HVC_WITNESS_HEAD>(caller, x, index); e != Error::ok) return e;
       x.reg(1) = log().ring.reserved();
       x.reg(2) = log().ring.sealed();
       x.reg(3) = log().ring.durable();
@@ -110,19 +126,6 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
     default:
       return Error::bad_operation;
   }
-}
-
-Outcome check_and_run(State& s, Core& core, Agent& caller, hal::Context& x) {
-  if (x.reg(0) >= policy.size()) return Error::bad_operation;
-  const Policy& rule = policy[static_cast<std::size_t>(x.reg(0))];
-  std::uint32_t object = 0;
-  if (rule.type != ObjectType::none) {
-    const auto proof = security::Authority::prove(s.partition_of(caller).id, *caller.capabilities,
-                                                  Handle::from_abi(x.reg(1)), rule.type, rule.needed);
-    if (!proof) return proof.error();
-    object = proof->second->object_id();
-  }
-  return run(s, core, caller, x, object);
 }
 
 /// The end of a hypercall that did not wait: result, refusal record, quota.
@@ -138,15 +141,23 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, hal::Context& x) {
   if (p.flooding) block(s, core, Wait::throttled, p.throttled_until);
 }
 
-[[gnu::noinline]] hal::Context& general_path(State& s, Core& core, Agent& caller, hal::Context& context) {
-  const Outcome outcome = check_and_run(s, core, caller, context);
-  if (outcome.done()) {
-    if (outcome.error() == Error::ok && !s.partition_of(caller).flooding) [[likely]] {
-      context.reg(0) = 0;
-    } else {
-      conclude(s, core, caller, outcome);
-    }
-  }
+[[gnu::noinline]] hal::Context& general_path(State& s, Core& core, Agent& caller, std::uint32_t operation) {
+  const Outcome outcome = run(s, core, caller, *caller.context, operation);
+  if (outcome.done()) conclude(s, core, caller, outcome);
+  return resume(s, core);
+}
+
+[[gnu::noinline]] hal::Context& call_path(State& s, Core& core, Agent& caller) {
+  std::uint16_t edge = 0;
+  const Error proven = prove<RVM_HVC_CALL>(caller, *caller.context, edge);
+  const Outcome outcome = proven == Error::ok ? call(s, core, s.edges.at(edge)) : Outcome{proven};
+  if (outcome.done()) [[unlikely]]
+    conclude(s, core, caller, outcome);
+  return resume(s, core);
+}
+
+[[gnu::noinline]] hal::Context& reply_path(State& s, Core& core) {
+  (void)reply_wait(s, core);  // waits in any case
   return resume(s, core);
 }
 
@@ -177,11 +188,15 @@ hal::Context& on_hypercall(hal::Context& context) {
   Core& core = s.cores[0];
   Agent& caller = *core.current;
   std::uint64_t* const x = context.registers->data();
-  // What nothing stands in the way of needs no more registers than these few.
-  const std::uint64_t operation = x[0];
-  switch (operation >> 32 != 0 ? UINT32_MAX : static_cast<std::uint32_t>(operation)) {
+  const auto operation = x[0] >> 32 != 0 ? UINT32_MAX : static_cast<std::uint32_t>(x[0]);
+  // Each path is out of line: none pays for the registers that another needs.
+  switch (operation) {
     case RVM_HVC_NULL:
       return context;
+    case RVM_HVC_CALL:
+      return call_path(s, core, caller);
+    case RVM_HVC_REPLY_WAIT:
+      return reply_path(s, core);
     case RVM_HVC_TIME:
       x[1] = hal::Port::now().value;
       x[0] = 0;
@@ -194,7 +209,7 @@ hal::Context& on_hypercall(hal::Context& context) {
     default:
       break;
   }
-  return general_path(s, core, caller, context);
+  return general_path(s, core, caller, operation);
 }
 
 hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
