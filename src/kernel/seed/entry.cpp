@@ -34,18 +34,22 @@ consteval Policy policy_of(std::uint32_t operation) {
   }
 }
 
-/// P1: `index` becomes the index of the object in its pool. There is no object that ends before its capabilities do.
-[[gnu::noinline]] Error prove(const Agent& caller, hal::Context& x, Policy policy, std::uint16_t& index) {
-  const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), policy.type, policy.needed);
-  if (!capability) return capability.error();
-  index = static_cast<std::uint16_t>((*capability)->object_id());
-  return Error::ok;
+/// P1 of x1: the index of the object in its pool, or the error, negated. No object here ends before its capabilities.
+[[gnu::noinline]] std::int32_t prove(const Agent& caller, Policy policy) {
+  if (policy.type == ObjectType::any) __builtin_unreachable();
+  const auto capability =
+      caller.capabilities->check(Handle::from_abi(caller.context->reg(1)), policy.type, policy.needed);
+  if (!capability) return -static_cast<std::int32_t>(capability.error());
+  return static_cast<std::uint16_t>((*capability)->object_id());
 }
 template <std::uint32_t Operation>
-Error prove(const Agent& caller, hal::Context& x, std::uint16_t& index) {
+std::int32_t prove(const Agent& caller) {
   constexpr Policy policy = policy_of(Operation);
-  return prove(caller, x, policy, index);
+  static_assert(policy.type != ObjectType::any);
+  return prove(caller, policy);
 }
+constexpr Error refusal(std::int32_t proven) { return static_cast<Error>(-proven); }
+std::uint16_t index(std::int32_t proven) { return static_cast<std::uint16_t>(proven); }
 
 constexpr bool ordinary(Error e) {
   return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
@@ -83,27 +87,27 @@ constexpr bool ordinary(Error e) {
 Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
   Edge* edge = nullptr;
   if (x.reg(1) != RVM_INVALID_HANDLE) {
-    std::uint16_t index = 0;
-    if (const Error e = prove(caller, x, {ObjectType::edge, rights::read}, index); e != Error::ok) return e;
-    edge = &s.edges.at(index);
+    const std::int32_t proven = prove(caller, {ObjectType::edge, rights::read});
+    if (proven < 0) return refusal(proven);
+    edge = &s.edges.at(index(proven));
   }
   return receive(s, core, edge, GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
 }
 
 Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t operation) {
-  std::uint16_t index = 0;
+  std::int32_t proven = 0;
   switch (operation) {
     case RVM_HVC_REPLY:
       return reply(s, core);
     case RVM_HVC_SEND:
-      if (const Error e = prove<RVM_HVC_SEND>(caller, x, index); e != Error::ok) return e;
+      if (proven = prove<RVM_HVC_SEND>(caller); proven < 0) return refusal(proven);
       if (x.reg(3) > RVM_SEED_MESSAGE_BYTES_MAX) return Error::bad_argument;
-      return send(s, core, s.edges.at(index), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
+      return send(s, core, s.edges.at(index(proven)), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
     case RVM_HVC_RECEIVE:
       return receive_on(s, core, caller, x);
     case RVM_HVC_SIGNAL:
-      if (const Error e = prove<RVM_HVC_SIGNAL>(caller, x, index); e != Error::ok) return e;
-      return signal(s, s.agents.at(index), x.reg(2));
+      if (proven = prove<RVM_HVC_SIGNAL>(caller); proven < 0) return refusal(proven);
+      return signal(s, s.agents.at(index(proven)), x.reg(2));
     case RVM_HVC_WAIT:
       return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
     case RVM_HVC_YIELD:
@@ -115,10 +119,10 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
       if (!end(s, core, caller, x.reg(1))) return Error::witness_log_full;
       return Outcome::waiting();
     case RVM_HVC_CONSOLE_WRITE:
-      if (const Error e = prove<RVM_HVC_CONSOLE_WRITE>(caller, x, index); e != Error::ok) return e;
+      if (proven = prove<RVM_HVC_CONSOLE_WRITE>(caller); proven < 0) return refusal(proven);
       return console_write(s, caller, GuestAddress{x.reg(2)}, x.reg(3));
     case RVM_HVC_WITNESS_HEAD:
-      if (const Error e = prove<RVM_HVC_WITNESS_HEAD>(caller, x, index); e != Error::ok) return e;
+      if (proven = prove<RVM_HVC_WITNESS_HEAD>(caller); proven < 0) return refusal(proven);
       x.reg(1) = log().ring.reserved();
       x.reg(2) = log().ring.sealed();
       x.reg(3) = log().ring.durable();
@@ -148,9 +152,8 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
 }
 
 [[gnu::noinline]] hal::Context& call_path(State& s, Core& core, Agent& caller) {
-  std::uint16_t edge = 0;
-  const Error proven = prove<RVM_HVC_CALL>(caller, *caller.context, edge);
-  const Outcome outcome = proven == Error::ok ? call(s, core, s.edges.at(edge)) : Outcome{proven};
+  const std::int32_t proven = prove<RVM_HVC_CALL>(caller);
+  const Outcome outcome = proven >= 0 ? call(s, core, s.edges.at(index(proven))) : Outcome{refusal(proven)};
   if (outcome.done()) [[unlikely]]
     conclude(s, core, caller, outcome);
   return resume(s, core);

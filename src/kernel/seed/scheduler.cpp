@@ -10,6 +10,13 @@
 namespace rvm::kernel {
 namespace {
 
+/// As Pool::at; its members are reached from its own address and not, with larger instructions, from that of the pool.
+[[gnu::always_inline]] inline Agent& agent_at(State& s, sched::NodeIndex index) {
+  Agent* agent = &s.agents.at(index);
+  asm("" : "+r"(agent));  // sound: emits nothing
+  return *agent;
+}
+
 bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent.budget_left.value == 0; }
 
 /// The timer has to interrupt at `at` too. Setting the counter costs more than an interrupt that comes too early now and then: it is
@@ -170,11 +177,16 @@ void leave(State& s, Core& core) {
 }
 
 void on_timer(State& s, Core& core, Nanoseconds now) {
-  while (core.sleepers.earliest(s) <= now) {
-    Agent& agent = s.agents.at(core.sleepers.first());
+  Nanoseconds earliest = core.sleepers.earliest(s);
+  for (; earliest <= now; earliest = core.sleepers.earliest(s)) {
+    Agent& agent = agent_at(s, core.sleepers.first());
     core.sleepers.remove(s, index_of(agent));
     end_timed_wait(s, agent, now);
   }
+  const bool epoch_over = now >= core.next_epoch;
+  if (epoch_over) core.next_epoch.value = now.value + s.epoch_length.value;
+  core.timer = std::min(earliest, core.next_epoch);
+  core.timer_changed = true;
   if (Agent* const agent = core.current; agent != nullptr) {
     charge(*agent, now);
     // Whoever uses up one budget after another without ever waiting is in a loop.
@@ -184,16 +196,12 @@ void on_timer(State& s, Core& core, Nanoseconds now) {
               {hal::FaultKind::overrun, false, GuestAddress{agent->context->program_counter()}, agent->cpu.value});
     }
   }
-  if (now >= core.next_epoch) [[unlikely]] {
-    core.next_epoch = now + s.epoch_length;
+  if (epoch_over) [[unlikely]] {
     end_epoch(s, core);
     if ((manifest.run_for_ms != 0 && now.value >= std::uint64_t{manifest.run_for_ms} * 1'000'000) ||
         s.working_agents == 0)
       s.stopping = true;
   }
-  core.timer = core.next_epoch;
-  interrupt_by(core, core.sleepers.earliest(s));
-  core.timer_changed = true;
 }
 
 hal::Context& decide(State& s, Core& core, Nanoseconds now) {
@@ -213,12 +221,11 @@ hal::Context& decide(State& s, Core& core, Nanoseconds now) {
     next = core.current;
   }
   if (next == nullptr && !core.ready->empty() && !s.stopping) {
-    Agent* best = &s.agents.at(core.ready->first());
-    asm("" : "+r"(best));  // sound: emits nothing; its members are reached from here, not from before the pool's begin
-    if (!hurry || best->deadline.value != 0) {
+    Agent& best = agent_at(s, core.ready->first());
+    if (!hurry || best.deadline.value != 0) {
       (void)core.ready->take(s);
-      start_turn(core, *best, now);
-      next = best;
+      start_turn(core, best, now);
+      next = &best;
     }
   }
   if (next == nullptr) {

@@ -29,7 +29,11 @@ int agent_main() {
   rvm_information.x[2] = 0;
   const uint32_t round_trip = cost(rounds, [=] { (void)call(echo); });
   const uint32_t refusal = cost(16, [] { (void)invoke(RVM_HVC_LIMIT); });
+  // What the timer interrupts is the next line.
   rvm_information.x[2] = 64;
+  (void)call(echo);
+  for (uint32_t i = 0; i < 30'000'000; ++i) asm volatile("" ::: "memory");
+  rvm_information.x[2] = 0;
   (void)call(echo);
   const auto late = static_cast<uint32_t>(rvm_information.x[2]);
   say("null", null);
