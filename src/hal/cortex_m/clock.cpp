@@ -48,13 +48,21 @@ std::uint64_t rvm_now() {
 
 void Port::set_timer(Nanoseconds at) {
   const InterruptMask masked;
-  ticks_before += ticks_since() + 1;
-  const std::uint64_t now_ns = to_ns(ticks_before);
+  const std::uint64_t now_ticks = ticks_before + ticks_since();
+  const std::uint64_t now_ns = to_ns(now_ticks);
   const std::uint64_t ahead = at.value > now_ns ? at.value - now_ns : 0;
-  period = std::max(shortest_ticks, to_ticks(static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, longest_ns))));
+  const std::uint32_t wanted = to_ticks(static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, longest_ns)));
+  // What passed while this was computed, and the tick at 0, count.
+  ticks_before += ticks_since() + 1;
+  const std::uint32_t gone = static_cast<std::uint32_t>(ticks_before) - static_cast<std::uint32_t>(now_ticks);
+  period = wanted > gone + shortest_ticks ? wanted - gone : shortest_ticks;
   systick::Reload::write(period);
   systick::Current::write(0);
   scb::InterruptControl::write(scb::systick_clear);
+}
+
+void clock_start() {
+  Port::set_timer(never);
   systick::Control::write(systick::enable | systick::interrupt | systick::processor_clock);
 }
 

@@ -11,7 +11,7 @@ foreach(board ${RVM_SEED_BOARDS})
   target_include_directories(rvm_hal_${board} PUBLIC include cortex_m/include PRIVATE cortex_m cortex_m/boards/${board})
   target_link_libraries(rvm_hal_${board} PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
 endforeach()
-set_source_files_properties(cortex_m/clock.cpp cortex_m/port.cpp PROPERTIES COMPILE_OPTIONS -O2)
+set_source_files_properties(cortex_m/clock.cpp cortex_m/port.cpp PROPERTIES COMPILE_OPTIONS -Os)
 set_source_files_properties(cortex_m/runtime.cpp PROPERTIES COMPILE_OPTIONS "-fno-builtin;-fno-lto")
 
 # rvm_seed_image(NAME BOARD board [MANIFEST swarm.toml] [SOURCES file...] [LINK library...]): build/seed/NAME-BOARD.elf, which holds the

@@ -110,9 +110,6 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
       return signal(s, s.agents.at(index(proven)), x.reg(2));
     case RVM_HVC_WAIT:
       return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
-    case RVM_HVC_YIELD:
-      caller.yielded = core.reschedule = true;
-      return Error::ok;
     case RVM_HVC_SLEEP_UNTIL:
       return sleep_until(s, core, caller, Nanoseconds{x.reg(1)});
     case RVM_HVC_EXIT:
@@ -205,8 +202,7 @@ hal::Context& on_hypercall(hal::Context& context) {
       x[0] = 0;
       return context;
     case RVM_HVC_YIELD:
-      if (s.partition_of(caller).flooding) break;
-      caller.yielded = true;
+      core.slice_end.value = 0;
       x[0] = 0;
       return decide(s, core, hal::Port::now());
     default:

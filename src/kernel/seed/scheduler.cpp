@@ -36,8 +36,8 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
     agent.budget_left.value = agent.budget_left.value > elapsed ? agent.budget_left.value - elapsed : 0;
 }
 
-[[gnu::always_inline]] inline bool turn_over(const Core& core, const Agent& agent, Nanoseconds now) {
-  return agent.yielded || now.value >= core.slice_end.value;
+[[gnu::always_inline]] inline bool turn_over(const Core& core, Nanoseconds now) {
+  return now.value >= core.slice_end.value;
 }
 
 /// Back into the queue, or asleep until its budget is replenished. It was charged.
@@ -48,7 +48,7 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
     agent.wait = Wait::budget;
     core.sleepers.insert(s, index_of(agent), agent.replenish_at);
     interrupt_by(core, agent.replenish_at);
-  } else if (!turn_over(core, agent, now)) {
+  } else if (!turn_over(core, now)) {
     agent.turn_left.value = core.slice_end.value - now.value;
     core.ready->push_front(s, index_of(agent), agent.effective);
   } else {
@@ -212,12 +212,11 @@ hal::Context& decide(State& s, Core& core, Nanoseconds now) {
     charge(*next, now);
     const bool outranked = !core.ready->empty() && !(core.ready->highest() < next->effective);
     if (!next->runnable() || out_of_budget(*next) || s.stopping || (hurry && next->deadline.value == 0) ||
-        (outranked && (next->effective < core.ready->highest() || turn_over(core, *next, now)))) {
+        (outranked && (next->effective < core.ready->highest() || turn_over(core, now)))) {
       put_aside(s, core, *next, now);
-    } else if (turn_over(core, *next, now)) {
+    } else if (turn_over(core, now)) {
       core.slice_end.value = now.value + seed::turn.value;
     }
-    next->yielded = false;
     next = core.current;
   }
   if (next == nullptr && !core.ready->empty() && !s.stopping) {

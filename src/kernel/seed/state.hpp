@@ -48,7 +48,7 @@ struct Core {
   std::uint32_t switches = 0;
   ReadyQueue ready;
   sched::SleepQueue sleepers;
-  Nanoseconds slice_end{0};
+  Nanoseconds slice_end{0};  ///< of current's turn; 0: it gave up the rest
   Nanoseconds next_epoch{0};
   Nanoseconds timer = never;  ///< when the hardware's is to interrupt
 };
