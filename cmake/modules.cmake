@@ -26,7 +26,7 @@ endif()
 
 if(RVM_TARGET STREQUAL "seed")
   # -fhosted: the memory functions exist (hal/cortex_m/runtime.cpp) and mean what they say.
-  target_compile_options(rvm_core_options INTERFACE -fhosted -fvisibility=hidden -flto -Oz -mno-unaligned-access)
+  target_compile_options(rvm_core_options INTERFACE -fhosted -fvisibility=hidden -flto -Oz -fomit-frame-pointer -mno-unaligned-access)
 endif()
 
 # Partition code: agents' memory is normal memory, where unaligned access is allowed, and all registers are theirs.

@@ -33,7 +33,7 @@ TEST_CASE("the ordered queue of a microcontroller hands out agents in the order 
   Table many{std::vector<Node>(8)}, few{std::vector<Node>(8)};
   auto queue = std::make_unique<RunQueue<>>();
   queue->clear();
-  OrderedQueue ordered;
+  OrderedQueue<8> ordered;
   for (int step = 0; step < 100'000; ++step) {
     const auto index = static_cast<NodeIndex>(draw(random, 8));
     const Priority priority{static_cast<std::uint16_t>(draw(random, 3) * 10000)};

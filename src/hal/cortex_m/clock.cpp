@@ -28,10 +28,10 @@ constinit std::uint32_t period = 0;        // to which
 }
 
 /// From where it was set, or wrapped: one tick at 0, and then down from the period.
-[[nodiscard]] std::uint32_t passed(std::uint32_t count) { return count == 0 ? 0 : period + 1 - count; }
+[[gnu::always_inline]] inline std::uint32_t passed(std::uint32_t count) { return count == 0 ? 0 : period + 1 - count; }
 
 /// Since the counter was set, or its last interrupt was taken. Interrupts are masked or this is one, so there is one more at most.
-[[nodiscard]] std::uint32_t ticks_since() {
+[[gnu::always_inline]] inline std::uint32_t ticks_since() {
   const std::uint32_t count = systick::Current::read();
   const bool wrapped = (scb::InterruptControl::read() & scb::systick_pending) != 0;
   return wrapped ? period + 1 + passed(systick::Current::read()) : passed(count);
@@ -41,20 +41,28 @@ constinit std::uint32_t period = 0;        // to which
 
 void clock_wrapped() { ticks_before += period + 1; }
 
-Nanoseconds Port::now() {
-  const InterruptMask masked;
-  return Nanoseconds{to_ns(ticks_before + ticks_since())};
+std::uint64_t rvm_now() {
+  const Port::InterruptMask masked;
+  return to_ns(ticks_before + ticks_since());
 }
 
 void Port::set_timer(Nanoseconds at) {
   const InterruptMask masked;
-  ticks_before += ticks_since() + 1;
-  const std::uint64_t now_ns = to_ns(ticks_before);
+  const std::uint64_t now_ticks = ticks_before + ticks_since();
+  const std::uint64_t now_ns = to_ns(now_ticks);
   const std::uint64_t ahead = at.value > now_ns ? at.value - now_ns : 0;
-  period = std::max(shortest_ticks, to_ticks(static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, longest_ns))));
+  const std::uint32_t wanted = to_ticks(static_cast<std::uint32_t>(std::min<std::uint64_t>(ahead, longest_ns)));
+  // What passed while this was computed, and the tick at 0, count.
+  ticks_before += ticks_since() + 1;
+  const std::uint32_t gone = static_cast<std::uint32_t>(ticks_before) - static_cast<std::uint32_t>(now_ticks);
+  period = wanted > gone + shortest_ticks ? wanted - gone : shortest_ticks;
   systick::Reload::write(period);
   systick::Current::write(0);
   scb::InterruptControl::write(scb::systick_clear);
+}
+
+void clock_start() {
+  Port::set_timer(never);
   systick::Control::write(systick::enable | systick::interrupt | systick::processor_clock);
 }
 

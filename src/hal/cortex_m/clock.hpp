@@ -3,6 +3,8 @@
 
 namespace rvm::hal {
 
+/// Time begins.
+void clock_start();
 /// The counter's interrupt was taken: first thing in its handler.
 void clock_wrapped();
 

@@ -34,8 +34,8 @@ bool Flash::start() {
   while (space < words.size() && words[space] != ' ') ++space;
   if (space == words.size()) return false;
   buffer[space] = '\0';
-  cells = semihosting::open(words.substr(0, space), true);
-  key = semihosting::open(words.substr(space + 1), false);
+  cells = semihosting::open({words.data(), space}, true);
+  key = semihosting::open({words.data() + space + 1, words.size() - space - 1}, false);
   if (cells < 0 || key < 0) return false;
   size = semihosting::length(cells);
   return size != 0;

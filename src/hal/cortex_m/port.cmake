@@ -11,7 +11,7 @@ foreach(board ${RVM_SEED_BOARDS})
   target_include_directories(rvm_hal_${board} PUBLIC include cortex_m/include PRIVATE cortex_m cortex_m/boards/${board})
   target_link_libraries(rvm_hal_${board} PUBLIC rvm_abi rvm_types PRIVATE rvm_core_options)
 endforeach()
-set_source_files_properties(cortex_m/clock.cpp PROPERTIES COMPILE_OPTIONS -Os)
+set_source_files_properties(cortex_m/clock.cpp cortex_m/port.cpp PROPERTIES COMPILE_OPTIONS -Os)
 set_source_files_properties(cortex_m/runtime.cpp PROPERTIES COMPILE_OPTIONS "-fno-builtin;-fno-lto")
 
 # rvm_seed_image(NAME BOARD board [MANIFEST swarm.toml] [SOURCES file...] [LINK library...]): build/seed/NAME-BOARD.elf, which holds the
@@ -35,8 +35,9 @@ function(rvm_seed_image name)
   add_executable(${image}.elf $<TARGET_OBJECTS:rvm_hal_entry_${I_BOARD}> ${I_SOURCES})
   # The port calls the kernel and the kernel the port: one group.
   target_link_libraries(${image}.elf PRIVATE -Wl,--start-group ${I_LINK} rvm_hal_${I_BOARD} -Wl,--end-group rvm_core_options)
+  # inline-threshold: a call is smaller than what LLVM takes for small enough; what has to be fast asks for it (always_inline).
   target_link_options(${image}.elf PRIVATE -L ${port}/boards/${I_BOARD} -T ${port}/kernel.ld -Wl,--gc-sections -Wl,--icf=all
-    -Wl,--fatal-warnings -Wl,-Map=${made}/${image}.map)
+    -Wl,-mllvm,-inline-threshold=0 -Wl,--fatal-warnings -Wl,-Map=${made}/${image}.map)
   if(NOT I_MANIFEST)
     target_link_options(${image}.elf PRIVATE -Wl,--defsym=rvm_whole_ram=1)
   endif()

@@ -51,22 +51,21 @@ Status Context::protect() {
 void Port::switch_context(Context& to) {
   rvm_current_context = &to;
   if (to.control == 0) return;  // the worker, which no region holds back
+  static_assert(sizeof to.regions == 16);
   volatile std::uint32_t* const pairs = &mpu_registers::Pairs::at();
-  if constexpr (board.protection == mpu::Architecture::v7) {
-    // The base registers name the region they are for, so that all pairs are written in one go (B3.5.9).
-    pairs[0] = to.regions[0].base;
-    pairs[1] = to.regions[0].attributes;
-    pairs[2] = to.regions[1].base;
-    pairs[3] = to.regions[1].attributes;
-  } else {
-    pairs[1] = 0;  // two regions never overlap, not even for a moment (D1.2.160)
+  // Two regions never overlap, not even for a moment (Armv8-M ARM D1.2.160). On v7 the base registers name the region they are for
+  // (B3.5.9), so all pairs are written in one go on both.
+  if constexpr (board.protection == mpu::Architecture::v8) {
+    pairs[1] = 0;
     pairs[3] = 0;
-    pairs[0] = to.regions[0].base;
-    pairs[1] = to.regions[0].attributes;
-    pairs[2] = to.regions[1].base;
-    pairs[3] = to.regions[1].attributes;
   }
-  asm volatile("dsb" ::: "memory");  // sound: a barrier alone; the exception's return synchronises instructions
+  // Sound: reads the context's regions, writes the registers of as many; the exception's return synchronises instructions.
+  asm volatile(
+      "ldm %0, {r0-r3}\n\t"
+      "stm %1, {r0-r3}\n\t"
+      "dsb" ::"r"(to.regions.data()),
+      "r"(pairs)
+      : "r0", "r1", "r2", "r3", "memory");
 }
 
 void Port::wait_for_interrupt(bool deep) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "board.hpp"
+#include "clock.hpp"
 #include "registers.hpp"
 #include "rvm/hal/port.hpp"
 #include "rvm/hal/seed_entry.hpp"
@@ -33,7 +34,7 @@ void rvm_startup() {
   mpu_registers::Control::write(mpu_registers::enable | mpu_registers::privileged_default);
   asm volatile("dsb\n\tisb" ::: "memory");  // sound: barriers alone
   uart_start();
-  Port::set_timer(rvm::never);  // time begins
+  clock_start();
   // What the file of the image holds, variables' initial values included.
   rvm::kernel::start({__image_start, __image_end});
 }

@@ -17,27 +17,46 @@
 namespace rvm::kernel {
 namespace {
 
-/// What P1 demands of x1, by operation; one byte each of type and rights.
+/// What P1 demands of x1.
 struct Policy {
   ObjectType type = ObjectType::none;
   Rights needed;
 };
-consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
-  std::array<Policy, RVM_HVC_LIMIT> table{};
+consteval Policy policy_of(std::uint32_t operation) {
+  switch (operation) {
 #define RVM_X(name, number, object, rights, tier, doc) \
-  table[number] = {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
-  RVM_HYPERCALL_TABLE(RVM_X)
+  case number:                                         \
+    return {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
+    RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
-  return table;
+    default:
+      return {};
+  }
 }
-constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
+
+/// P1 of x1: the index of the object in its pool, or the error, negated. No object here ends before its capabilities.
+[[gnu::noinline]] std::int32_t prove(const Agent& caller, Policy policy) {
+  if (policy.type == ObjectType::any) __builtin_unreachable();
+  const auto capability =
+      caller.capabilities->check(Handle::from_abi(caller.context->reg(1)), policy.type, policy.needed);
+  if (!capability) return -static_cast<std::int32_t>(capability.error());
+  return static_cast<std::uint16_t>((*capability)->object_id());
+}
+template <std::uint32_t Operation>
+std::int32_t prove(const Agent& caller) {
+  constexpr Policy policy = policy_of(Operation);
+  static_assert(policy.type != ObjectType::any);
+  return prove(caller, policy);
+}
+constexpr Error refusal(std::int32_t proven) { return static_cast<Error>(-proven); }
+std::uint16_t index(std::int32_t proven) { return static_cast<std::uint16_t>(proven); }
 
 constexpr bool ordinary(Error e) {
   return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
          e == Error::truncated || e == Error::witness_log_full;
 }
 
-Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
+[[gnu::noinline]] Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
   const Nanoseconds now = hal::Port::now();
   if (caller.timed_job) {
     caller.timed_job = false;
@@ -53,7 +72,7 @@ Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
   return Error::ok;
 }
 
-Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t length) {
+[[gnu::noinline]] Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t length) {
   if (length > RVM_SEED_CONSOLE_BYTES_MAX) return Error::bad_argument;
   std::array<char, RVM_SEED_CONSOLE_BYTES_MAX> text;
   const auto bytes = std::span{text}.first(static_cast<std::size_t>(length));
@@ -68,73 +87,72 @@ Outcome console_write(State& s, Agent& caller, GuestAddress from, std::uint64_t 
 Outcome receive_on(State& s, Core& core, Agent& caller, hal::Context& x) {
   Edge* edge = nullptr;
   if (x.reg(1) != RVM_INVALID_HANDLE) {
-    const auto capability = caller.capabilities->check(Handle::from_abi(x.reg(1)), ObjectType::edge, rights::read);
-    if (!capability) return capability.error();
-    edge = s.edges.find(EdgeId{(*capability)->object_id()});
+    const std::int32_t proven = prove(caller, {ObjectType::edge, rights::read});
+    if (proven < 0) return refusal(proven);
+    edge = &s.edges.at(index(proven));
   }
   return receive(s, core, edge, GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
 }
 
-Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t object) {
-  switch (static_cast<std::uint32_t>(x.reg(0))) {
-    case RVM_HVC_CALL:
-      return call(s, core, *s.edges.find(EdgeId{object}));
-    case RVM_HVC_REPLY_WAIT:
-      return reply_wait(s, core);
+Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t operation) {
+  std::int32_t proven = 0;
+  switch (operation) {
     case RVM_HVC_REPLY:
       return reply(s, core);
     case RVM_HVC_SEND:
+      if (proven = prove<RVM_HVC_SEND>(caller); proven < 0) return refusal(proven);
       if (x.reg(3) > RVM_SEED_MESSAGE_BYTES_MAX) return Error::bad_argument;
-      return send(s, core, *s.edges.find(EdgeId{object}), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
+      return send(s, core, s.edges.at(index(proven)), GuestAddress{x.reg(2)}, x.reg(3), Nanoseconds{x.reg(4)});
     case RVM_HVC_RECEIVE:
       return receive_on(s, core, caller, x);
     case RVM_HVC_SIGNAL:
-      return signal(s, *s.agents.find(AgentId{object}), x.reg(2));
+      if (proven = prove<RVM_HVC_SIGNAL>(caller); proven < 0) return refusal(proven);
+      return signal(s, s.agents.at(index(proven)), x.reg(2));
     case RVM_HVC_WAIT:
       return wait_for_signal(s, core, x.reg(1), Nanoseconds{x.reg(2)});
-    case RVM_HVC_TIME:
-      x.reg(1) = hal::Port::now().value;
-      return Error::ok;
-    case RVM_HVC_YIELD:
-      caller.yielded = core.reschedule = true;
-      return Error::ok;
     case RVM_HVC_SLEEP_UNTIL:
       return sleep_until(s, core, caller, Nanoseconds{x.reg(1)});
     case RVM_HVC_EXIT:
       if (!end(s, core, caller, x.reg(1))) return Error::witness_log_full;
       return Outcome::waiting();
     case RVM_HVC_CONSOLE_WRITE:
+      if (proven = prove<RVM_HVC_CONSOLE_WRITE>(caller); proven < 0) return refusal(proven);
       return console_write(s, caller, GuestAddress{x.reg(2)}, x.reg(3));
     default:
       return Error::bad_operation;
   }
 }
 
-Outcome check_and_run(State& s, Core& core, Agent& caller, hal::Context& x) {
-  if (x.reg(0) >= policy.size()) return Error::bad_operation;
-  const Policy& rule = policy[static_cast<std::size_t>(x.reg(0))];
-  std::uint32_t object = 0;
-  if (rule.type != ObjectType::none) {
-    const auto proof = security::Authority::prove(s.partition_of(caller).id, *caller.capabilities,
-                                                  Handle::from_abi(x.reg(1)), rule.type, rule.needed);
-    if (!proof) return proof.error();
-    object = proof->second->object_id();
-  }
-  return run(s, core, caller, x, object);
-}
-
 /// The end of a hypercall that did not wait: result, refusal record, quota.
-void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
+[[gnu::noinline]] void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
   hal::Context& x = *caller.context;
-  const Nanoseconds soon = hal::Port::now() + seed::turn;
   if (!ordinary(outcome.error()) && !outcome.flow_control() &&
       !record_refusal(s, caller, x.reg(0), outcome.error(), x.reg(1), x.reg(2))) {
     x.rewind_call();  // no refusal goes unrecorded: it asks again when the log has room
-    return block(s, core, Wait::throttled, soon);
+    return block(s, core, Wait::throttled, hal::Port::now() + seed::turn);
   }
   x.reg(0) = static_cast<std::uint64_t>(outcome.error());
   const Partition& p = s.partition_of(caller);
   if (p.flooding) block(s, core, Wait::throttled, p.throttled_until);
+}
+
+[[gnu::noinline]] hal::Context& general_path(State& s, Core& core, Agent& caller, std::uint32_t operation) {
+  const Outcome outcome = run(s, core, caller, *caller.context, operation);
+  if (outcome.done()) conclude(s, core, caller, outcome);
+  return resume(s, core);
+}
+
+[[gnu::noinline]] hal::Context& call_path(State& s, Core& core, Agent& caller) {
+  const std::int32_t proven = prove<RVM_HVC_CALL>(caller);
+  const Outcome outcome = proven >= 0 ? call(s, core, s.edges.at(index(proven))) : Outcome{refusal(proven)};
+  if (outcome.done()) [[unlikely]]
+    conclude(s, core, caller, outcome);
+  return resume(s, core);
+}
+
+[[gnu::noinline]] hal::Context& reply_path(State& s, Core& core) {
+  (void)reply_wait(s, core);  // waits in any case
+  return resume(s, core);
 }
 
 }  // namespace
@@ -162,17 +180,29 @@ Status copy_out(State& s, Partition&, GuestAddress to, std::span<const std::byte
 hal::Context& on_hypercall(hal::Context& context) {
   State& s = the_state;
   Core& core = s.cores[0];
-  if (context.reg(0) == RVM_HVC_NULL) return context;
   Agent& caller = *core.current;
-  const Outcome outcome = check_and_run(s, core, caller, context);
-  if (outcome.done()) [[unlikely]] {
-    if (outcome.error() == Error::ok && !s.partition_of(caller).flooding) {
-      context.reg(0) = 0;
-    } else {
-      conclude(s, core, caller, outcome);
-    }
+  std::uint64_t* const x = context.registers->data();
+  const auto operation = x[0] >> 32 != 0 ? UINT32_MAX : static_cast<std::uint32_t>(x[0]);
+  // Each path is out of line: none pays for the registers that another needs.
+  switch (operation) {
+    case RVM_HVC_NULL:
+      return context;
+    case RVM_HVC_CALL:
+      return call_path(s, core, caller);
+    case RVM_HVC_REPLY_WAIT:
+      return reply_path(s, core);
+    case RVM_HVC_TIME:
+      x[1] = hal::Port::now().value;
+      x[0] = 0;
+      return context;
+    case RVM_HVC_YIELD:
+      core.slice_end.value = 0;
+      x[0] = 0;
+      return decide(s, core, hal::Port::now());
+    default:
+      break;
   }
-  return resume(s, core);
+  return general_path(s, core, caller, operation);
 }
 
 hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
@@ -181,12 +211,12 @@ hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
 }
 
 hal::Context& on_interrupt(hal::Context&) {
-  on_timer(the_state, the_state.cores[0], hal::Port::now());
-  the_state.cores[0].reschedule = true;  // the timer is set anew
-  return resume(the_state, the_state.cores[0]);
+  const Nanoseconds now = hal::Port::now();
+  on_timer(the_state, the_state.cores[0], now);
+  return decide(the_state, the_state.cores[0], now);
 }
 
-hal::Context& on_reschedule(hal::Context&) { return resume(the_state, the_state.cores[0]); }
+hal::Context& on_reschedule(hal::Context&) { return decide(the_state, the_state.cores[0], hal::Port::now()); }
 
 void on_kernel_fault(std::uint64_t syndrome, std::uint64_t address, std::uint64_t program_counter) {
   Line{}

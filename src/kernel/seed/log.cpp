@@ -83,7 +83,7 @@ bool Log::sign_head() {
   witness::NoteBuffer<note_bytes> note;
   witness::write_flash_head(note, origin.view(), head, identity_.public_key());
   const std::string_view text = note.view();
-  const auto signature = identity_.sign(std::as_bytes(std::span{text.substr(0, text.size() - 1)}));
+  const auto signature = identity_.sign(std::as_bytes(std::span{text.data(), text.size() - 1}));
   std::ranges::copy(signature, head.signature.begin());
   if (!flash_.append(head)) stop("flash cannot be programmed");
   return true;

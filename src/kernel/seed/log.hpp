@@ -32,7 +32,9 @@ class Log {
   /// One step of the worker's: a segment begun, a record sealed and appended, a head signed. False: there is nothing to do.
   [[nodiscard]] bool step();
   /// Half the ring waits to become durable.
-  [[nodiscard]] bool urgent() const { return !stopped_ && ring.waiting() > ring_records / 2; }
+  [[nodiscard]] bool urgent() const {
+    return static_cast<std::uint32_t>(ring.reserved() - ring.durable()) > ring_records / 2 && !stopped_;
+  }
   /// Nothing waits to become durable, or nothing that waits can.
   [[nodiscard]] bool drained() const { return stopped_ || ring.waiting() == 0; }
   /// Everything, the closing tree head, and a signature over it. The worker, when no agent runs any more.

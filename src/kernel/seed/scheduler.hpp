@@ -24,8 +24,14 @@ void switch_directly(State& s, Core& core, Agent& next);
 
 /// Timed waits, turns, budgets, epoch.
 void on_timer(State& s, Core& core, Nanoseconds now);
-/// What every entry ends with.
-hal::Context& resume(State& s, Core& core);
+/// Who runs from `now` on: its context is loaded, and the timer is set.
+hal::Context& decide(State& s, Core& core, Nanoseconds now);
+/// What a hypercall ends with.
+[[nodiscard]] inline hal::Context& resume(State& s, Core& core) {
+  if (!core.reschedule && core.current != nullptr) [[likely]]
+    return *core.current->context;
+  return decide(s, core, hal::Port::now());
+}
 /// The current agent executes no more; it waits, or has ended.
 void leave(State& s, Core& core);
 

@@ -265,7 +265,8 @@ void report_end(State& s) {
     if (!agent.service) ++s.working_agents;
     make_ready(s, agent);
   });
-  s.cores[0].next_epoch = hal::Port::now() + s.epoch_length;
+  s.cores[0].timer = s.cores[0].next_epoch = hal::Port::now() + s.epoch_length;
+  s.cores[0].timer_changed = true;
 }
 
 }  // namespace

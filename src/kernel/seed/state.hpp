@@ -36,16 +36,21 @@ inline constexpr Nanoseconds turn{1'000'000};      ///< among agents of one prio
 inline constexpr std::uint32_t overruns_max = 3;  ///< budgets used up in a row without a wait; then it loops, and is F1
 }  // namespace seed
 
+/// Reached as through the appliance's pointer to its core's queue.
+struct ReadyQueue : sched::OrderedQueue<seed::agents> {
+  ReadyQueue* operator->() { return this; }
+};
+
 struct Core {
   Agent* current = nullptr;  ///< nullptr: the worker has the core
-  bool reschedule = false;   ///< somebody better may be ready, or current may not run on
-  sched::OrderedQueue queue;
-  sched::OrderedQueue* ready = &queue;
+  bool reschedule = false;   ///< somebody better may be ready, current may not run on, or its turn has to be timed
+  bool timer_changed = false;
+  std::uint32_t switches = 0;
+  ReadyQueue ready;
   sched::SleepQueue sleepers;
-  Nanoseconds slice_end{0};
+  Nanoseconds slice_end{0};  ///< of current's turn; 0: it gave up the rest
   Nanoseconds next_epoch{0};
-  Nanoseconds timer = never;  ///< what the hardware timer is set to
-  std::uint64_t switches = 0;
+  Nanoseconds timer = never;  ///< when the hardware's is to interrupt
 };
 
 struct State {
@@ -58,7 +63,8 @@ struct State {
   Nanoseconds epoch_length{1'000'000};
   static constexpr bool witness_each_message = false;
   partition::List<Edge, &Edge::epoch_link> epoch_edges;  ///< with traffic since their last summary
-  std::uint64_t epoch = 0, switches_at_epoch = 0;
+  std::uint64_t epoch = 0;
+  std::uint32_t switches_at_epoch = 0;
   std::uint32_t working_agents = 0;  ///< alive and not services
   bool stopping = false;
   std::uint64_t messages = 0, refused = 0, faults = 0;

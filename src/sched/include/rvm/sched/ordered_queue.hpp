@@ -1,69 +1,64 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// The same as RunQueue (run_queue.hpp) in ten bytes instead of 65 KiB: one circular list, best first. Insertion looks at each that is
-// at least as good, so it is for machines with a handful of agents. A test holds the two to the same order.
+// The same as RunQueue (run_queue.hpp) in a few words instead of 65 KiB: an array, best last. Insertion moves each that is at
+// least as good, so it is for machines with a handful of agents. A test holds the two to the same order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "rvm/sched/node.hpp"
 
 namespace rvm::sched {
 
+/// Of at most `Capacity` agents.
+template <std::size_t Capacity>
 class OrderedQueue {
  public:
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
-  /// Priority of the agent that `take` would return. Precondition: !empty().
-  [[nodiscard]] Priority highest() const { return highest_; }
+  /// Whom `take` would return, and its priority. Precondition: !empty().
+  [[nodiscard]] NodeIndex first() const { return entries_[size_ - 1].index; }
+  [[nodiscard]] Priority highest() const { return entries_[size_ - 1].level; }
 
   /// Appends to its level. Precondition: the node is in no run queue.
-  void push(Nodes auto& nodes, NodeIndex index, Priority priority) { insert(nodes, index, priority, false); }
+  void push(Nodes auto& nodes, NodeIndex index, Priority priority) { insert(nodes, index, priority, priority); }
   /// Puts it first of its level: for an agent that was interrupted before its time was up.
-  void push_front(Nodes auto& nodes, NodeIndex index, Priority priority) { insert(nodes, index, priority, true); }
+  void push_front(Nodes auto& nodes, NodeIndex index, Priority priority) {
+    insert(nodes, index, priority, Priority{static_cast<std::uint16_t>(priority.value + 1)});
+  }
 
   /// Removes and returns the first agent of the highest level. Precondition: !empty().
   [[nodiscard]] NodeIndex take(Nodes auto& nodes) {
-    const NodeIndex index = head_;
-    remove(nodes, index);
+    const NodeIndex index = entries_[--size_].index;
+    nodes.node(index).next = no_node;
     return index;
   }
 
   /// Precondition: the node is in this queue.
   void remove(Nodes auto& nodes, NodeIndex index) {
-    Node& n = nodes.node(index);
-    nodes.node(n.previous).next = n.next;
-    nodes.node(n.next).previous = n.previous;
-    if (head_ == index) head_ = n.next;
-    n.next = n.previous = no_node;
-    if (--size_ != 0) highest_ = nodes.node(head_).level;
+    std::uint32_t i = 0;
+    while (entries_[i].index != index) ++i;
+    for (--size_; i < size_; ++i) entries_[i] = entries_[i + 1];
+    nodes.node(index).next = no_node;
   }
 
  private:
-  void insert(Nodes auto& nodes, NodeIndex index, Priority priority, bool front) {
-    Node& n = nodes.node(index);
-    n.level = priority;
-    n.next = n.previous = index;
-    NodeIndex after = head_;
-    std::uint32_t better = 0;
-    for (; better < size_; ++better, after = nodes.node(after).next) {
-      const Priority level = nodes.node(after).level;
-      if (level < priority || (front && level == priority)) break;
-    }
-    if (size_ != 0) {
-      n.next = after;
-      n.previous = nodes.node(after).previous;
-      nodes.node(n.previous).next = index;
-      nodes.node(after).previous = index;
-    }
-    if (better == 0) head_ = index;
-    ++size_;
-    highest_ = nodes.node(head_).level;
+  struct alignas(4) Entry {
+    Priority level;
+    NodeIndex index = no_node;
+  };
+
+  /// Behind all from the level `before` on.
+  [[gnu::always_inline]] void insert(Nodes auto& nodes, NodeIndex index, Priority priority, Priority before) {
+    nodes.node(index).next = index;  // that it is queued
+    std::uint32_t i = size_++;
+    for (; i != 0 && !(entries_[i - 1].level < before); --i) entries_[i] = entries_[i - 1];
+    entries_[i] = {priority, index};
   }
 
-  NodeIndex head_ = no_node;
-  std::uint16_t size_ = 0;
-  Priority highest_;
+  std::array<Entry, Capacity> entries_{};
+  std::uint32_t size_ = 0;
 };
 
 }  // namespace rvm::sched

@@ -53,6 +53,8 @@ static_assert(offsetof(Context, r4_r11) == 4 && offsetof(Context, exception_retu
 
 /// Whom the exceptions save and load.
 extern "C" Context* rvm_current_context;
+/// As Port::now; a plain number comes back in registers, a structure does not (Arm IHI 0042, 6.4).
+extern "C" std::uint64_t rvm_now();
 
 class Port {
  public:
@@ -64,7 +66,7 @@ class Port {
   static void relax() {}
 
   /// Monotonic since boot, in steps of the processor's clock.
-  [[nodiscard]] static Nanoseconds now();
+  [[nodiscard]] static Nanoseconds now() { return Nanoseconds{rvm_now()}; }
   /// One interrupt at `at` or up to 300 ms before it; `never` disarms.
   static void set_timer(Nanoseconds at);
   /// Returns when an interrupt is pending. `deep`: clocks may stop meanwhile, but for what wakes.
