@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "../objects.hpp"
+#include "../appliance/objects.hpp"
 #include "rvm/advice/advisor.hpp"
 #include "rvm/proof/p2.hpp"
 

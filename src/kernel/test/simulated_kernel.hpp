@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../state.hpp"
+#include "../appliance/state.hpp"
 #include "package_builder.hpp"
 #include "rvm/crypto/hmac.hpp"
 #include "rvm/crypto/sha256.hpp"
