@@ -474,7 +474,8 @@ TEST_CASE("the manifests of the examples are right") {
   int seen = 0;
   for (const auto& folder : std::filesystem::directory_iterator(source / "examples")) {
     const auto file = folder.path() / "swarm.toml";
-    if (!std::filesystem::exists(file)) {
+    // Those of microcontrollers are tools/seed_image.py's to read.
+    if (!std::filesystem::exists(file) || folder.path().filename() == "seed") {
       continue;
     }
     const auto manifest = load_manifest(file);
