@@ -48,7 +48,7 @@ Status Context::protect() {
   return {};
 }
 
-void Port::switch_context(Context& to) {
+[[gnu::always_inline]] void Port::switch_context(Context& to) {
   rvm_current_context = &to;
   if (to.control == 0) return;  // the worker, which no region holds back
   static_assert(sizeof to.regions == 16);

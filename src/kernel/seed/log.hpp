@@ -22,8 +22,9 @@ class Log {
   static constexpr std::size_t ring_records = 64;
   witness::Ring ring;
 
-  /// First: derives the keys from the device's. False: there is none, or no flash. Needs most of the stack.
-  [[nodiscard]] bool take_key();
+  /// First: derives the keys from the device's. False: there is none, or no flash. Needs most of the stack, so what it has there must
+  /// not stay in the frame of its caller, which the worker goes on in.
+  [[nodiscard, gnu::noinline]] bool take_key();
   /// Finds the end of the log, prepares the ring. Boot only. `identity`: makes a new log unlike others.
   [[nodiscard]] std::expected<witness::FlashResume, witness::FlashError> start(std::span<const std::byte> identity);
   /// Heads are signed from now on, and the first of them says what booted.

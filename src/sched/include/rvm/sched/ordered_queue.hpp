@@ -22,9 +22,11 @@ class OrderedQueue {
   [[nodiscard]] Priority highest() const { return entries_[size_ - 1].level; }
 
   /// Appends to its level. Precondition: the node is in no run queue.
-  void push(Nodes auto& nodes, NodeIndex index, Priority priority) { insert(nodes, index, priority, priority); }
+  [[gnu::always_inline]] void push(Nodes auto& nodes, NodeIndex index, Priority priority) {
+    insert(nodes, index, priority, priority);
+  }
   /// Puts it first of its level: for an agent that was interrupted before its time was up.
-  void push_front(Nodes auto& nodes, NodeIndex index, Priority priority) {
+  [[gnu::always_inline]] void push_front(Nodes auto& nodes, NodeIndex index, Priority priority) {
     insert(nodes, index, priority, Priority{static_cast<std::uint16_t>(priority.value + 1)});
   }
 
