@@ -186,6 +186,9 @@ ExitCode witness_export_command(const LogSource& source, const std::optional<Rec
   const VisitRecords visit = [&](const std::function<bool(const Record&)>& each) {
     records = 0;
     return visit_records(source.file, [&](const Record& r) {
+      if (log->verified && r.sequence >= log->records) {
+        return false;  // what an interrupted write left, which takes the key to tell
+      }
       ++records;
       return each(r);
     });

@@ -37,9 +37,13 @@ struct Replayed {
   std::uint64_t problem_count = 0;
 };
 
-Outcome<Replayed> replay_log(const LogSource& source) {
+/// The first `records`; behind them may be what an interrupted write left.
+Outcome<Replayed> replay_log(const LogSource& source, std::uint64_t records) {
   Replayed out;
   const auto visited = visit_records(source.file, [&](const witness::Record& record) {
+    if (record.sequence >= records) {
+      return false;
+    }
     if (const auto applied = out.replay.apply(record); !applied) {
       ++out.problem_count;
       if (out.problems.size() < shown_problems) {
@@ -214,7 +218,7 @@ ExitCode witness_replay_command(const LogSource& source, const std::optional<std
   if (!log->verified) {
     return report(not_verified(source, *log));
   }
-  auto replayed = replay_log(source);
+  auto replayed = replay_log(source, log->records);
   if (!replayed) {
     return report(replayed.error());
   }

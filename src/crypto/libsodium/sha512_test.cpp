@@ -4,12 +4,16 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstddef>
+#include <cstring>
 #include <random>
 #include <vector>
 
 extern "C" {
 int rvm_small_sha512(unsigned char* out, const unsigned char* in, unsigned long long length);
 int rvm_sodium_hash_sha512(unsigned char* out, const unsigned char* in, unsigned long long length);
+// What libsodium's wants from outside.
+void rvm_sodium_memzero(void* at, std::size_t bytes) { std::memset(at, 0, bytes); }
 }
 
 TEST_CASE("sha512: the small one and libsodium's agree for every length up to four blocks") {

@@ -118,3 +118,23 @@ TEST_CASE("flash: a changed bit is found wherever it is, and a missing segment")
   // The oldest, which was about to be erased, and the newest, which only a head kept elsewhere can miss.
   CHECK(missed == 2);
 }
+
+TEST_CASE("flash: a record that a power cut interrupted is neither counted nor found") {
+  write_log(10);
+  std::size_t end = 2 * flash_segment_bytes;  // segment 1 lies in slot 1
+  while (Part::cells[end - 1] == erased) --end;
+  end = (end + record_bytes - 1) / record_bytes * record_bytes;
+  for (std::size_t words = 1; words < record_bytes / 4; ++words) {
+    auto cut = Part::cells;
+    std::fill_n(cut.begin() + static_cast<std::ptrdiff_t>(end - words * 4), words * 4, erased);
+    CHECK(check(cut).records == 9);
+    test::TemporaryFile file;
+    file.replace(cut);
+    std::uint64_t found = 0;
+    const auto searched =
+        search_volume(LogFile::open(file.path()).value(), &keys(), {}, [&](const Record&) { return ++found != 0; });
+    REQUIRE(searched.has_value());
+    CHECK(searched->matches == 9);
+    CHECK(found == 9);
+  }
+}

@@ -111,6 +111,7 @@ std::expected<SearchReport, std::string> search_flash(const LogFile& file, const
                       .bytes = file.bytes(),
                       .closed = verified.state == LogState::closed};
   visit_flash(file, [&](const Record& record, std::uint64_t) {
+    if (record.sequence >= verified.records) return false;  // what an interrupted write left
     if (!filter.matches(record)) return true;
     ++report.matches;
     return visit(record);
