@@ -58,7 +58,8 @@ format:  ## rewrite every source file by .clang-format
 	@tools/format.sh
 
 bench: build  ## measure, and compare with tests/baseline/bench.json
-	@RVM_NO_BUILD=1 ./rvm bench
+	@$(STEP) build-seed $(BUILD) seed
+	@RVM_NO_BUILD=1 ./rvm bench --seed
 
 clean:  ## remove build/
 	@rm -rf build

@@ -377,6 +377,7 @@ void add_bench(CLI::App& app, BenchOptions& o, Command& command) {
   bench->add_flag("--json", o.json, "one line of JSON");
   bench->add_option("--baseline", o.baseline, "compare with this file (default tests/baseline/bench.json)")
       ->type_name("FILE");
+  bench->add_flag("--seed", o.seed, "measure the microcontroller's kernel as well (make seed)");
   bench->add_flag("--update-baseline", o.update_baseline, "write the figures there instead of comparing");
   bench->add_option("--kernel", o.kernel, "kernel image (default build/appliance/rvm.img)")->type_name("FILE");
   bench->add_flag(

@@ -113,6 +113,13 @@ Outcome<BenchFigures> measure(const BenchOptions& options) {
     }
     out.host_ns.merge(*programs);
   }
+  if (options.seed) {
+    auto seed = seed_figures();
+    if (!seed) {
+      return std::unexpected(seed.error());
+    }
+    out.seed = std::move(*seed);
+  }
   return out;
 }
 
@@ -131,6 +138,9 @@ void print_table(const BenchFigures& now, const std::optional<BenchFigures>& bas
   section("instructions (exact, medians)", now.instructions, baseline ? &baseline->instructions : nullptr);
   section("memory of the machine, bytes", now.memory_bytes, baseline ? &baseline->memory_bytes : nullptr);
   section("kernel image", now.image, baseline ? &baseline->image : nullptr);
+  if (!now.seed.empty()) {
+    section("microcontroller, instructions", now.seed, baseline ? &baseline->seed : nullptr);
+  }
   fmt::print("this computer, CPU time in ns; one call, record or block\n");
   for (const auto& [name, ns] : now.host_ns) {
     fmt::print("  {:<32}{:>16.1f}\n", name, ns);
@@ -189,7 +199,11 @@ ExitCode bench_command(const BenchOptions& options) {
   }
   std::fflush(stdout);
   if (options.update_baseline) {
-    const std::string kept = bench_json(baseline_of(*figures), true) + "\n";
+    BenchFigures kept_figures = baseline_of(*figures);
+    if (kept_figures.seed.empty() && baseline) {
+      kept_figures.seed = baseline->seed;  // not measured this time
+    }
+    const std::string kept = bench_json(kept_figures, true) + "\n";
     if (const auto written = write_file(path, as_bytes(kept)); !written) {
       return report(written.error());
     }

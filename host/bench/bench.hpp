@@ -28,6 +28,8 @@ struct BenchFigures {
   HostFigures host_ns;
   /// Of the machine, for one of what the name says.
   Figures memory_bytes{};  // NOLINT(readability-redundant-member-init): may be left out
+  /// Instructions on a microcontroller; empty: not measured.
+  Figures seed{};  // NOLINT(readability-redundant-member-init): may be left out
 };
 
 /// What every benchmark run must measure. docs/performance.md says how, and where the floors are.
@@ -68,6 +70,9 @@ inline constexpr std::uint64_t regression_percent = 5;
 /// The figures of the kernel that measures what a record costs until it is sealed (src/witness/cost).
 [[nodiscard]] Outcome<Figures> sealing_figures();
 
+/// The figures of the Seed kernel on its smallest board (tests/seed/bench), in instructions.
+[[nodiscard]] Outcome<Figures> seed_figures();
+
 /// What the benchmark programs for this computer measure (build/host/core_bench and log_bench, Google Benchmark): medians. They
 /// must have been built; takes about a minute.
 [[nodiscard]] Outcome<HostFigures> host_program_figures();
@@ -80,7 +85,8 @@ struct Regression {
   std::uint64_t baseline;
   std::optional<std::uint64_t> now;  ///< nothing: no longer measured
 };
-/// Figures of `baseline` that are missing now or more than 5 % above. Times on the host are not compared.
+/// Figures of `baseline` that are missing now or more than 5 % above. Times on the host are not compared, nor is a microcontroller that
+/// was not measured.
 [[nodiscard]] std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFigures& now);
 
 /// What a baseline keeps of `measured`: the figures that are the same on every computer.
@@ -94,6 +100,7 @@ struct BenchOptions {
   bool json = false;
   bool update_baseline = false;
   bool host = false;                              ///< run the benchmark programs for this computer, too
+  bool seed = false;                              ///< measure the microcontroller, too
   std::optional<std::filesystem::path> baseline;  ///< default tests/baseline/bench.json under the root
   std::optional<std::filesystem::path> kernel;
 };

@@ -30,6 +30,16 @@ TEST_CASE("more than five per cent above the baseline is a regression") {
   CHECK(found[2].name == "text_bytes");
 }
 
+TEST_CASE("a microcontroller is compared when it was measured") {
+  const BenchFigures baseline{{}, {}, {}, {}, {{"switch", 100}, {"null", 20}}};
+  CHECK(regressions(baseline, {}).empty());
+  const auto found = regressions(baseline, {{}, {}, {}, {}, {{"switch", 106}}});
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "null");
+  CHECK(found[1].name == "switch");
+  CHECK(parse_bench_json(bench_json(baseline))->seed == baseline.seed);
+}
+
 TEST_CASE("a baseline keeps what is the same on every computer") {
   const BenchFigures kept =
       baseline_of({{{"hypercall_null", 12}, {"boot_to_first_witness", 2}}, {{"text_bytes", 5}}, {{"x", 1}}});

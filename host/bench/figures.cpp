@@ -98,6 +98,9 @@ std::vector<Regression> regressions(const BenchFigures& baseline, const BenchFig
   compare(baseline.instructions, now.instructions, out);
   compare(baseline.image, now.image, out);
   compare(baseline.memory_bytes, now.memory_bytes, out);
+  if (!now.seed.empty()) {
+    compare(baseline.seed, now.seed, out);
+  }
   return out;
 }
 
@@ -114,6 +117,9 @@ std::string bench_json(const BenchFigures& f, bool pretty) {
   out["instructions"] = object_of(f.instructions);
   out["image"] = object_of(f.image);
   out["memory_bytes"] = object_of(f.memory_bytes);
+  if (!f.seed.empty()) {
+    out["seed"] = object_of(f.seed);
+  }
   for (const auto& [name, ns] : f.host_ns) {
     out["host_ns"][name] = std::round(ns * 10) / 10;
   }
@@ -153,7 +159,8 @@ std::optional<BenchFigures> parse_bench_json(std::string_view text) {
   const Json parsed = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   BenchFigures out;
   if (!parsed.is_object() || !read_object(parsed, "instructions", out.instructions) ||
-      !read_object(parsed, "image", out.image) || !read_object(parsed, "memory_bytes", out.memory_bytes)) {
+      !read_object(parsed, "image", out.image) || !read_object(parsed, "memory_bytes", out.memory_bytes) ||
+      !read_object(parsed, "seed", out.seed)) {
     return std::nullopt;
   }
   return out;

@@ -10,8 +10,10 @@
 #include "host/bench/bench.hpp"
 #include "host/common/file.hpp"
 #include "host/common/paths.hpp"
+#include "host/common/units.hpp"
 #include "host/machine/child.hpp"
 #include "host/machine/session.hpp"
+#include "host/run/seed.hpp"
 
 namespace rvm::host {
 
@@ -81,6 +83,35 @@ Outcome<Figures> sealing_figures() {
                    session->qemu_errors);
   }
   return instruction_figures(session->report);
+}
+
+Outcome<Figures> seed_figures() {
+  constexpr const char* board = "lm3s6965evb";
+  const fs::path image = root_folder() / "build/seed" / fmt::format("bench-{}.elf", board);
+  std::error_code error;
+  if (!fs::is_regular_file(image, error)) {
+    return failure(ExitCode::environment, fmt::format("there is no image {}", image.string()), "build it: make seed");
+  }
+  const auto lines = boot_board(image, board);
+  if (!lines) {
+    return std::unexpected(lines.error());
+  }
+  Figures out;
+  for (const std::string_view line : *lines) {
+    constexpr std::string_view agent = "meter| ";
+    const auto colon = line.find(": ");
+    if (!line.starts_with(agent) || colon == std::string_view::npos) {
+      continue;
+    }
+    std::string_view number = line.substr(colon + 2);
+    if (const auto value = take_number(number)) {
+      out[std::string(line.substr(agent.size(), colon - agent.size()))] = *value;
+    }
+  }
+  if (out.empty()) {
+    return failure(ExitCode::failed, fmt::format("{} measured nothing", image.string()), "build it anew: make seed");
+  }
+  return out;
 }
 
 Outcome<HostFigures> host_program_figures() {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <vector>
@@ -135,10 +136,10 @@ class Console {
   bool stopped_ = false;
 };
 
-std::vector<std::string> arguments_of(const SeedManifest& manifest, const fs::path& image, const std::string& flash,
+std::vector<std::string> arguments_of(const std::string& board, const fs::path& image, const std::string& flash,
                                       const std::string& key, bool gdb) {
   std::vector<std::string> out{"-M",
-                               manifest.board,
+                               board,
                                "-kernel",
                                image.string(),
                                "-display",
@@ -160,8 +161,9 @@ std::vector<std::string> arguments_of(const SeedManifest& manifest, const fs::pa
   return out;
 }
 
-/// Until the machine ends. False: it had to be stopped.
-Outcome<bool> run_board(const std::vector<std::string>& arguments, std::uint64_t timeout_ms, Console& console) {
+/// Until the machine ends; `take` gets each line. False: it had to be stopped.
+Outcome<bool> run_board(const std::vector<std::string>& arguments, std::uint64_t timeout_ms,
+                        const std::function<void(std::string_view)>& take) {
   const auto qemu = find_program("qemu-system-arm");
   if (!qemu) {
     return failure(ExitCode::environment, "cannot find qemu-system-arm, which emulates the board",
@@ -178,7 +180,7 @@ Outcome<bool> run_board(const std::vector<std::string>& arguments, std::uint64_t
   const auto feed = [&](std::string_view bytes) {
     partial += bytes;
     for (std::size_t end = 0; (end = partial.find('\n')) != std::string::npos; partial.erase(0, end + 1)) {
-      console.take(std::string_view{partial}.substr(0, end));
+      take(std::string_view{partial}.substr(0, end));
     }
   };
   for (bool open = true; open;) {
@@ -233,6 +235,31 @@ std::optional<SeedManifest> find_seed_manifest(const RunOptions& options) {
   }
 }
 
+Outcome<std::vector<std::string>> boot_board(const fs::path& image, const std::string& board) {
+  constexpr std::uint64_t timeout_ms = 300'000;
+  constexpr std::size_t lines_maximum = 1024;
+  const Bytes erased(default_flash, std::byte{0xff});
+  const auto flash = AnonymousFile::containing("flash", erased);
+  const auto key = AnonymousFile::create("device key", 32);
+  if (!flash || !key) {
+    return std::unexpected(flash ? key.error() : flash.error());
+  }
+  std::vector<std::string> lines;
+  const auto ended =
+      run_board(arguments_of(board, image, flash->path(), key->path(), false), timeout_ms, [&](std::string_view line) {
+        if (lines.size() < lines_maximum && !line.starts_with("rvm#")) {
+          lines.emplace_back(line);
+        }
+      });
+  if (!ended) {
+    return std::unexpected(ended.error());
+  }
+  if (!*ended) {
+    return failure(ExitCode::failed, fmt::format("{} did not end in {} s", image.string(), timeout_ms / 1000));
+  }
+  return lines;
+}
+
 ExitCode run_seed(const SeedManifest& manifest, const RunOptions& options) {
   const auto key = load_device_key(options.key);
   if (!key) {
@@ -248,8 +275,9 @@ ExitCode run_seed(const SeedManifest& manifest, const RunOptions& options) {
     return report(flash ? key_file.error() : flash.error());
   }
   Console console(options.style);
-  const auto ended = run_board(arguments_of(manifest, *image, flash->path, key_file->path(), options.gdb),
-                               options.gdb ? 0 : options.timeout.value / 1'000'000, console);
+  const auto ended = run_board(arguments_of(manifest.board, *image, flash->path, key_file->path(), options.gdb),
+                               options.gdb ? 0 : options.timeout.value / 1'000'000,
+                               [&](std::string_view line) { console.take(line); });
   if (!ended) {
     return report(ended.error());
   }

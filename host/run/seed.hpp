@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/common/failure.hpp"
 #include "host/run/run.hpp"
@@ -22,6 +23,10 @@ struct SeedManifest {
 
 /// None when PATH is something else, which others look at.
 [[nodiscard]] std::optional<SeedManifest> find_seed_manifest(const RunOptions& options);
+
+/// Boots a built image on erased flash under a key of zeros: what its agents print, for measurements.
+[[nodiscard]] Outcome<std::vector<std::string>> boot_board(const std::filesystem::path& image,
+                                                           const std::string& board);
 
 [[nodiscard]] ExitCode run_seed(const SeedManifest& manifest, const RunOptions& options);
 

@@ -29,6 +29,11 @@ class Bench(rvm_test.RvmTest):
             with self.subTest(operation=name):
                 self.assertLessEqual(costs[name], most, costs)
 
+    def test_the_benchmark_has_them(self):
+        result = self.rvm("bench", "--seed", "--json", timeout=300)
+        self.assertEqual(result.returncode, 0, str(result))
+        self.assertEqual(result.json()["seed"], measure())
+
 
 if __name__ == "__main__":
     if "--print" in sys.argv:
