@@ -25,7 +25,7 @@ struct Policy {
 consteval Policy policy_of(std::uint32_t operation) {
   switch (operation) {
 #define RVM_X(name, number, object, rights, tier, doc) \
-  case number:                                         \
+  case number: \
     return {static_cast<ObjectType>(RVM_OBJECT_##object), Rights{rights}};
     RVM_HYPERCALL_TABLE(RVM_X)
 #undef RVM_X
