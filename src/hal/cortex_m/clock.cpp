@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
-// Time from the 24-bit SysTick counter, which counts down and never stops. Ticks are gathered each time it is set anew; doing that
-// loses no tick that passed, and takes one that is counted.
+// Time from the 24-bit SysTick counter, which counts down and never stops. Ticks are gathered each time it is set anew; what passes
+// in the dozen instructions between its last reading and its restart is lost.
 #include "clock.hpp"
 
 #include <algorithm>
