@@ -4,7 +4,7 @@
 that was there before or was reported durable, unchanged, and the next boot finds exactly what the verifier found. Then the same at
 random steps of the flash part alone, so that words, erasures and headers are interrupted too.
 
-Environment: CUTS, how many at instructions (default 200); SEED of the random numbers.
+Environment: CUTS, how many at instructions (default 200), and FLASH_CUTS at steps of the flash (60); SEED of the random numbers.
 """
 import os
 import random
@@ -13,7 +13,7 @@ import seed_test
 from seed_test import BOARDS, IMAGES, rvm_test
 
 CUTS = int(os.environ.get("CUTS", "200"))
-FLASH_CUTS = CUTS * 3 // 10
+FLASH_CUTS = int(os.environ.get("FLASH_CUTS", "60"))
 # A run from boot to power off takes 95 million instructions; of its calls to the emulator nearly all are for flash.
 LONGEST = {"limit": 95_000_000, "calls": 13_000}
 RECOVERY_ENTER, LOG_CLASS = 0x70, 4

@@ -82,15 +82,19 @@ std::expected<std::uint64_t, std::string> visit_volume(const LogFile& file, cons
   }
 }
 
-/// What the newest segment and those before it hold, as far as it chains.
+/// What the newest segment and those before it hold, as far as it chains. The next header says where a segment really ended: the record
+/// behind that is one that was interrupted.
 std::uint64_t visit_flash(const LogFile& file, const Visit& visit) {
   std::uint64_t visited = 0;
   bool wanted = true;
-  for (const FlashSegment& segment : read_flash_segments(file)) {
+  const std::vector<FlashSegment> segments = read_flash_segments(file);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const FlashSegment& segment = segments[i];
+    const std::uint64_t end = i + 1 < segments.size() ? segments[i + 1].header.first_sequence : UINT64_MAX;
     std::uint64_t expected = segment.header.first_sequence;
     each_flash_entry(segment, [&](const FlashEntry& entry) {
       if (entry.record == nullptr) return wanted;
-      if (entry.record->sequence != expected++) return false;
+      if (expected == end || entry.record->sequence != expected++) return false;
       ++visited;
       return wanted = wanted && visit(*entry.record, segment.position + entry.at);
     });
