@@ -120,7 +120,7 @@ class Scratch:
         if built.returncode:
             return f"!the unit test of {module} does not link: {built.stderr[-2000:]}"
         try:
-            result = run(["./unit"], self.folder, timeout=40)
+            result = run(["./unit"], self.folder, timeout=120)
         except subprocess.TimeoutExpired:
             return "unit test: does not end"
         failed = re.search(r"TEST CASE: +(.*)", result.stdout)
