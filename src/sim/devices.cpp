@@ -159,6 +159,12 @@ bool Simulation::shows_evidence(std::uint32_t core, std::uint64_t at) {
 /// The list that DEVICE_SUBMIT names: mostly good buffers, sometimes such as must be refused.
 void Simulation::write_buffer_list(std::uint32_t core, const Agent& agent, std::uint64_t at, Random& random) {
   const rvm_agent_info& info = *agent.information;
+  std::uint64_t region = 0;  // that it has mapped: no memory of its own
+  (void)handle_for(agent, ObjectType::region, 0, random, [&](const SeenCapability& c) {
+    if (c.mapped_at != 0) region = std::uint64_t{c.mapped_at} << page_shift;
+    return false;
+  });
+  const bool aside = region != 0 && random.one_in(3);
   for (std::uint64_t i = 0; i < RVM_DEVICE_BUFFERS_MAX; ++i) {
     rvm_device_buffer buffer{info.heap_base + random.below(static_cast<std::uint32_t>(info.heap_size / 8 - 8)) * 8,
                              1u << random.below(6), random.below(2)};
@@ -166,6 +172,7 @@ void Simulation::write_buffer_list(std::uint32_t core, const Agent& agent, std::
     if (random.one_in(10))
       buffer.address = view(agent).last_mapped[random.below(2)];  // a region, or a device's registers
     if (random.one_in(40)) buffer.address = hostile_value(agent, random);
+    if (aside && i == 0) buffer.address = region;
     if (random.one_in(40)) buffer.bytes = static_cast<std::uint32_t>(random.pick({0, 512, 4096, 4097, UINT32_MAX}));
     if (random.one_in(40)) buffer.flags = 2 + random.below(1000);
     for (std::uint64_t half = 0; half < sizeof buffer && at % 8 == 0; half += 8) {
