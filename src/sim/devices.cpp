@@ -163,7 +163,7 @@ void Simulation::write_buffer_list(std::uint32_t core, const Agent& agent, std::
     rvm_device_buffer buffer{info.heap_base + random.below(static_cast<std::uint32_t>(info.heap_size / 8 - 8)) * 8,
                              1u << random.below(6), random.below(2)};
     if (random.one_in(20)) buffer.address = own_address(agent, random);
-    if (random.one_in(10))
+    if (random.one_in(6))
       buffer.address = view(agent).last_mapped[random.below(2)];  // a region, or a device's registers
     if (random.one_in(40)) buffer.address = hostile_value(agent, random);
     if (random.one_in(40)) buffer.bytes = static_cast<std::uint32_t>(random.pick({0, 512, 4096, 4097, UINT32_MAX}));

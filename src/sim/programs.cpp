@@ -167,7 +167,7 @@ std::uint64_t Simulation::choose_operation(const Agent& agent, Random& random) {
     if (kind < 7) return RVM_HVC_DEVICE_SUBMIT;
     if (kind < 12) return RVM_HVC_DEVICE_COMPLETE;
     return random.pick({RVM_HVC_DEVICE_ACKNOWLEDGE, RVM_HVC_DEVICE_CONFIGURATION, RVM_HVC_LEASE_RENEW,
-                        RVM_HVC_LEASE_RELEASE, RVM_HVC_LEASE_INFO});
+                        RVM_HVC_LEASE_RELEASE, RVM_HVC_LEASE_INFO, RVM_HVC_REGION_MAP});
   }
   const std::uint64_t operation = weighted(&Weight::ordinary, ordinary, random);
   const bool needs_edge = operation == RVM_HVC_CALL || operation == RVM_HVC_SEND || operation == RVM_HVC_TURN_COMMIT ||
