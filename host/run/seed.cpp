@@ -39,7 +39,7 @@ std::uint64_t kibibytes(std::string_view text) {
 
 /// The image that the build made of the manifest, which it names by its digest.
 Outcome<fs::path> find_image(const SeedManifest& manifest) {
-  const fs::path path =
+  fs::path path =
       root_folder() / "build/seed" / fmt::format("{}-{}.elf", manifest.path.stem().string(), manifest.board);
   const auto text = read_file(manifest.path, "manifest");
   const auto image = read_file(path, "image");

@@ -94,7 +94,8 @@ std::uint64_t visit_flash(const LogFile& file, const Visit& visit) {
     std::uint64_t expected = segment.header.first_sequence;
     each_flash_entry(segment, [&](const FlashEntry& entry) {
       if (entry.record == nullptr) return wanted;
-      if (expected == end || entry.record->sequence != expected++) return false;
+      if (expected == end || entry.record->sequence != expected) return false;
+      ++expected;
       ++visited;
       return wanted = wanted && visit(*entry.record, segment.position + entry.at);
     });
