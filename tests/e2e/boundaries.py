@@ -285,7 +285,7 @@ class Boundaries(ControlTest):
 
     def test_the_rules_of_the_engine_hold(self):
         """The engine measures and moves nothing (--static); what it would not do is refused."""
-        text = (HEAD + "[coherence]\n" + partitions("callers", "one", "two") +
+        text = (HEAD + "[coherence]\nmerge_mutual = 7000\n" + partitions("callers", "one", "two") +
                 TRAFFIC.format(first="callers", second="one", third="callers", fourth="two"))
         session, disk, _ = self.machine("--static", "--cpus", "2", text=text)
         self.flows()
