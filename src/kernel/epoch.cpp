@@ -10,35 +10,6 @@
 
 namespace rvm::kernel {
 
-void end_timed_wait(State& s, Agent& agent, Nanoseconds now) {
-  switch (agent.wait) {
-    case Wait::sleep:
-      if (agent.deadline.value != 0) {
-        agent.job_release = agent.node.wake_at;
-        agent.timed_job = agent.job_starting = true;
-      }
-      wake(s, agent, Error::ok);
-      break;
-    case Wait::receive:
-    case Wait::space:
-      // These repeat their hypercall when woken; now it is over, with an error.
-      agent.context->skip_instruction();
-      wake(s, agent, Error::timed_out);
-      break;
-    case Wait::signal:
-      wake(s, agent, Error::timed_out);
-      break;
-    case Wait::budget:
-      agent.budget_left = agent.budget;
-      agent.replenish_at = now + agent.period;
-      wake_to_retry(s, agent);
-      break;
-    default:
-      wake_to_retry(s, agent);
-      break;
-  }
-}
-
 void age(State& s, Core& core) {
   if (--core.epochs_to_ageing != 0) return;
   core.epochs_to_ageing = ageing_epochs;
@@ -57,17 +28,7 @@ void age(State& s, Core& core) {
 
 void summarise_edge(State& s, Edge& edge) {
   if (!edge.in_epoch_list) return;
-  const PartitionId actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition;
-  // A summary that finds no room is kept and merged with the next one.
-  if (!record(s, witness::Lane::ordinary,
-              {.kind = witness::Kind::ipc_send,
-               .flags = 1,
-               .actor = actor,
-               .target = edge.id.value,
-               .payload = edge.epoch_messages | std::uint64_t{edge.epoch_refused} << 32,
-               .aux = edge.epoch_bytes})) {
-    return;
-  }
+  if (!record_traffic(s, edge)) return;  // kept, and merged with the next summary
   edge.past_messages += edge.epoch_messages;
   edge.past_bytes += edge.epoch_bytes;
   count_traffic(s, edge);

@@ -7,9 +7,6 @@
 
 namespace rvm::kernel {
 
-/// The deadline of a timed wait has passed.
-void end_timed_wait(State& s, Agent& agent, Nanoseconds now);
-
 /// Lets the longest-neglected lower priority have a turn now and then, level by level, so that strict priority starves
 /// nobody. Reflex agents are above this.
 void age(State& s, Core& core);

@@ -12,6 +12,16 @@ bool record(State& s, witness::Lane lane, witness::Fields fields) {
   return true;
 }
 
+bool record_traffic(State& s, const Edge& edge) {
+  return record(s, witness::Lane::ordinary,
+                {.kind = witness::Kind::ipc_send,
+                 .flags = 1,
+                 .actor = edge.sender != nullptr ? s.partition_of(*edge.sender).id : hypervisor_partition,
+                 .target = edge.id.value,
+                 .payload = edge.epoch_messages | std::uint64_t{edge.epoch_refused} << 32,
+                 .aux = edge.epoch_bytes});
+}
+
 void charge_record(State& s, PartitionId id) {
   Partition* const found = s.partitions.find(id);
   if (found == nullptr) return;  // the hypervisor

@@ -11,6 +11,9 @@ namespace rvm::kernel {
 /// log is full, and the caller must make the cause happen again later.
 bool record(State& s, witness::Lane lane, witness::Fields fields);
 
+/// What an edge carried since its last summary. Returns false when the log is full.
+[[nodiscard]] bool record_traffic(State& s, const Edge& edge);
+
 /// Counts a record that `actor` caused against its quota; exceeding it is recorded once per episode, and the partition's
 /// agents pause until the debt is paid (see throttle).
 void charge_record(State& s, PartitionId actor);

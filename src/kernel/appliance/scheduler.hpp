@@ -4,28 +4,13 @@
 // stealing by idle cores. All functions run under the kernel lock.
 #pragma once
 
-#include "state.hpp"
+#include "waits.hpp"
 
 namespace rvm::kernel {
-
-/// Puts a runnable agent into a run queue and has its core reconsider. Precondition: agent.runnable(), not queued, not
-/// executing.
-void make_ready(State& s, Agent& agent);
-
-/// Ends a wait: `error` becomes the result of the hypercall the agent waited in.
-void wake(State& s, Agent& agent, Error error);
-/// Ends a wait of a call that is repeated: the agent runs its hypercall again.
-void wake_to_retry(State& s, Agent& agent);
-
-/// The current agent waits from now on (until `deadline`, where that is not `never`).
-void block(State& s, Core& core, Wait wait, Nanoseconds deadline);
 
 /// Takes an agent out of run and sleep queues. An agent that executes elsewhere is asked to leave; returns false then.
 [[nodiscard]] bool detach(State& s, Agent& agent);
 
-/// Direct switch in the middle of IPC: `core.current` was made to wait, `next` runs at once on what is left of its turn.
-/// Preconditions: may_run_here(next), next.wait == none, next not queued.
-void switch_directly(State& s, Core& core, Agent& next);
 /// Whether IPC may hand this core to `agent` without asking the scheduler.
 [[nodiscard]] inline bool may_run_here(const State& s, const Core& core, const Agent& agent) {
   (void)s;

@@ -79,45 +79,10 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
   hal::Port::set_timer(core.timer);
 }
 
-/// As ../epoch.cpp has it for the appliance.
-void end_timed_wait(State& s, Agent& agent, Nanoseconds now) {
-  switch (agent.wait) {
-    case Wait::sleep:
-      agent.job_release = agent.node.wake_at;
-      agent.timed_job = agent.deadline.value != 0;
-      wake(s, agent, Error::ok);
-      break;
-    case Wait::receive:
-    case Wait::space:
-      agent.context->skip_instruction();
-      wake(s, agent, Error::timed_out);
-      break;
-    case Wait::signal:
-      wake(s, agent, Error::timed_out);
-      break;
-    case Wait::budget:
-      agent.budget_left = agent.budget;
-      agent.replenish_at = now + agent.period;
-      wake_to_retry(s, agent);
-      break;
-    default:
-      wake_to_retry(s, agent);
-      break;
-  }
-}
-
 void end_epoch(State& s, Core& core) {
   ++s.epoch;
   while (Edge* const edge = s.epoch_edges.front()) {
-    if (!record(s, witness::Lane::ordinary,
-                {.kind = witness::Kind::ipc_send,
-                 .flags = 1,
-                 .actor = s.partition_of(*edge->sender).id,
-                 .target = edge->id.value,
-                 .payload = edge->epoch_messages | std::uint64_t{edge->epoch_refused} << 32,
-                 .aux = edge->epoch_bytes})) {
-      return;  // kept, and merged with the next summary
-    }
+    if (!record_traffic(s, *edge)) return;  // kept, and merged with the next summary
     edge->epoch_messages = edge->epoch_bytes = edge->epoch_refused = 0;
     edge->in_epoch_list = false;
     s.epoch_edges.remove(*edge);

@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //
 // Who runs: strict priority with FIFO among equals, CPU budgets, timed waits. When nobody can, or the log is in a hurry and no
-// agent with a deadline wants the core, the worker does. The functions are those of ../appliance/scheduler.hpp, for one core.
+// agent with a deadline wants the core, the worker does.
 #pragma once
 
-#include "state.hpp"
+#include "waits.hpp"
 
 namespace rvm::kernel {
 
-/// Precondition: agent.runnable(), not queued, not executing.
-void make_ready(State& s, Agent& agent);
-/// Ends a wait: `error` becomes the result of the hypercall the agent waited in.
-void wake(State& s, Agent& agent, Error error);
-/// Ends a wait of a call that is repeated.
-void wake_to_retry(State& s, Agent& agent);
-/// The current agent waits from now on.
-void block(State& s, Core& core, Wait wait, Nanoseconds deadline);
-/// Hands the core to `next` in the middle of IPC, on what is left of the turn.
-void switch_directly(State& s, Core& core, Agent& next);
+/// Whether IPC may hand the core to `agent` without asking the scheduler.
 [[nodiscard]] inline bool may_run_here(const State&, const Core&, const Agent& agent) {
   return agent.state == AgentState::running && agent.budget.value == 0;
 }
