@@ -9,19 +9,15 @@
 
 namespace rvm::host {
 
-namespace {
-
-/// QEMU's option lists separate by commas; a doubled one stands for itself.
-std::string escaped(const std::string& value) {
+std::string escape_option(const std::string& value) {
   std::string out;
   for (const char c : value) {
-    out += c;
-    if (c == ',') {
-      out += c;
-    }
+    out.append(c == ',' ? 2 : 1, c);
   }
   return out;
 }
+
+namespace {
 
 /// Transports are numbered by ascending address: 0x0a000000 and every 0x200 from there. Without a number QEMU takes the
 /// highest that is free, and the kernel could not tell the devices from each other.
@@ -31,17 +27,17 @@ void add_device(std::vector<std::string>& out, const MachineDevice& device, unsi
   const std::string id = fmt::format("device{}", transport);
   switch (device.kind) {
     case RVM_DEVICE_BLOCK:
-      out.insert(out.end(),
-                 {"-drive",
-                  fmt::format("if=none,id={},format=raw,werror=report,rerror=report,file={}", id, escaped(device.file)),
-                  "-device", fmt::format("virtio-blk-device,drive={},{}", id, bus(transport))});
+      out.insert(out.end(), {"-drive",
+                             fmt::format("if=none,id={},format=raw,werror=report,rerror=report,file={}", id,
+                                         escape_option(device.file)),
+                             "-device", fmt::format("virtio-blk-device,drive={},{}", id, bus(transport))});
       break;
     case RVM_DEVICE_CONSOLE:
       // With one port it has two queues, as rvm/abi.h promises, and no control queues.
       out.insert(out.end(),
                  {"-chardev",
-                  device.socket ? fmt::format("socket,id={},path={},server=on,wait=off", id, escaped(device.file))
-                                : fmt::format("file,id={},path={}", id, escaped(device.file)),
+                  device.socket ? fmt::format("socket,id={},path={},server=on,wait=off", id, escape_option(device.file))
+                                : fmt::format("file,id={},path={}", id, escape_option(device.file)),
                   "-device", fmt::format("virtio-serial-device,id=serial{},max_ports=1,{}", transport, bus(transport)),
                   "-device", fmt::format("virtconsole,chardev={},bus=serial{}.0", id, transport)});
       break;
@@ -83,13 +79,13 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
       "-initrd",
       parts.package,
       "-fw_cfg",
-      "name=opt/rvm/device-key,file=" + escaped(parts.device_key),
+      "name=opt/rvm/device-key,file=" + escape_option(parts.device_key),
       "-global",
       "virtio-mmio.force-legacy=false",
       // A failed write is reported to the guest, which stops taking records, instead of pausing the machine.
       "-drive",
       fmt::format("if=none,id=log,format=raw,werror=report,rerror=report,{}file={}",
-                  parts.temporary_disk ? "cache=unsafe," : "", escaped(parts.disk)),
+                  parts.temporary_disk ? "cache=unsafe," : "", escape_option(parts.disk)),
       "-device",
       "virtio-blk-device,drive=log," + bus(0),
       "-nic",
@@ -106,7 +102,7 @@ std::vector<std::string> qemu_arguments(const MachineParts& parts) {
     add_device(out, parts.devices[i], i + 1);
   }
   if (!parts.nonce.empty()) {
-    out.insert(out.end(), {"-fw_cfg", "name=opt/rvm/nonce,file=" + escaped(parts.nonce)});
+    out.insert(out.end(), {"-fw_cfg", "name=opt/rvm/nonce,file=" + escape_option(parts.nonce)});
   }
   if (s.icount) {
     // The machine's clock counts instructions as well, or a second of it would be a second of the host.

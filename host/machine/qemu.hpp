@@ -33,6 +33,8 @@ struct MachineParts {
 
 /// $RVM_QEMU, else qemu-system-aarch64 on the PATH.
 [[nodiscard]] Outcome<std::filesystem::path> find_qemu();
+/// A value in QEMU's option lists, which commas separate: a doubled one stands for itself.
+[[nodiscard]] std::string escape_option(const std::string& value);
 /// Arguments for it, the program's name excluded.
 [[nodiscard]] std::vector<std::string> qemu_arguments(const MachineParts& parts);
 

@@ -15,7 +15,9 @@
 
 #include "host/common/file.hpp"
 #include "host/common/paths.hpp"
+#include "host/common/units.hpp"
 #include "host/machine/child.hpp"
+#include "host/machine/qemu.hpp"
 #include "host/witness/log.hpp"
 #include "rvm/crypto/sha256.hpp"
 
@@ -27,15 +29,6 @@ namespace {
 
 constexpr const char* default_board = "lm3s6965evb";
 constexpr std::uint64_t default_flash = 128 * 1024;
-
-/// "128K"
-std::uint64_t kibibytes(std::string_view text) {
-  std::uint64_t number = 0;
-  for (const char c : text.substr(0, text.find('K'))) {
-    number = number * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return number * 1024;
-}
 
 /// The image that the build made of the manifest, which it names by its digest.
 Outcome<fs::path> find_image(const SeedManifest& manifest) {
@@ -55,14 +48,6 @@ Outcome<fs::path> find_image(const SeedManifest& manifest) {
                    "build it anew: `make seed` at the root of the repository");
   }
   return path;
-}
-
-std::string escaped(const std::string& value) {
-  std::string out;
-  for (const char c : value) {
-    out.append(c == ',' ? 2 : 1, c);
-  }
-  return out;
 }
 
 /// The file that stands for the flash part: what was kept, or erased cells.
@@ -138,23 +123,24 @@ class Console {
 
 std::vector<std::string> arguments_of(const std::string& board, const fs::path& image, const std::string& flash,
                                       const std::string& key, bool gdb) {
-  std::vector<std::string> out{"-M",
-                               board,
-                               "-kernel",
-                               image.string(),
-                               "-display",
-                               "none",
-                               "-serial",
-                               "stdio",
-                               "-monitor",
-                               "none",
-                               "-no-reboot",
-                               "-nic",
-                               "none",
-                               "-icount",
-                               "shift=0,sleep=off",
-                               "-semihosting-config",
-                               fmt::format("enable=on,target=native,arg={},arg={}", escaped(flash), escaped(key))};
+  std::vector<std::string> out{
+      "-M",
+      board,
+      "-kernel",
+      image.string(),
+      "-display",
+      "none",
+      "-serial",
+      "stdio",
+      "-monitor",
+      "none",
+      "-no-reboot",
+      "-nic",
+      "none",
+      "-icount",
+      "shift=0,sleep=off",
+      "-semihosting-config",
+      fmt::format("enable=on,target=native,arg={},arg={}", escape_option(flash), escape_option(key))};
   if (gdb) {
     out.insert(out.end(), {"-S", "-s"});
   }
@@ -229,7 +215,8 @@ std::optional<SeedManifest> find_seed_manifest(const RunOptions& options) {
     }
     const auto flash = document["seed"]["flash"].value<std::string>();
     const std::string board = options.board.value_or(document["board"].value_or(std::string{default_board}));
-    return SeedManifest{path, board, flash ? kibibytes(*flash) : default_flash};
+    // What the builder of images would not read is in no image, which find_image then says.
+    return SeedManifest{path, board, flash ? parse_size(*flash).value_or(default_flash) : default_flash};
   } catch (const toml::parse_error&) {
     return std::nullopt;  // the reader of manifests says what is wrong
   }

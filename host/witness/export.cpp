@@ -185,13 +185,11 @@ ExitCode witness_export_command(const LogSource& source, const std::optional<Rec
   };
   const VisitRecords visit = [&](const std::function<bool(const Record&)>& each) {
     records = 0;
-    return visit_records(source.file, [&](const Record& r) {
-      if (log->verified && r.sequence >= log->records) {
-        return false;  // what an interrupted write left, which takes the key to tell
-      }
+    const auto count = [&](const Record& r) {
       ++records;
       return each(r);
-    });
+    };
+    return visit_records(source.file, count, log->verified ? log->records : UINT64_MAX);
   };
   Outcome<void> visited;
   if (wanted->form == ExportForm::raw) {

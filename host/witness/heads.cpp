@@ -75,10 +75,7 @@ Outcome<Proofs> prove(const LogSource& source, const LogCheck& log, const ProofR
   witness::SubtreeRoots inclusion{witness::inclusion_ranges(request.sequence, size)};
   witness::SubtreeRoots consistency{witness::consistency_ranges(from, size)};
   witness::MerkleFrontier early;
-  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
-    if (record.sequence >= size) {
-      return false;
-    }
+  const auto add = [&](const witness::Record& record) {
     const crypto::Digest leaf = witness::leaf_hash(record);
     inclusion.add(leaf);
     if (request.from) {
@@ -95,7 +92,8 @@ Outcome<Proofs> prove(const LogSource& source, const LogCheck& log, const ProofR
       out->leaf = leaf;
     }
     return true;
-  });
+  };
+  const auto visited = visit_records(source.file, add, size);
   if (!visited) {
     return std::unexpected(visited.error());
   }

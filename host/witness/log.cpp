@@ -98,11 +98,11 @@ Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device
   });
 }
 
-Outcome<void> visit_records(const std::filesystem::path& path,
-                            const std::function<bool(const witness::Record&)>& visit) {
+Outcome<void> visit_records(const std::filesystem::path& path, const std::function<bool(const witness::Record&)>& visit,
+                            std::uint64_t end) {
   return reading<void>(path, [&](const witness::LogFile& file) -> Outcome<void> {
-    const auto visited =
-        witness::for_each_record(file, [&](const witness::Record& r, std::uint64_t) { return visit(r); });
+    const auto visited = witness::for_each_record(
+        file, [&](const witness::Record& r, std::uint64_t) { return r.sequence < end && visit(r); });
     if (!visited) {
       return failure(ExitCode::failed, visited.error(), "`rvm witness verify` says what is wrong with it");
     }

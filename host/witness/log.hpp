@@ -60,9 +60,11 @@ struct LogDemands {
 [[nodiscard]] Outcome<LogCheck> check_raw(const std::filesystem::path& path, const Key& device_key, bool allow_open,
                                           const LogDemands& demands = {});
 
-/// Calls `visit` for each record in order until it returns false. Nothing is checked: check first.
+/// Calls `visit` for each record before number `end` in order until it returns false. Nothing is checked: check first. Behind the records
+/// that a check found there may be what an interrupted write left, which takes the key to tell.
 [[nodiscard]] Outcome<void> visit_records(const std::filesystem::path& path,
-                                          const std::function<bool(const witness::Record&)>& visit);
+                                          const std::function<bool(const witness::Record&)>& visit,
+                                          std::uint64_t end = UINT64_MAX);
 
 /// Who was refused and who was stopped, by records from `first_sequence` on. Ids are the kernel's.
 struct LogEvidence {

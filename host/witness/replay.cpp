@@ -37,13 +37,10 @@ struct Replayed {
   std::uint64_t problem_count = 0;
 };
 
-/// The first `records`; behind them may be what an interrupted write left.
+/// The first `records`.
 Outcome<Replayed> replay_log(const LogSource& source, std::uint64_t records) {
   Replayed out;
-  const auto visited = visit_records(source.file, [&](const witness::Record& record) {
-    if (record.sequence >= records) {
-      return false;
-    }
+  const auto replay = [&](const witness::Record& record) {
     if (const auto applied = out.replay.apply(record); !applied) {
       ++out.problem_count;
       if (out.problems.size() < shown_problems) {
@@ -51,7 +48,8 @@ Outcome<Replayed> replay_log(const LogSource& source, std::uint64_t records) {
       }
     }
     return true;
-  });
+  };
+  const auto visited = visit_records(source.file, replay, records);
   if (!visited) {
     return std::unexpected(visited.error());
   }
