@@ -3,8 +3,8 @@
 """Makes what a board's image is built from, out of a manifest for a microcontroller.
 
 Usage: seed_image.py MANIFEST BOARD OUT [--compiler CLANG++] [--objcopy OBJCOPY]
-Writes OUT/manifest.cpp (the manifest as constants), OUT/agents.S (the agents' programs, compiled and linked where they will lie) and
-OUT/depends (the files read). A program is DIR_OF_MANIFEST/MODULE.cpp.
+Writes OUT/manifest.cpp (the manifest as constants) and OUT/agents.S (the agents' programs, compiled and linked where they will lie). A
+program is DIR_OF_MANIFEST/MODULE.cpp.
 """
 import argparse
 import hashlib
@@ -114,7 +114,7 @@ def compile_agent(agent, folder, out, tools, board, programs, data):
                     "--only-section=.data", str(elf), str(binary)], check=True)
     if binary.stat().st_size > agent["flash"]:
         raise Mistake(f"{agent['name']}: the program has {binary.stat().st_size} bytes and flash for {agent['flash']}")
-    return binary, source
+    return binary
 
 
 def quoted(text, limit):
@@ -123,10 +123,16 @@ def quoted(text, limit):
     return f'"{text}"'
 
 
+def chosen(table, word):
+    if word not in table:
+        raise Mistake(f"{word!r} is none of {', '.join(table)}")
+    return table[word]
+
+
 def manifest_source(top, digest, programs, data):
     rows = {"partitions": [], "agents": [], "edges": []}
     for p in top["partition"]:
-        rows["partitions"].append(f"{{{quoted(p['name'], 12)}, {TYPES[p['type']]}, {MODES[p['mode']]}, {p['witness_quota']}}}")
+        rows["partitions"].append(f"{{{quoted(p['name'], 12)}, {chosen(TYPES, p['type'])}, {chosen(MODES, p['mode'])}, {p['witness_quota']}}}")
     for a in top["agent"]:
         if not 0 <= a["priority"] <= 10000:
             raise Mistake(f"{a['name']}: priority is 0 to 10000")
@@ -166,10 +172,9 @@ def main():
     flash, ram, flash_bytes, ram_bytes = board[:4]
     programs = place(top["agent"], flash + KERNEL_FLASH, flash + flash_bytes, "flash", "flash")
     data = place(top["agent"], ram + KERNEL_RAM, ram + ram_bytes, "ram", "RAM")
-    lines, read_files = [".section .agents, \"a\"", "__agents:"], []
+    lines = [".section .agents, \"a\"", "__agents:"]
     for agent in sorted(top["agent"], key=lambda a: programs[a["name"]]):
-        binary, source = compile_agent(agent, path.parent, out, tools, board, programs, data)
-        read_files.append(source)
+        binary = compile_agent(agent, path.parent, out, tools, board, programs, data)
         lines += [f".org __agents + {programs[agent['name']] - flash - KERNEL_FLASH:#x}", f".incbin \"{binary.resolve()}\""]
     (out / "agents.S").write_text("\n".join(lines) + "\n")
     (out / "manifest.cpp").write_text(manifest_source(top, hashlib.sha256(path.read_bytes()).digest(), programs, data))
