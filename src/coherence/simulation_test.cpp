@@ -185,8 +185,24 @@ TEST_CASE("simulation: a swarm of 64 at rest costs less than 2 % of one core") {
       if (e >= 100) units += std::int64_t{swarm.engine.config().budget} - swarm.engine.budget_left();
     }
     std::printf("at rest                %lld units per epoch\n", static_cast<long long>(units / 500));
-    CHECK(units / 500 * 20 < 1'000'000 * 2 / 100);
+    CHECK(units / 500 * 25 < 1'000'000 * 2 / 100);
   }
+}
+
+TEST_CASE("simulation: halves of a team, each agent as much at home as away, become one and stay it") {
+  Swarm swarm(capacity);
+  for (std::uint32_t n = 0; n < 8; ++n) swarm.agent(n, n / 4);
+  std::mt19937_64 random(1);
+  for (std::uint64_t e = 0; e < 2000; ++e) {
+    for (std::uint32_t n = 0; n < 8; ++n) {
+      for (std::uint32_t k = 1; k <= 3; ++k)
+        swarm.send(n, (n + k) % 8, 200 + static_cast<std::uint32_t>(random() % 100));
+    }
+    swarm.epoch();
+    if (e == 50) CHECK(swarm.home(0) == swarm.home(4));
+  }
+  CHECK(swarm.count(Action::merge) == 1);
+  CHECK(swarm.actions == 1);
 }
 
 TEST_CASE("simulation: no traffic moves an agent more often than its cool-down lets it") {
