@@ -39,10 +39,14 @@ test: build  ## build everything and run all tests (DEEP=1: mutants and models a
 	@printf 'subdirs("%s")\n' $(CURDIR)/build/host-sanitize $(CURDIR)/build/host/tests $(CURDIR)/build/host/src/wasm/aarch64 >build/test/CTestTestfile.cmake
 	@ctest --test-dir build/test -j $(JOBS) --output-on-failure --no-tests=error $(if $(DEEP),,-LE deep) $(CTEST_ARGS)
 
-seed: bootstrap  ## build the images for microcontroller boards, and say what they take
+seed: bootstrap  ## build the images for microcontroller boards, and say what they take (MANIFEST=FILE [BOARD=NAME]: yours)
+ifdef MANIFEST
+	@tools/seed_build $(MANIFEST) $(BOARD)
+else
 	@$(STEP) build-seed $(BUILD) seed
 	@for image in build/seed/swarm-*.elf; do tools/seed_size.py $$image || exit 1; done
 	@tools/seed_size.py build/seed/swarm-lm3s6965evb.elf --lines | grep 'lines that only'
+endif
 
 conformance: build  ## every assertion of the official WebAssembly test suite, on this computer and in a partition
 	@$(STEP) build-conformance $(BUILD) host wasm_spec_test

@@ -30,24 +30,28 @@ namespace {
 constexpr const char* default_board = "lm3s6965evb";
 constexpr std::uint64_t default_flash = 128 * 1024;
 
-/// The image that the build made of the manifest, which it names by its digest.
+/// The image that the build made of the manifest: the one for its board that holds the manifest's digest.
 Outcome<fs::path> find_image(const SeedManifest& manifest) {
-  fs::path path =
-      root_folder() / "build/seed" / fmt::format("{}-{}.elf", manifest.path.stem().string(), manifest.board);
   const auto text = read_file(manifest.path, "manifest");
-  const auto image = read_file(path, "image");
-  if (!text || !image) {
-    return failure(ExitCode::environment,
-                   fmt::format("there is no image {} of {}", path.string(), manifest.path.string()),
-                   "build it: `make seed` at the root of the repository");
+  if (!text) {
+    return std::unexpected(text.error());
   }
   const crypto::Digest digest = crypto::sha256(*text);
-  if (std::ranges::search(*image, digest).empty()) {
-    return failure(ExitCode::environment,
-                   fmt::format("{} was built from another {}", path.string(), manifest.path.string()),
-                   "build it anew: `make seed` at the root of the repository");
+  const std::string ending = fmt::format("-{}.elf", manifest.board);
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator{root_folder() / "build/seed", error}) {
+    if (!entry.path().filename().string().ends_with(ending)) {
+      continue;
+    }
+    const auto image = read_file(entry.path(), "image");
+    if (image && !std::ranges::search(*image, digest).empty()) {
+      return entry.path();
+    }
   }
-  return path;
+  return failure(ExitCode::environment,
+                 fmt::format("no image for {} was built from {} as it is now", manifest.board, manifest.path.string()),
+                 fmt::format("build it, at the root of the repository: make seed MANIFEST={} BOARD={}",
+                             fs::absolute(manifest.path, error).string(), manifest.board));
 }
 
 /// The file that stands for the flash part: what was kept, or erased cells.

@@ -5,13 +5,16 @@ has it (--static), on four patterns of traffic. On one core time is counted in i
 on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
 while that holds the kernel's lock, and the kernel's own thread hardly gets on.
 
-Usage: benefit.py [--table] [--cpus N,N] [--pause N] [--messages N] [PATTERN...]
-  --table     prints a line for each run and judges nothing
+Usage: benefit.py [--table] [--cpus N,N] [--runs N] [--pause N] [--messages N] [PATTERN...]
+  --table     prints a line for each layout and judges nothing; on several cores, run it as `chrt -r 1 benefit.py`, or what p99 shows is
+              when the computer's scheduler took a core from the emulator
+  --runs      of each layout, by turns; what is printed are their medians
   --pause     microseconds between two messages of an agent, on average
   --messages  that an agent sends in each phase: with the pause, how long teams stay as they are
 """
 import argparse
 import re
+import statistics
 import sys
 
 import rvm_test
@@ -129,7 +132,7 @@ class Benefit(rvm_test.RvmTest):
         self.assertLess(moving["engine"], 0.02)
 
 
-def table(patterns, cpus, messages, pause):
+def table(patterns, cpus, runs, messages, pause):
     test = Benefit("test_what_it_buys")
     test.messages, test.pause = messages, pause
     test.setUp()
@@ -137,10 +140,11 @@ def table(patterns, cpus, messages, pause):
     try:
         for pattern in patterns:
             for n in cpus:
-                for layout, options in (("static", ["--static"]), ("moving", [])):
-                    m = test.measure(pattern, n, *options)
-                    print(f"{pattern:10}{n:6} {layout:8}{m['messages']:9}{m['crossing']:9.1%}{m['p50'] / 1000:8.1f}"
-                          f"{m['p99'] / 1000:8.1f}{m['engine']:8.2%}{m['moves']:6}{m['undone']:7}", flush=True)
+                pairs = [(test.measure(pattern, n, "--static"), test.measure(pattern, n)) for _ in range(runs)]
+                for layout, measured in zip(("static", "moving"), zip(*pairs)):
+                    m = {name: statistics.median(run[name] for run in measured) for name in measured[0]}
+                    print(f"{pattern:10}{n:6} {layout:8}{m['messages']:9.0f}{m['crossing']:9.1%}{m['p50'] / 1000:8.1f}"
+                          f"{m['p99'] / 1000:8.1f}{m['engine']:8.2%}{m['moves']:6.0f}{m['undone']:7.0f}", flush=True)
     finally:
         test.doCleanups()
 
@@ -149,12 +153,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--cpus", default="1,2,4")
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--pause", type=int, default=PAUSE)
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     options = parser.parse_args()
     if options.table:
-        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.messages, options.pause)
+        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.runs, options.messages, options.pause)
     else:
         sys.argv[1:] = []
         rvm_test.main()

@@ -16,10 +16,12 @@ namespace {
 /// As far as the counter reaches, with room for the time until the interrupt is served.
 constexpr std::uint32_t longest_ns = 250'000'000;
 constexpr std::uint32_t shortest_ticks = 8;
+constexpr std::uint32_t shortest_repeat_ticks = 512;  ///< well above what an exception takes, so that none is lost
 static_assert((std::uint64_t{longest_ns} << board.tick_shift) / board.tick_multiplier < systick::count_max);
 
 constinit std::uint64_t ticks_before = 0;  // when the counter was last set
 constinit std::uint32_t period = 0;        // to which
+constinit std::uint32_t repeats = UINT32_MAX;
 
 [[nodiscard]] std::uint64_t to_ns(std::uint64_t ticks) { return ticks * board.tick_multiplier >> board.tick_shift; }
 [[nodiscard]] std::uint32_t to_ticks(std::uint32_t ns) {
@@ -39,12 +41,18 @@ constinit std::uint32_t period = 0;        // to which
 
 }  // namespace
 
-void clock_wrapped() { ticks_before += period + 1; }
+std::uint64_t clock_wrapped() {
+  const std::uint64_t before = ticks_before + (period + 1);
+  ticks_before = before;
+  return to_ns(before + ticks_since());
+}
 
 std::uint64_t rvm_now() {
   const Port::InterruptMask masked;
   return to_ns(ticks_before + ticks_since());
 }
+
+std::uint32_t Port::timer_repeats() { return repeats; }
 
 void Port::set_timer(Nanoseconds at) {
   const InterruptMask masked;
@@ -56,6 +64,7 @@ void Port::set_timer(Nanoseconds at) {
   ticks_before += ticks_since() + 1;
   const std::uint32_t gone = static_cast<std::uint32_t>(ticks_before) - static_cast<std::uint32_t>(now_ticks);
   period = wanted > gone + shortest_ticks ? wanted - gone : shortest_ticks;
+  repeats = period < shortest_repeat_ticks ? UINT32_MAX : static_cast<std::uint32_t>(to_ns(period + 1));
   systick::Reload::write(period);
   systick::Current::write(0);
   scb::InterruptControl::write(scb::systick_clear);

@@ -20,8 +20,7 @@ Context* rvm_on_pendsv(Context* worker);
 
 Context* rvm_on_svc(Context* caller) { return &kernel::on_hypercall(*caller); }
 Context* rvm_on_systick(Context* interrupted) {
-  clock_wrapped();
-  return &kernel::on_interrupt(*interrupted);
+  return &kernel::on_timer_interrupt(*interrupted, Nanoseconds{clock_wrapped()});
 }
 Context* rvm_on_pendsv(Context* worker) { return &kernel::on_reschedule(*worker); }
 

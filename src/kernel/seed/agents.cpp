@@ -31,7 +31,7 @@ void tell_caller(State& s, Agent& agent) {
 
 void take_down(State& s, Core& core, Agent& agent) {
   agent.state = AgentState::terminated;
-  leave(s, core);
+  leave(core);
   if (!agent.service) --s.working_agents;
   while (Agent* const waiting = agent.callers.front()) {
     agent.callers.remove(*waiting);

@@ -210,8 +210,7 @@ hal::Context& on_fault(hal::Context&, const hal::Fault& fault) {
   return resume(the_state, the_state.cores[0]);
 }
 
-hal::Context& on_interrupt(hal::Context&) {
-  const Nanoseconds now = hal::Port::now();
+hal::Context& on_timer_interrupt(hal::Context&, Nanoseconds now) {
   on_timer(the_state, the_state.cores[0], now);
   return decide(the_state, the_state.cores[0], now);
 }

@@ -40,20 +40,22 @@ bool out_of_budget(const Agent& agent) { return agent.budget.value != 0 && agent
   return now.value >= core.slice_end.value;
 }
 
-/// Back into the queue, or asleep until its budget is replenished. It was charged.
-[[gnu::always_inline]] inline void put_aside(State& s, Core& core, Agent& agent, Nanoseconds now) {
-  core.current = nullptr;
-  if (!agent.runnable()) return;
-  if (out_of_budget(agent)) {
-    agent.wait = Wait::budget;
-    core.sleepers.insert(s, index_of(agent), agent.replenish_at);
-    interrupt_by(core, agent.replenish_at);
-  } else if (!turn_over(core, now)) {
-    agent.turn_left.value = core.slice_end.value - now.value;
+/// Back into the queue: first of its level for the rest of its turn, last when that is over.
+[[gnu::always_inline]] inline void queue_again(State& s, Core& core, Agent& agent, Nanoseconds now) {
+  const auto left = static_cast<std::int64_t>(core.slice_end.value - now.value);
+  if (left > 0) {
+    agent.turn_left.value = static_cast<std::uint64_t>(left);
     core.ready->push_front(s, index_of(agent), agent.effective);
   } else {
     core.ready->push(s, index_of(agent), agent.effective);
   }
+}
+
+/// Out of budget: asleep until that is replenished.
+void suspend(State& s, Core& core, Agent& agent) {
+  agent.wait = Wait::budget;
+  core.sleepers.insert(s, index_of(agent), agent.replenish_at);
+  interrupt_by(core, agent.replenish_at);
 }
 
 [[gnu::always_inline]] inline void enter(Core& core, Agent& agent, Nanoseconds now) {
@@ -101,9 +103,16 @@ void end_epoch(State& s, Core& core) {
 
 void make_ready(State& s, Agent& agent) {
   Core& core = s.cores[0];
+  const bool better = core.current == nullptr || core.current->effective < agent.effective;
+  if (better || core.slice_end < core.timer) core.reschedule = true;
+  if (better && core.next == nullptr) {
+    core.next = &agent;
+    return;
+  }
+  // Equals run in the order in which they became ready.
+  if (core.next != nullptr) core.ready->push(s, index_of(*core.next), core.next->effective);
+  core.next = nullptr;
   core.ready->push(s, index_of(agent), agent.effective);
-  if (core.current == nullptr || core.current->effective < agent.effective || core.slice_end < core.timer)
-    core.reschedule = true;
 }
 
 void wake_to_retry(State& s, Agent& agent) {
@@ -135,24 +144,24 @@ void switch_directly(State&, Core& core, Agent& next) {
   enter(core, next, now);
 }
 
-void leave(State& s, Core& core) {
+void leave(Core& core) {
   const Nanoseconds now = hal::Port::now();
   charge(*core.current, now);
-  put_aside(s, core, *core.current, now);
+  core.current = nullptr;
 }
 
 void on_timer(State& s, Core& core, Nanoseconds now) {
   Nanoseconds earliest = core.sleepers.earliest(s);
-  for (; earliest <= now; earliest = core.sleepers.earliest(s)) {
-    Agent& agent = agent_at(s, core.sleepers.first());
-    core.sleepers.remove(s, index_of(agent));
-    end_timed_wait(s, agent, now);
+  while (earliest <= now) {
+    end_timed_wait(s, agent_at(s, core.sleepers.first()), now);
+    earliest = core.sleepers.earliest(s);
   }
   const bool epoch_over = now >= core.next_epoch;
   if (epoch_over) core.next_epoch.value = now.value + s.epoch_length.value;
-  core.timer = std::min(earliest, core.next_epoch);
+  core.timer = earliest;
   core.timer_changed = true;
-  if (Agent* const agent = core.current; agent != nullptr) {
+  interrupt_by(core, core.next_epoch);
+  if (Agent* const agent = core.current; agent != nullptr && agent->budget.value != 0) {
     charge(*agent, now);
     // Whoever uses up one budget after another without ever waiting is in a loop.
     if (out_of_budget(*agent) && ++agent->fault_repeats > seed::overruns_max) [[unlikely]] {
@@ -171,36 +180,54 @@ void on_timer(State& s, Core& core, Nanoseconds now) {
 
 hal::Context& decide(State& s, Core& core, Nanoseconds now) {
   core.reschedule = false;
-  const bool hurry = log().urgent();
-  Agent* next = core.current;
-  if (next != nullptr) {
-    charge(*next, now);
-    const bool outranked = !core.ready->empty() && !(core.ready->highest() < next->effective);
-    if (!next->runnable() || out_of_budget(*next) || s.stopping || (hurry && next->deadline.value == 0) ||
-        (outranked && (next->effective < core.ready->highest() || turn_over(core, now)))) {
-      put_aside(s, core, *next, now);
-    } else if (turn_over(core, now)) {
-      core.slice_end.value = now.value + seed::turn.value;
-    }
-    next = core.current;
+  // The worker goes before who has no deadline when the log is in a hurry, and before everybody in the end.
+  const bool hurry = s.stopping || log().urgent();
+  const auto held_up = [&](const Agent& agent) { return hurry && (s.stopping || agent.deadline.value == 0); };
+  Agent* best = core.next;
+  core.next = nullptr;
+  if (best != nullptr && !core.ready->empty() && !(core.ready->highest() < best->effective)) [[unlikely]] {
+    core.ready->push(s, index_of(*best), best->effective);
+    best = nullptr;
   }
-  if (next == nullptr && !core.ready->empty() && !s.stopping) {
-    Agent& best = agent_at(s, core.ready->first());
-    if (!hurry || best.deadline.value != 0) {
+  const bool woken = best != nullptr;
+  const bool queued = !woken && !core.ready->empty();
+  if (queued) best = &agent_at(s, core.ready->first());
+  Agent* const before = core.current;
+  if (before != nullptr) charge(*before, now);
+  const bool able = before != nullptr && before->runnable() && !out_of_budget(*before);
+  if (able && !held_up(*before) &&
+      (best == nullptr || best->effective < before->effective ||
+       (best->effective == before->effective && !turn_over(core, now)))) {
+    if (best != nullptr && !queued) [[unlikely]]
+      core.ready->push(s, index_of(*best), best->effective);
+    if (turn_over(core, now)) core.slice_end.value = now.value + seed::turn.value;
+    best = before;
+  } else {
+    if (best != nullptr && held_up(*best)) [[unlikely]] {
+      if (!queued) core.ready->push(s, index_of(*best), best->effective);
+      best = nullptr;
+    } else if (queued) {
       (void)core.ready->take(s);
-      start_turn(core, best, now);
-      next = &best;
     }
+    core.current = nullptr;
+    if (able) {
+      queue_again(s, core, *before, now);
+    } else if (before != nullptr && before->runnable()) [[unlikely]] {
+      suspend(s, core, *before);
+    }
+    if (best == nullptr) {
+      program_timer(core);
+      hal::Port::switch_context(s.worker);
+      return s.worker;
+    }
+    start_turn(core, *best, now);
   }
-  if (next == nullptr) {
-    program_timer(core);
-    hal::Port::switch_context(s.worker);
-    return s.worker;
-  }
-  if (!core.ready->empty()) interrupt_by(core, core.slice_end);
-  if (next->budget.value != 0) interrupt_by(core, Nanoseconds{now.value + next->budget_left.value});
-  program_timer(core);
-  return *next->context;
+  if (!core.ready->empty() && !(core.ready->highest() < best->effective)) interrupt_by(core, core.slice_end);
+  if (best->budget.value != 0) [[unlikely]]
+    interrupt_by(core, Nanoseconds{now.value + best->budget_left.value});
+  // Who was woken just now is not kept waiting for that: the next decision sets it, where the counter comes in time by itself.
+  if (!woken || core.timer.value - now.value < hal::Port::timer_repeats()) program_timer(core);
+  return *best->context;
 }
 
 }  // namespace rvm::kernel

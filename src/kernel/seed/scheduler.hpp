@@ -23,7 +23,7 @@ hal::Context& decide(State& s, Core& core, Nanoseconds now);
     return *core.current->context;
   return decide(s, core, hal::Port::now());
 }
-/// The current agent executes no more; it waits, or has ended.
-void leave(State& s, Core& core);
+/// The current agent has ended.
+void leave(Core& core);
 
 }  // namespace rvm::kernel

@@ -43,6 +43,7 @@ struct ReadyQueue : sched::OrderedQueue<seed::agents> {
 
 struct Core {
   Agent* current = nullptr;  ///< nullptr: the worker has the core
+  Agent* next = nullptr;     ///< became ready just now and was then the best: the decision to come need not queue it
   bool reschedule = false;   ///< somebody better may be ready, current may not run on, or its turn has to be timed
   bool timer_changed = false;
   std::uint32_t switches = 0;

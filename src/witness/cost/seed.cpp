@@ -118,8 +118,8 @@ void kernel::start(std::span<const std::byte>) {
 }
 
 // The timer alone comes, to keep time; it finds no agent.
-hal::Context& kernel::on_interrupt(hal::Context& context) {
-  hal::Port::set_timer(hal::Port::now() + Nanoseconds{200'000'000});
+hal::Context& kernel::on_timer_interrupt(hal::Context& context, Nanoseconds now) {
+  hal::Port::set_timer(now + Nanoseconds{200'000'000});
   return context;
 }
 hal::Context& kernel::on_reschedule(hal::Context& context) { return context; }

@@ -69,6 +69,9 @@ class Port {
   [[nodiscard]] static Nanoseconds now() { return Nanoseconds{rvm_now()}; }
   /// One interrupt at `at` or up to 300 ms before it; `never` disarms.
   static void set_timer(Nanoseconds at);
+  /// How long after an interrupt the next one comes at the latest, if the timer is not set: the counter starts anew by itself. ns;
+  /// UINT32_MAX: it must be set, since it would come too soon and too often.
+  [[nodiscard]] static std::uint32_t timer_repeats();
   /// Returns when an interrupt is pending. `deep`: clocks may stop meanwhile, but for what wakes.
   static void wait_for_interrupt(bool deep);
   /// Makes `to` the context that the exception returns to.

@@ -7,12 +7,15 @@
 #include <span>
 
 #include "rvm/hal/entry.hpp"
+#include "rvm/types/time.hpp"
 
 namespace rvm::kernel {
 
 /// Called once after reset, on the worker's stack, interrupts masked. `image`: the whole of what was flashed, to be measured.
 /// Goes on as the worker.
 [[noreturn]] void start(std::span<const std::byte> image);
+/// The timer's interrupt, the only one there is, was taken at `now`.
+hal::Context& on_timer_interrupt(hal::Context& interrupted, Nanoseconds now);
 /// The worker asked for a new decision (hal::request_reschedule).
 hal::Context& on_reschedule(hal::Context& worker);
 
