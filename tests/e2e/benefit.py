@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What it buys that boundaries follow the traffic: the same work with the coherence engine and with the layout as the manifest
-has it (--static), on four patterns of traffic. On one core time is counted in instructions (--icount), so it does not depend
-on how busy this computer is. On several it is this computer's: where the emulator runs cores in turn, it mostly stops one
-while that holds the kernel's lock, and the kernel's own thread hardly gets on.
+has it (--static), on four patterns of traffic. Time is counted in instructions (--icount), so nothing here depends on how busy this
+computer is; of several cores the emulator then runs one at a time, until it waits or a timer is due, and together they execute one
+instruction per nanosecond.
 
-Usage: benefit.py [--table] [--cpus N,N] [--runs N] [--pause N] [--messages N] [PATTERN...]
-  --table     prints a line for each layout and judges nothing; on several cores, run it as `chrt -r 1 benefit.py`, or what p99 shows is
-              when the computer's scheduler took a core from the emulator
+Usage: benefit.py [--table] [--cpus N,N] [--computer] [--runs N] [--pause N] [--messages N] [PATTERN...]
+  --table     prints a line for each layout and judges nothing
+  --computer  cores run side by side and time is this computer's; begin it with `chrt -r 1`, or what p99 shows is when the computer's
+              scheduler took a core from the emulator
   --runs      of each layout, by turns; what is printed are their medians
   --pause     microseconds between two messages of an agent, on average
   --messages  that an agent sends in each phase: with the pause, how long teams stay as they are
@@ -22,6 +23,7 @@ import rvm_test
 AGENTS, PARTITIONS, TEAM = 32, 8, 8
 MESSAGES = 800  # of each agent and phase, unless told otherwise
 PAUSE = 1_000  # microseconds
+TIMEOUT = 1_800  # seconds
 BUCKET = re.compile(r"(\d+)=(\d+)")
 TALKER = re.compile(r"^(\S+)\| bench: talker sent=(\d+) received=(\d+) wrong=(\d+)$", re.M)
 
@@ -90,10 +92,11 @@ def percentile(buckets, percent):
 
 
 class Benefit(rvm_test.RvmTest):
-    messages, pause = MESSAGES, PAUSE
+    messages, pause, computer = MESSAGES, PAUSE, False
 
     def measure(self, pattern, cpus, *options):
-        result = self.rvm("run", self.manifest(manifest(pattern, self.messages, self.pause)), *(["--icount"] if cpus == 1 else []), "--cpus", cpus, *options, "--json", timeout=900)
+        result = self.rvm("run", self.manifest(manifest(pattern, self.messages, self.pause)), *([] if self.computer else ["--icount"]),
+                          "--cpus", cpus, *options, "--timeout", f"{TIMEOUT}s", "--json", timeout=TIMEOUT + 60)
         self.assertEqual(result.returncode, 0, str(result))
         coherence = result.json()["coherence"]
         talkers = TALKER.findall(result.stderr)
@@ -118,29 +121,35 @@ class Benefit(rvm_test.RvmTest):
         return still, moving
 
     def test_what_it_buys(self):
-        for pattern in ("teams", "shifting"):
-            with self.subTest(pattern=pattern):
-                still, moving = self.pair(pattern, 1)
-                self.assertLessEqual(moving["crossing"], 0.4 * still["crossing"], moving)
-                self.assertLess(moving["engine"], 0.06, "of the little that light traffic keeps the core busy")
-                self.assertEqual(moving["degraded"], 0)
+        for cpus in (1, 2, 4):
+            for pattern in ("teams", "shifting"):
+                with self.subTest(pattern=pattern, cpus=cpus):
+                    still, moving = self.pair(pattern, cpus)
+                    self.assertLessEqual(moving["crossing"], 0.4 * still["crossing"], moving)
+                    self.assertLessEqual(moving["p99"], 1.4 * still["p99"])  # a message costs the same within and across
+                    self.assertLess(moving["engine"], 0.06, "of the little that light traffic keeps the core busy")
+                    self.assertEqual(moving["degraded"], 0)
 
-    def test_what_it_costs(self):
-        self.pause = 300  # keeps the core busy
-        moving = self.measure("teams", 1)
-        self.assertLessEqual(moving["crossing"], 0.4)
-        self.assertLess(moving["engine"], 0.02)
+    def test_where_the_cores_are_busy(self):
+        self.pause = 300
+        for cpus in (1, 2):
+            with self.subTest(cpus=cpus):
+                still, moving = self.pair("teams", cpus)
+                self.assertLessEqual(moving["crossing"], 0.4)
+                self.assertLess(moving["engine"], 0.02)
+                # A message to another core interrupts that; one to a peer on the same core does not.
+                self.assertLessEqual(moving["p50"], (0.7 if cpus > 1 else 1.4) * still["p50"])
 
 
-def table(patterns, cpus, runs, messages, pause):
+def table(patterns, cpus, options):
     test = Benefit("test_what_it_buys")
-    test.messages, test.pause = messages, pause
+    test.messages, test.pause, test.computer = options.messages, options.pause, options.computer
     test.setUp()
     print(f"{'pattern':10}{'cores':>6} {'layout':8}{'messages':>9}{'crossing':>9}{'p50 us':>8}{'p99 us':>8}{'engine':>8}{'moves':>6}{'undone':>7}")
     try:
         for pattern in patterns:
             for n in cpus:
-                pairs = [(test.measure(pattern, n, "--static"), test.measure(pattern, n)) for _ in range(runs)]
+                pairs = [(test.measure(pattern, n, "--static"), test.measure(pattern, n)) for _ in range(options.runs)]
                 for layout, measured in zip(("static", "moving"), zip(*pairs)):
                     m = {name: statistics.median(run[name] for run in measured) for name in measured[0]}
                     print(f"{pattern:10}{n:6} {layout:8}{m['messages']:9.0f}{m['crossing']:9.1%}{m['p50'] / 1000:8.1f}"
@@ -153,13 +162,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--cpus", default="1,2,4")
+    parser.add_argument("--computer", action="store_true")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--pause", type=int, default=PAUSE)
     parser.add_argument("patterns", nargs="*", default=list(PATTERNS))
     options = parser.parse_args()
     if options.table:
-        table(options.patterns, [int(n) for n in options.cpus.split(",")], options.runs, options.messages, options.pause)
+        table(options.patterns, [int(n) for n in options.cpus.split(",")], options)
     else:
         sys.argv[1:] = []
         rvm_test.main()
