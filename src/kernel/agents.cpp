@@ -9,6 +9,7 @@
 #include "boundaries.hpp"
 #include "capabilities.hpp"
 #include "evidence.hpp"
+#include "ipc.hpp"
 #include "leases.hpp"
 #include "objects.hpp"
 #include "rvm/advice/advisor.hpp"
@@ -65,17 +66,8 @@ void forget(State& s, Agent& agent) {
 
 /// Everybody who waits for the agent learns that it is gone.
 void tell_peers(State& s, Agent& agent) {
-  if (agent.caller != nullptr) {
-    agent.caller->callee = nullptr;
-    wake(s, *agent.caller, Error::peer_gone);
-    agent.caller = nullptr;
-  }
-  while (!agent.callers.empty()) {
-    Agent& waiting = *agent.callers.front();
-    agent.callers.remove(waiting);
-    waiting.callee = nullptr;
-    wake(s, waiting, Error::peer_gone);
-  }
+  abandon_caller(s, agent);
+  turn_away_callers(s, agent);
   if (agent.callee != nullptr) {
     if (agent.wait == Wait::accept) {
       agent.callee->callers.remove(agent);

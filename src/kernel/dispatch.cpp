@@ -5,6 +5,7 @@
 // scheduler decides who goes on.
 #include <array>
 
+#include "answer.hpp"
 #include "evidence.hpp"
 #include "fast_path.hpp"
 #include "hypercalls.hpp"
@@ -40,12 +41,6 @@ consteval std::array<Policy, RVM_HVC_LIMIT> make_policy() {
   return table;
 }
 constexpr std::array<Policy, RVM_HVC_LIMIT> policy = make_policy();
-
-/// Refusals that say nothing about authority: the caller asked for something that is not ready, or too late.
-constexpr bool ordinary(Error e) {
-  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
-         e == Error::truncated || e == Error::witness_log_full;
-}
 
 Nanoseconds time_argument(const Request& r, unsigned i) { return Nanoseconds{r.argument(i)}; }
 
@@ -236,25 +231,6 @@ Outcome check_and_run(State& s, Core& core, Agent& caller, std::uint64_t operati
   return tier == proof::Tier::p1 ? run(operation, request) : run_proven(operation, request, tier);
 }
 
-/// The end of a hypercall that did not wait: result register, refusal record, quota.
-void conclude(State& s, Core& core, Agent& caller, std::uint64_t operation, const Outcome& outcome, std::uint64_t first,
-              std::uint64_t second) {
-  Partition& partition = s.partition_of(caller);
-  if (!ordinary(outcome.error()) && !outcome.flow_control()) {
-    if (!record_refusal(s, caller, operation, outcome.error(), first, second)) {
-      // No refusal goes unrecorded: the agent waits for room in the log and asks again.
-      caller.context->rewind_call();
-      block(s, core, Wait::throttled, hal::Port::now() + s.epoch_length);
-      return;
-    }
-  }
-  caller.context->reg(0) = static_cast<std::uint64_t>(outcome.error());
-  if (partition.flooding) [[unlikely]] {
-    ++s.throttled;
-    block(s, core, Wait::throttled, partition.throttled_until);
-  }
-}
-
 }  // namespace
 
 hal::Context& general_path(Guard& guard, Core& core, hal::Context& context) {
@@ -265,7 +241,7 @@ hal::Context& general_path(Guard& guard, Core& core, hal::Context& context) {
     const std::uint64_t first = context.reg(1);
     const std::uint64_t second = context.reg(2);
     const Outcome outcome = check_and_run(s, core, caller, operation);
-    if (outcome.done()) conclude(s, core, caller, operation, outcome, first, second);
+    if (outcome.done()) answer_call(s, core, caller, outcome, operation, first, second);
   } else {
     // Suspended by another core a moment ago: it makes the call when it is resumed.
     context.rewind_call();

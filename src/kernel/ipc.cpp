@@ -146,6 +146,21 @@ Outcome reply_wait(State& s, Core& core) {
   return Outcome::waiting();
 }
 
+void abandon_caller(State& s, Agent& agent) {
+  if (agent.caller == nullptr) return;
+  agent.caller->callee = nullptr;
+  wake(s, *agent.caller, Error::peer_gone);
+  agent.caller = nullptr;
+}
+
+void turn_away_callers(State& s, Agent& agent) {
+  while (Agent* const waiting = agent.callers.front()) {
+    agent.callers.remove(*waiting);
+    waiting->callee = nullptr;
+    wake(s, *waiting, Error::peer_gone);
+  }
+}
+
 Status prepare_queue(State& s, Edge& edge) {
   if (edge.slots != nullptr) return {};
   Partition& payer = s.partition_of(*edge.sender);

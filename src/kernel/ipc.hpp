@@ -51,6 +51,11 @@ Outcome receive(State& s, Core& core, Edge* edge, GuestAddress to, std::uint64_t
 Outcome signal(State& s, Agent& target, std::uint64_t bits);
 Outcome wait_for_signal(State& s, Core& core, std::uint64_t mask, Nanoseconds deadline);
 
+/// Whom the agent owes an answer gets none.
+void abandon_caller(State& s, Agent& agent);
+/// Who waits until the agent takes its call waits no more.
+void turn_away_callers(State& s, Agent& agent);
+
 /// Gives the edge the memory of its queue, charged to the sender's partition, if it has none yet.
 [[nodiscard]] Status prepare_queue(State& s, Edge& edge);
 /// Queues a message the kernel makes itself (a capability or region that moves along the edge). The caller has prepared the

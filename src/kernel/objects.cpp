@@ -15,14 +15,6 @@ namespace {
 std::uint32_t drop_queue(State& s, Edge& edge);
 }
 
-std::uint64_t name_word(std::string_view name) {
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < std::min<std::size_t>(8, name.size()); ++i) {
-    word |= std::uint64_t{static_cast<unsigned char>(name[i])} << (8 * i);
-  }
-  return word;
-}
-
 Result<Partition*> create_partition(State& s, const security::Permit&, const PartitionRequest& request) {
   const auto slot = s.partitions.allocate();
   if (!slot) return fail(slot.error());

@@ -6,17 +6,15 @@
 
 #include <string_view>
 
+#include "rvm/witness/effects.hpp"
 #include "state.hpp"
 
 namespace rvm::kernel {
 
-// --- names and encodings in records ---
+// --- names ---
 
-/// First 8 bytes of a name, as the `name` field of records.
-[[nodiscard]] std::uint64_t name_word(std::string_view name);
-[[nodiscard]] constexpr std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) {
-  return std::uint64_t{high} << 32 | low;
-}
+using witness::name_word;
+using witness::pair_word;
 
 template <std::size_t N>
 void copy_name(std::array<char, N>& to, std::string_view name) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "evidence.hpp"
+#include "ipc.hpp"
 #include "manifest.hpp"
 #include "rvm/seed.h"
 #include "scheduler.hpp"
@@ -21,23 +22,11 @@ const ProgramHeader& program_of(const Agent& agent) {
 
 std::byte* at(std::uint32_t address) { return reinterpret_cast<std::byte*>(address); }
 
-/// Whoever waits for an answer of the agent gets none.
-void tell_caller(State& s, Agent& agent) {
-  if (agent.caller == nullptr) return;
-  agent.caller->callee = nullptr;
-  wake(s, *agent.caller, Error::peer_gone);
-  agent.caller = nullptr;
-}
-
 void take_down(State& s, Core& core, Agent& agent) {
   agent.state = AgentState::terminated;
   leave(core);
   if (!agent.service) --s.working_agents;
-  while (Agent* const waiting = agent.callers.front()) {
-    agent.callers.remove(*waiting);
-    waiting->callee = nullptr;
-    wake(s, *waiting, Error::peer_gone);
-  }
+  turn_away_callers(s, agent);
   // Ends of edges: nobody sends to it any more, nobody waits for it.
   for (Edge* e = agent.inbound.front(); e != nullptr; e = partition::List<Edge, &Edge::inbound_link>::after(*e)) {
     e->receiver = nullptr;
@@ -63,7 +52,7 @@ Status end_recorded(State& s, Core& core, Agent& agent, const security::Authorit
   return perform(
       s, by, witness::Kind::task_terminate,
       [&](const security::Permit&) -> Result<security::Effect> {
-        tell_caller(s, agent);
+        abandon_caller(s, agent);
         take_down(s, core, agent);
         return security::Effect{agent.id.value, detail, agent.cpu.value, how};
       },
@@ -123,7 +112,7 @@ void contain(State& s, Core& core, Agent& agent, const hal::Fault& fault) {
   (void)perform(
       s, security::Authority::hypervisor(), witness::Kind::recovery_exit,
       [&](const security::Permit&) -> Result<security::Effect> {
-        tell_caller(s, agent);
+        abandon_caller(s, agent);
         begin(s, agent);
         return security::Effect{agent.id.value, 0, hal::Port::now().value - before.value, 1};
       },

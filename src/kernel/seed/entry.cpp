@@ -6,9 +6,8 @@
 #include <array>
 
 #include "agents.hpp"
+#include "answer.hpp"
 #include "arena.hpp"
-#include "evidence.hpp"
-#include "ipc.hpp"
 #include "rvm/hal/seed_entry.hpp"
 #include "rvm/seed.h"
 #include "scheduler.hpp"
@@ -50,11 +49,6 @@ std::int32_t prove(const Agent& caller) {
 }
 constexpr Error refusal(std::int32_t proven) { return static_cast<Error>(-proven); }
 std::uint16_t index(std::int32_t proven) { return static_cast<std::uint16_t>(proven); }
-
-constexpr bool ordinary(Error e) {
-  return e == Error::ok || e == Error::would_block || e == Error::timed_out || e == Error::peer_gone ||
-         e == Error::truncated || e == Error::witness_log_full;
-}
 
 [[gnu::noinline]] Outcome sleep_until(State& s, Core& core, Agent& caller, Nanoseconds until) {
   const Nanoseconds now = hal::Port::now();
@@ -123,17 +117,10 @@ Outcome run(State& s, Core& core, Agent& caller, hal::Context& x, std::uint32_t 
   }
 }
 
-/// The end of a hypercall that did not wait: result, refusal record, quota.
-[[gnu::noinline]] void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
+/// x0 to x2 are still what they were, since it did not succeed or was not asked to return anything there.
+void conclude(State& s, Core& core, Agent& caller, const Outcome& outcome) {
   hal::Context& x = *caller.context;
-  if (!ordinary(outcome.error()) && !outcome.flow_control() &&
-      !record_refusal(s, caller, x.reg(0), outcome.error(), x.reg(1), x.reg(2))) {
-    x.rewind_call();  // no refusal goes unrecorded: it asks again when the log has room
-    return block(s, core, Wait::throttled, hal::Port::now() + seed::turn);
-  }
-  x.reg(0) = static_cast<std::uint64_t>(outcome.error());
-  const Partition& p = s.partition_of(caller);
-  if (p.flooding) block(s, core, Wait::throttled, p.throttled_until);
+  answer_call(s, core, caller, outcome, x.reg(0), x.reg(1), x.reg(2));
 }
 
 [[gnu::noinline]] hal::Context& general_path(State& s, Core& core, Agent& caller, std::uint32_t operation) {

@@ -13,6 +13,8 @@ namespace rvm::kernel {
   return agent.state == AgentState::running && agent.budget.value == 0;
 }
 
+[[nodiscard]] inline Nanoseconds whole_turn(const State&) { return seed::turn; }
+
 /// Timed waits, turns, budgets, epoch.
 void on_timer(State& s, Core& core, Nanoseconds now);
 /// Who runs from `now` on: its context is loaded, and the timer is set.

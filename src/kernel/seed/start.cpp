@@ -20,6 +20,8 @@ constinit Log the_log;
 namespace {
 
 using boot::Phase;
+using witness::name_word;
+using witness::pair_word;
 
 /// Memory of a pool: zeroed, so that none of it is in the image. Sound: a pool makes an object of it before anybody looks.
 template <typename T, std::size_t Count>
@@ -45,13 +47,6 @@ constinit std::array<partition::MessageSlot, seed::queued_messages> messages{};
 }
 void must(bool done, std::string_view what) {
   if (!done) refuse(what);
-}
-
-std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) { return std::uint64_t{high} << 32 | low; }
-std::uint64_t name_word(const char* name) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, name, std::min<std::size_t>(sizeof word, std::strlen(name)));
-  return word;
 }
 
 template <typename Make>

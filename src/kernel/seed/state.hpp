@@ -68,7 +68,7 @@ struct State {
   std::uint32_t switches_at_epoch = 0;
   std::uint32_t working_agents = 0;  ///< alive and not services
   bool stopping = false;
-  std::uint64_t messages = 0, refused = 0, faults = 0;
+  std::uint64_t messages = 0, refused = 0, faults = 0, throttled = 0;
   Nanoseconds first_witness = never;
   cap::CapabilityTree capabilities;
 

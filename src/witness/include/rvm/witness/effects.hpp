@@ -79,6 +79,17 @@ inline constexpr std::array standard_capabilities{
          std::uint64_t{holder} << 32;
 }
 
+/// First 8 bytes of a name, as the `name` field of records.
+[[nodiscard]] constexpr std::uint64_t name_word(std::string_view name) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < name.size() && i < 8; ++i)
+    word |= std::uint64_t{static_cast<unsigned char>(name[i])} << (8 * i);
+  return word;
+}
+[[nodiscard]] constexpr std::uint64_t pair_word(std::uint32_t high, std::uint32_t low) {
+  return std::uint64_t{high} << 32 | low;
+}
+
 /// Kinds whose records have the flags above.
 [[nodiscard]] constexpr bool changes_objects(Kind kind) {
   const auto value = static_cast<std::uint8_t>(kind);
