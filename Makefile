@@ -41,7 +41,7 @@ test: build  ## build everything and run all tests (DEEP=1: mutants and models a
 
 seed: bootstrap  ## build the images for microcontroller boards, and say what they take (MANIFEST=FILE [BOARD=NAME]: yours)
 ifdef MANIFEST
-	@tools/seed_build $(MANIFEST) $(BOARD)
+	@tools/seed_build "$(MANIFEST)" $(BOARD)
 else
 	@$(STEP) build-seed $(BUILD) seed
 	@for image in build/seed/swarm-*.elf; do tools/seed_size.py $$image || exit 1; done

@@ -30,28 +30,32 @@ namespace {
 constexpr const char* default_board = "lm3s6965evb";
 constexpr std::uint64_t default_flash = 128 * 1024;
 
-/// The image that the build made of the manifest: the one for its board that holds the manifest's digest.
+/// The image that the build made of the manifest as it is now: it says where that lies, and the image holds its digest.
 Outcome<fs::path> find_image(const SeedManifest& manifest) {
+  std::error_code error;
+  const fs::path place = fs::canonical(manifest.path, error);
   const auto text = read_file(manifest.path, "manifest");
   if (!text) {
     return std::unexpected(text.error());
   }
   const crypto::Digest digest = crypto::sha256(*text);
-  const std::string ending = fmt::format("-{}.elf", manifest.board);
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator{root_folder() / "build/seed", error}) {
-    if (!entry.path().filename().string().ends_with(ending)) {
+  const fs::path images = root_folder() / "build/seed";
+  for (const fs::directory_entry& made : fs::directory_iterator{images / "images", error}) {
+    const std::string name = made.path().filename().string();
+    const auto origin = read_file(made.path() / "manifest.path", "origin");
+    if (!name.ends_with("-" + manifest.board) || !origin || !std::ranges::equal(*origin, as_bytes(place.native()))) {
       continue;
     }
-    const auto image = read_file(entry.path(), "image");
+    const fs::path path = images / (name + ".elf");
+    const auto image = read_file(path, "image");
     if (image && !std::ranges::search(*image, digest).empty()) {
-      return entry.path();
+      return path;
     }
   }
   return failure(ExitCode::environment,
                  fmt::format("no image for {} was built from {} as it is now", manifest.board, manifest.path.string()),
-                 fmt::format("build it, at the root of the repository: make seed MANIFEST={} BOARD={}",
-                             fs::absolute(manifest.path, error).string(), manifest.board));
+                 fmt::format("build it, at the root of the repository: make seed MANIFEST='{}' BOARD={}",
+                             place.string(), manifest.board));
 }
 
 /// The file that stands for the flash part: what was kept, or erased cells.

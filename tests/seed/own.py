@@ -3,6 +3,7 @@
 """A manifest and agents of one's own, in a folder of one's own: built by tools/seed_build, run by `rvm run`. Two of them show what the
 scheduler promises whoever is woken."""
 import re
+import shutil
 import subprocess
 
 import seed_test
@@ -80,6 +81,19 @@ class Own(rvm_test.RvmTest):
                 self.assertEqual(result.returncode, 0, str(result))
                 self.assertEqual(sorted(re.findall(r"^(\w+)\| awake$", result.stdout, re.M)), sorted(AGENTS * 5))
                 self.assertIn("verified", result.stdout)
+
+    def test_a_copy_of_the_example_runs_its_own_agents(self):
+        copy = self.folder / "copy"
+        shutil.copytree(seed_test.EXAMPLE.parent, copy)
+        pulse = copy / "pulse.cpp"
+        text = pulse.read_text()
+        self.assertIn('"jobs done: ', text)
+        pulse.write_text(text.replace('"jobs done: ', '"jobs of mine: '))
+        self.assertEqual(self.build(copy / seed_test.EXAMPLE.name).returncode, 0)
+        for manifest_of, said, not_said in ((copy / seed_test.EXAMPLE.name, "jobs of mine: ", "jobs done: "), (seed_test.EXAMPLE, "jobs done: ", "jobs of mine: ")):
+            output = self.rvm("run", manifest_of).stdout
+            self.assertIn(said, output)
+            self.assertNotIn(not_said, output)
 
     def run_own(self, agents):
         built = self.build(self.write(BOARDS[0], agents))

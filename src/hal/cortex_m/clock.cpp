@@ -19,9 +19,9 @@ constexpr std::uint32_t shortest_ticks = 8;
 constexpr std::uint32_t shortest_repeat_ticks = 512;  ///< well above what an exception takes, so that none is lost
 static_assert((std::uint64_t{longest_ns} << board.tick_shift) / board.tick_multiplier < systick::count_max);
 
-constinit std::uint64_t ticks_before = 0;  // when the counter was last set
-constinit std::uint32_t period = 0;        // to which
-constinit std::uint32_t repeats = UINT32_MAX;
+constinit std::uint64_t ticks_before = 0;      // when the counter was last set
+constinit std::uint32_t period = 0;            // to which
+constinit std::uint32_t repeats = UINT32_MAX;  // what timer_repeats returns, computed where it is not urgent
 
 [[nodiscard]] std::uint64_t to_ns(std::uint64_t ticks) { return ticks * board.tick_multiplier >> board.tick_shift; }
 [[nodiscard]] std::uint32_t to_ticks(std::uint32_t ns) {

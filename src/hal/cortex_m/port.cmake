@@ -24,6 +24,7 @@ function(rvm_seed_image name)
   set(port ${RVM_SEED_PORT})
   if(I_MANIFEST)
     get_filename_component(folder ${I_MANIFEST} DIRECTORY)
+    file(WRITE ${made}/manifest.path ${I_MANIFEST})  # whose image this is: rvm run
     file(GLOB programs CONFIGURE_DEPENDS ${folder}/*.cpp)
     add_custom_command(OUTPUT ${made}/manifest.cpp ${made}/agents.S
       COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/seed_image.py ${I_MANIFEST} ${I_BOARD} ${made} --compiler ${CMAKE_CXX_COMPILER} --objcopy ${CMAKE_OBJCOPY}
