@@ -190,23 +190,22 @@ hal::Context& decide(State& s, Core& core, Nanoseconds now) {
     best = nullptr;
   }
   const bool woken = best != nullptr;
-  const bool queued = !woken && !core.ready->empty();
-  if (queued) best = &agent_at(s, core.ready->first());
+  if (!woken && !core.ready->empty()) best = &agent_at(s, core.ready->first());
   Agent* const before = core.current;
   if (before != nullptr) charge(*before, now);
   const bool able = before != nullptr && before->runnable() && !out_of_budget(*before);
   if (able && !held_up(*before) &&
       (best == nullptr || best->effective < before->effective ||
        (best->effective == before->effective && !turn_over(core, now)))) {
-    if (best != nullptr && !queued) [[unlikely]]
+    if (woken) [[unlikely]]
       core.ready->push(s, index_of(*best), best->effective);
     if (turn_over(core, now)) core.slice_end.value = now.value + seed::turn.value;
     best = before;
   } else {
     if (best != nullptr && held_up(*best)) [[unlikely]] {
-      if (!queued) core.ready->push(s, index_of(*best), best->effective);
+      if (woken) core.ready->push(s, index_of(*best), best->effective);
       best = nullptr;
-    } else if (queued) {
+    } else if (best != nullptr && !woken) {
       (void)core.ready->take(s);
     }
     core.current = nullptr;
