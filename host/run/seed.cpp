@@ -46,7 +46,7 @@ Outcome<fs::path> find_image(const SeedManifest& manifest) {
     if (!name.ends_with("-" + manifest.board) || !origin || !std::ranges::equal(*origin, as_bytes(place.native()))) {
       continue;
     }
-    const fs::path path = images / (name + ".elf");
+    fs::path path = images / (name + ".elf");
     const auto image = read_file(path, "image");
     if (image && !std::ranges::search(*image, digest).empty()) {
       return path;
